@@ -1,0 +1,192 @@
+//! Jobs: what a client asks to be computed, and what becomes of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, MAX_DIGESTS, ProtocolError, Token, WireError, to_bytes};
+
+/// What an object is for. Used for accounts; the object's own header is checked when it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ObjectKind {
+    /// The key that brings products back to two parts.
+    RelinearisationKey,
+    /// The key of one automorphism X -> X^element.
+    GaloisKey {
+        /// The Galois element, odd and below 2N.
+        element: u64,
+    },
+    /// Encrypted features of training records.
+    Features,
+    /// Encrypted labels of training records.
+    Labels,
+    /// Encrypted records to predict.
+    Records,
+    /// An encrypted trained head.
+    Head,
+    /// Encrypted predictions.
+    Scores,
+}
+
+/// A job. Plans are bytes of `confide-train`; objects are named by digest and must be in the
+/// client's store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobSpec {
+    /// Train a head.
+    Train {
+        /// The plan, `bincode` of `confide_train::Plan`.
+        plan: Vec<u8>,
+        /// The relinearisation key.
+        relin: Digest,
+        /// Galois element and key, exactly those of the plan.
+        galois: Vec<(u64, Digest)>,
+        /// Feature ciphertexts in the plan's order.
+        features: Vec<Digest>,
+        /// Label ciphertexts in the plan's order.
+        labels: Vec<Digest>,
+    },
+    /// Predict records with a trained head.
+    Predict {
+        /// The plan, `bincode` of `confide_train::Plan`.
+        plan: Vec<u8>,
+        /// The relinearisation key.
+        relin: Digest,
+        /// Galois element and key, exactly those of the plan.
+        galois: Vec<(u64, Digest)>,
+        /// The head that a training job returned.
+        head: Digest,
+        /// Record ciphertexts in the plan's order.
+        records: Vec<Digest>,
+    },
+}
+
+impl JobSpec {
+    /// The job's name: the same job under the same token is the same job.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Oversized`] when the job does not fit a control frame.
+    pub fn id(&self, token: &Token) -> Result<JobId, ProtocolError> {
+        let bytes = to_bytes(self)?;
+        Ok(JobId(blake3::keyed_hash(&token.0, &bytes).into()))
+    }
+
+    /// Every object that the job reads.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<Digest> {
+        let (relin, galois, first, second) = match self {
+            Self::Train {
+                relin,
+                galois,
+                features,
+                labels,
+                ..
+            } => (relin, galois, features.as_slice(), labels.as_slice()),
+            Self::Predict {
+                relin,
+                galois,
+                head,
+                records,
+                ..
+            } => (
+                relin,
+                galois,
+                std::slice::from_ref(head),
+                records.as_slice(),
+            ),
+        };
+        std::iter::once(relin)
+            .chain(galois.iter().map(|(_, digest)| digest))
+            .chain(first)
+            .chain(second)
+            .copied()
+            .collect()
+    }
+
+    /// The plan's bytes.
+    #[must_use]
+    pub fn plan(&self) -> &[u8] {
+        match self {
+            Self::Train { plan, .. } | Self::Predict { plan, .. } => plan,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ProtocolError> {
+        let (galois, first, second) = match self {
+            Self::Train {
+                galois,
+                features,
+                labels,
+                ..
+            } => (galois.len(), features.len(), labels.len()),
+            Self::Predict {
+                galois, records, ..
+            } => (galois.len(), 1, records.len()),
+        };
+        for (what, have) in [
+            ("list of Galois keys", galois),
+            ("list of ciphertexts", first),
+            ("list of ciphertexts", second),
+        ] {
+            if have > MAX_DIGESTS {
+                return Err(ProtocolError::TooMany {
+                    what,
+                    have,
+                    limit: MAX_DIGESTS,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Name of a job: keyed BLAKE3 of the encoded [`JobSpec`] under the client's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JobId(pub Digest);
+
+/// Where a job stands. The last three are final and recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum JobState {
+    /// Waiting; `position` jobs run before it.
+    Queued {
+        /// Jobs before this one.
+        position: u32,
+    },
+    /// Running.
+    Running {
+        /// What it is doing.
+        phase: String,
+        /// Units of work done.
+        done: u64,
+        /// Units of work in all.
+        total: u64,
+        /// Time since the job started, in milliseconds.
+        elapsed_ms: u64,
+        /// Estimate of the time left, in milliseconds, once there is one.
+        remaining_ms: Option<u64>,
+    },
+    /// Finished.
+    Done(JobReport),
+    /// Ended with an error.
+    Failed(WireError),
+    /// Ended by the client's wish.
+    Cancelled,
+}
+
+impl JobState {
+    /// Whether the job has ended.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Failed(_) | Self::Cancelled)
+    }
+}
+
+/// What a finished job gave, and what it took.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct JobReport {
+    /// Objects made: kind, digest, bytes. They can be fetched like any other object.
+    pub outputs: Vec<(ObjectKind, Digest, u64)>,
+    /// Seconds by phase.
+    pub seconds: Vec<(String, f64)>,
+    /// Most memory that the worker held during the job, in bytes.
+    pub peak_rss_bytes: u64,
+    /// Operations by name.
+    pub counts: Vec<(String, u64)>,
+}
