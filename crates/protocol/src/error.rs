@@ -183,16 +183,6 @@ pub enum ProtocolError {
         /// Bytes that came.
         have: usize,
     },
-    /// More chunks came than the window allows before an acknowledgement.
-    #[error("transfer {transfer} sent chunk {index} beyond its window of {window}")]
-    Window {
-        /// The transfer.
-        transfer: u32,
-        /// The chunk.
-        index: u32,
-        /// The window.
-        window: u32,
-    },
     /// A chunk's data do not have its digest.
     #[error("chunk {index} of transfer {transfer} was damaged on the way")]
     ChunkDigest {
@@ -248,7 +238,6 @@ impl ProtocolError {
             ),
             Self::ChunkOrder { .. }
             | Self::ChunkLength { .. }
-            | Self::Window { .. }
             | Self::Ack { .. }
             | Self::Size { .. } => (
                 code::CHUNK_ORDER,
