@@ -1,0 +1,121 @@
+//! The kernels, in several implementations that agree to the bit.
+//!
+//! Slices hold canonical residues at this interface. Lazy ranges stay inside a kernel, whose doc comment
+//! states them.
+
+use std::fmt::Debug;
+use std::sync::OnceLock;
+
+use crate::{Constant, Modulus, NttTable};
+
+pub mod portable;
+
+/// One way to compute modulo primes below 2^50.
+///
+/// All slices of one call have the same length, a power of two of at least 8, unless said otherwise.
+/// [`Constant`]s and [`NttTable`]s must come from the same backend.
+pub trait Backend: Send + Sync + Debug {
+    /// Short name, as the environment variable `CONFIDE_BACKEND` takes it.
+    fn name(&self) -> &'static str;
+
+    /// Encodes a canonical multiplicand.
+    fn prepare(&self, q: &Modulus, value: u64) -> Constant;
+
+    /// Encodes canonical multiplicands in place and fills in their quotients.
+    fn prepare_all(&self, q: &Modulus, values: &mut [u64], quotients: &mut [u64]) {
+        for (v, k) in values.iter_mut().zip(quotients) {
+            let c = self.prepare(q, *v);
+            (*v, *k) = (c.value, c.quotient);
+        }
+    }
+
+    /// Forward negacyclic transform in place: coefficients to values, bit-reversed order.
+    fn ntt(&self, table: &NttTable, a: &mut [u64]);
+
+    /// Inverse transform in place, values to coefficients, times `scale` * N: pass
+    /// [`NttTable::inverse_degree`], or that times a constant.
+    fn intt(&self, table: &NttTable, a: &mut [u64], scale: Constant);
+
+    /// a *= b.
+    fn mul_assign(&self, q: &Modulus, a: &mut [u64], b: &[u64]);
+
+    /// out = a * b.
+    fn mul(&self, q: &Modulus, out: &mut [u64], a: &[u64], b: &[u64]) {
+        out.copy_from_slice(a);
+        self.mul_assign(q, out, b);
+    }
+
+    /// acc += a * b.
+    fn mul_add(&self, q: &Modulus, acc: &mut [u64], a: &[u64], b: &[u64]);
+
+    /// a *= scalar.
+    fn mul_scalar(&self, q: &Modulus, a: &mut [u64], scalar: Constant);
+
+    /// acc += a * scalar.
+    fn mul_scalar_add(&self, q: &Modulus, acc: &mut [u64], a: &[u64], scalar: Constant);
+
+    /// a = (b - a) * scalar.
+    fn sub_from_mul_scalar(&self, q: &Modulus, a: &mut [u64], b: &[u64], scalar: Constant);
+
+    /// out = sum over d of xs\[d\] * ys\[d\].
+    fn dot(&self, q: &Modulus, out: &mut [u64], xs: &[&[u64]], ys: &[&[u64]]);
+
+    /// out = sum over i of row i * weights\[i\], where `rows` are `weights.len()` rows as long as `out` of
+    /// numbers below 2^50 (residues of other primes).
+    fn convert(&self, q: &Modulus, out: &mut [u64], rows: &[u64], weights: &[Constant]);
+
+    /// out = floor(1/2 + sum over i of row i * inverses\[i\]), in binary64 arithmetic in this very order with
+    /// every operation rounded (never fused). Rows as in [`Backend::convert`].
+    fn overflow(&self, out: &mut [u64], rows: &[u64], inverses: &[f64]) {
+        let n = out.len();
+        for (j, o) in out.iter_mut().enumerate() {
+            let sum = inverses.iter().enumerate().fold(0.5, |acc, (i, inv)| acc + rows[i * n + j] as f64 * inv);
+            *o = sum as u64;
+        }
+    }
+
+    /// a += b.
+    fn add(&self, q: &Modulus, a: &mut [u64], b: &[u64]) {
+        for (x, y) in a.iter_mut().zip(b) {
+            *x = q.add(*x, *y);
+        }
+    }
+
+    /// a -= b.
+    fn sub(&self, q: &Modulus, a: &mut [u64], b: &[u64]) {
+        for (x, y) in a.iter_mut().zip(b) {
+            *x = q.sub(*x, *y);
+        }
+    }
+
+    /// a = -a.
+    fn neg(&self, q: &Modulus, a: &mut [u64]) {
+        for x in a {
+            *x = q.neg(*x);
+        }
+    }
+
+    /// out\[i\] = source\[index\[i\]\].
+    fn gather(&self, out: &mut [u64], source: &[u64], index: &[u32]) {
+        for (o, &i) in out.iter_mut().zip(index) {
+            *o = source[i as usize];
+        }
+    }
+}
+
+/// Every backend that this machine can run, fastest first. The last one is portable.
+pub fn available_backends() -> Vec<&'static dyn Backend> {
+    vec![&portable::Portable]
+}
+
+/// The backend of new rings: the fastest that runs here, or the one that the environment variable
+/// `CONFIDE_BACKEND` names if it runs here. Chosen once.
+pub fn backend() -> &'static dyn Backend {
+    static CHOSEN: OnceLock<&'static dyn Backend> = OnceLock::new();
+    *CHOSEN.get_or_init(|| {
+        let all = available_backends();
+        let forced = std::env::var("CONFIDE_BACKEND").ok();
+        let named = all.iter().find(|b| Some(b.name()) == forced.as_deref());
+        *named.unwrap_or(&all[0])
+    })
+}

@@ -1,0 +1,203 @@
+//! RNS base conversion: extension of a digit to more primes, and division by primes with rounding.
+//!
+//! The extension follows Halevi, Polyakov and Shoup ("An Improved RNS Variant of the BFV Homomorphic
+//! Encryption Scheme", 2019, section 2.2). For x modulo D = d_0 ... d_{k-1}, y_i = x_i (D / d_i)^-1 mod d_i and
+//! v = round(sum y_i / d_i) in floating point, sum y_i (D / d_i) - v D is the representative of x in
+//! [-D/2, D/2], up to a relative 2^-45 of D where a value next to the border may come out on the other
+//! side. v is computed in one fixed order without fused operations, so that every backend gets the same.
+
+use std::ops::Range;
+use std::sync::{Arc, PoisonError};
+
+use crate::buffer::Buffer;
+use crate::{Constant, Form, Modulus, PrimeSet, Ring, RnsPoly, par};
+
+/// Constants of the extension from some primes of the ring to all of them.
+pub(crate) struct Extension {
+    /// (D / d_i)^-1 mod d_i, prepared modulo d_i.
+    scales: Vec<Constant>,
+    /// The same divided by N, for inputs that come from an inverse transform.
+    transform_scales: Vec<Constant>,
+    /// 1 / d_i.
+    inverses: Vec<f64>,
+    /// For each prime of the ring: D / d_i modulo it, then -D modulo it, prepared.
+    weights: Vec<Vec<Constant>>,
+}
+
+/// Constants of a division by D.
+pub(crate) struct Reduction {
+    extension: Extension,
+    /// D^-1 modulo each main prime that is not part of D, prepared.
+    inverses: Vec<Constant>,
+}
+
+impl Extension {
+    /// Constants for the primes at `sources` in the ring's tables.
+    fn new(ring: &Ring, sources: Range<usize>) -> Self {
+        let product = |q: &Modulus, skip: Option<usize>| {
+            sources
+                .clone()
+                .filter(|&s| Some(s) != skip)
+                .fold(1, |acc, s| q.mul(acc, q.reduce(ring.tables[s].modulus().value())))
+        };
+        let scale = |s: usize, factor: u64| {
+            let q = ring.tables[s].modulus();
+            ring.backend.prepare(q, q.inv(q.mul(product(q, Some(s)), factor)))
+        };
+        Self {
+            scales: sources.clone().map(|s| scale(s, 1)).collect(),
+            transform_scales: sources.clone().map(|s| scale(s, ring.degree() as u64)).collect(),
+            inverses: sources.clone().map(|s| 1.0 / ring.tables[s].modulus().value() as f64).collect(),
+            weights: ring
+                .tables
+                .iter()
+                .map(|t| {
+                    let q = t.modulus();
+                    let overflow = q.neg(product(q, None));
+                    sources
+                        .clone()
+                        .map(|s| product(q, Some(s)))
+                        .chain([overflow])
+                        .map(|w| ring.backend.prepare(q, w))
+                        .collect()
+                })
+                .collect(),
+        }
+    }
+
+    /// Number of source primes.
+    fn len(&self) -> usize {
+        self.inverses.len()
+    }
+}
+
+impl Reduction {
+    fn new(ring: &Ring, sources: Range<usize>) -> Self {
+        let inverses = (0..ring.q_len)
+            .filter(|i| !sources.contains(i))
+            .map(|i| {
+                let q = ring.tables[i].modulus();
+                let d = sources.clone().fold(1, |acc, s| q.mul(acc, q.reduce(ring.tables[s].modulus().value())));
+                ring.backend.prepare(q, q.inv(d))
+            })
+            .collect();
+        Self { extension: Extension::new(ring, sources), inverses }
+    }
+}
+
+impl Ring {
+    /// Extends the residues of `a` (coefficient form) modulo the main primes `digit` to all primes of
+    /// `target`, in NTT form. With D the product of the digit's primes, the result is the polynomial with
+    /// coefficients in [-D/2, D/2] congruent to `a` modulo D (a coefficient within 2^-45 D of the border may
+    /// be on its other side). Limbs of the digit's own primes are copies, transformed.
+    ///
+    /// # Panics
+    /// When `a` is not in coefficient form, lacks limbs of the digit, or the digit is empty.
+    pub fn mod_up(&self, a: &RnsPoly, digit: Range<usize>, target: PrimeSet) -> RnsPoly {
+        self.mod_up_from(a, None, digit, target)
+    }
+
+    /// As [`Ring::mod_up`]; `transformed` is `a` in NTT form, from which the digit's own limbs are copied
+    /// instead of being transformed again.
+    ///
+    /// # Panics
+    /// As [`Ring::mod_up`], and when `transformed` is not in NTT form or lacks limbs of the digit.
+    pub fn mod_up_from(&self, a: &RnsPoly, transformed: Option<&RnsPoly>, digit: Range<usize>, target: PrimeSet) -> RnsPoly {
+        assert!(a.form == Form::Coefficient, "mod_up: {a:?} is not in coefficient form");
+        assert!(!digit.is_empty() && digit.end <= a.set.q, "mod_up: digit {digit:?} of {a:?}");
+        if let Some(t) = transformed {
+            assert!(t.form == Form::Ntt && digit.end <= t.set.q, "mod_up: digit {digit:?} of {t:?}");
+        }
+        let extension = self.extension(&digit);
+        let mut rows = Buffer::zeroed((extension.len() + 1) * self.degree());
+        par::for_each_chunk(&mut rows[..extension.len() * self.degree()], self.degree(), |i, row| {
+            row.copy_from_slice(a.limb(digit.start + i));
+            self.backend.mul_scalar(self.q(digit.start + i), row, extension.scales[i]);
+        });
+        self.add_overflow_row(&extension, &mut rows);
+        let mut out = self.zero(target, Form::Ntt);
+        self.for_each_indexed_limb(&mut out, |i, t, limb| {
+            if i < target.q && digit.contains(&i) {
+                match transformed {
+                    Some(source) => limb.copy_from_slice(source.limb(i)),
+                    None => {
+                        limb.copy_from_slice(a.limb(i));
+                        self.backend.ntt(t, limb);
+                    }
+                }
+            } else {
+                let weights = &extension.weights[self.table_index(target, i)];
+                self.backend.convert(t.modulus(), limb, &rows, weights);
+                self.backend.ntt(t, limb);
+            }
+        });
+        out
+    }
+
+    /// round(a / P) modulo the main primes of `a`, P being the product of its special primes: from
+    /// `PrimeSet { q, p }` to `PrimeSet { q, p: 0 }`, NTT form in and out. Each coefficient is within
+    /// 1/2 + 2^-45 of the quotient.
+    ///
+    /// # Panics
+    /// When `a` is not in NTT form. Without special primes `a` comes back as it is.
+    pub fn mod_down(&self, a: RnsPoly) -> RnsPoly {
+        if a.set.p == 0 {
+            return a;
+        }
+        let sources = self.q_len..self.q_len + a.set.p;
+        let reduction = self.mod_downs[a.set.p].get_or_init(|| Reduction::new(self, sources.clone()));
+        self.divide(a, reduction, sources)
+    }
+
+    /// round(a / q_l) modulo the other main primes, q_l being the last main prime of `a`: from
+    /// `PrimeSet { q: l + 1, p: 0 }` to `PrimeSet { q: l, p: 0 }`, NTT form in and out. Each coefficient is
+    /// within 1/2 + 2^-45 of the quotient.
+    ///
+    /// # Panics
+    /// When `a` is not in NTT form, has special primes, or has fewer than two main primes.
+    pub fn rescale(&self, a: RnsPoly) -> RnsPoly {
+        assert!(a.set.p == 0 && a.set.q >= 2, "rescale: {a:?}");
+        let last = a.set.q - 1;
+        let reduction = self.rescales[last].get_or_init(|| Reduction::new(self, last..last + 1));
+        self.divide(a, reduction, last..last + 1)
+    }
+
+    /// Division by the primes at `sources`, which are the last limbs of `a`.
+    fn divide(&self, a: RnsPoly, reduction: &Reduction, sources: Range<usize>) -> RnsPoly {
+        assert!(a.form == Form::Ntt, "division of {a:?}, which is not in NTT form");
+        self.check_set(a.set);
+        let (n, kept) = (self.degree(), a.set.len() - sources.len());
+        let extension = &reduction.extension;
+        let mut rows = Buffer::zeroed((sources.len() + 1) * n);
+        rows[..sources.len() * n].copy_from_slice(&a.words[kept * n..]);
+        par::for_each_chunk(&mut rows[..sources.len() * n], n, |i, row| {
+            self.backend.intt(&self.tables[sources.start + i], row, extension.transform_scales[i]);
+        });
+        self.add_overflow_row(extension, &mut rows);
+        let set = PrimeSet { q: kept, p: 0 };
+        let mut out = self.zero(set, Form::Ntt);
+        self.for_each_indexed_limb(&mut out, |i, t, limb| {
+            self.backend.convert(t.modulus(), limb, &rows, &extension.weights[i]);
+            self.backend.ntt(t, limb);
+            self.backend.sub_from_mul_scalar(t.modulus(), limb, a.limb(i), reduction.inverses[i]);
+        });
+        out
+    }
+
+    /// Fills the last row with v = round(sum y_i / d_i) of the rows before.
+    fn add_overflow_row(&self, extension: &Extension, rows: &mut [u64]) {
+        let n = self.degree();
+        let (sources, last) = rows.split_at_mut(extension.len() * n);
+        self.backend.overflow(last, sources, &extension.inverses);
+    }
+
+    fn extension(&self, digit: &Range<usize>) -> Arc<Extension> {
+        let key = (digit.start, digit.end);
+        // A poisoned lock only means that another thread panicked between complete insertions.
+        if let Some(e) = self.extensions.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return e.clone();
+        }
+        let made = Arc::new(Extension::new(self, digit.clone()));
+        self.extensions.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(made).clone()
+    }
+}
