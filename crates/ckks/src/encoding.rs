@@ -1,0 +1,155 @@
+//! Encoding: vectors of complex or real numbers to polynomials and back.
+//!
+//! Slot `s` of a polynomial `m` is its value at `zeta^(5^s)` with `zeta = exp(i pi / N)`; the canonical embedding
+//! of the CKKS paper, section 3.2. Encoding multiplies by the scale and rounds each coefficient, so a decoded
+//! value differs by about `sqrt(N/12) / scale`, and by some 2^-50 of the largest value from double precision.
+
+mod crt;
+mod fft;
+
+use std::sync::Arc;
+
+use confide_ring::{Form, PrimeSet, RnsPoly};
+use num_complex::Complex64;
+use zeroize::Zeroize;
+
+use crate::error::CkksError;
+use crate::params::Parameters;
+use crate::plaintext::Plaintext;
+use fft::SlotTransform;
+
+/// log2 of the largest coefficient that the encoder handles: what an `i128` holds with room for sums.
+const MAX_COEFFICIENT_BITS: f64 = 120.0;
+
+/// Encodes and decodes for one parameter set; holds the tables of the transform. Cheap to clone.
+#[derive(Clone)]
+pub struct Encoder {
+    params: Parameters,
+    transform: Arc<SlotTransform>,
+}
+
+impl Encoder {
+    /// Computes the tables: `O(N)` sines and cosines.
+    pub fn new(params: &Parameters) -> Self {
+        Self { params: params.clone(), transform: Arc::new(SlotTransform::new(params.slots())) }
+    }
+
+    /// Encodes complex values; missing slots are zero.
+    ///
+    /// # Errors
+    /// [`CkksError::TooManyValues`], [`CkksError::NotFinite`], [`CkksError::LevelTooHigh`],
+    /// [`CkksError::InvalidScale`], or [`CkksError::Overflow`] if a value times the scale exceeds half the
+    /// modulus at that level.
+    pub fn encode(&self, values: &[Complex64], level: usize, scale: f64) -> Result<Plaintext, CkksError> {
+        self.encode_with(values.len(), |slot| values[slot], level, scale)
+    }
+
+    /// Encodes real values; missing slots are zero.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn encode_real(&self, values: &[f64], level: usize, scale: f64) -> Result<Plaintext, CkksError> {
+        self.encode_with(values.len(), |slot| Complex64::new(values[slot], 0.0), level, scale)
+    }
+
+    fn encode_with(
+        &self,
+        len: usize,
+        value: impl Fn(usize) -> Complex64,
+        level: usize,
+        scale: f64,
+    ) -> Result<Plaintext, CkksError> {
+        const OP: &str = "encode";
+        let params = &self.params;
+        let set = params.q_set(OP, level)?;
+        params.check_scale(OP, scale)?;
+        if len > params.slots() {
+            return Err(CkksError::TooManyValues { op: OP, needed: len, available: params.slots() });
+        }
+        let mut work = vec![Complex64::ZERO; params.slots()];
+        for (slot, entry) in work.iter_mut().enumerate().take(len) {
+            *entry = value(slot);
+            if !entry.is_finite() {
+                return Err(CkksError::NotFinite { op: OP, index: slot });
+            }
+        }
+        self.transform.slots_to_coefficients(&mut work);
+        // Real parts are the lower half of the coefficients, imaginary parts the upper half.
+        let mut coefficients = vec![0.0; params.degree()];
+        let (lower, upper) = coefficients.split_at_mut(params.slots());
+        for ((entry, low), high) in work.iter_mut().zip(lower).zip(upper) {
+            *low = (entry.re * scale).round();
+            *high = (entry.im * scale).round();
+            *entry = Complex64::ZERO;
+        }
+        let poly = self.reduce(&coefficients, set);
+        coefficients.zeroize();
+        let mut poly = poly?;
+        params.ring().ntt(&mut poly);
+        Ok(Plaintext { poly, level, scale })
+    }
+
+    /// Residues of integral coefficients, after the check that they fit.
+    fn reduce(&self, coefficients: &[f64], set: PrimeSet) -> Result<RnsPoly, CkksError> {
+        let params = &self.params;
+        let largest = coefficients.iter().fold(0.0_f64, |max, c| max.max(c.abs()));
+        let available = (params.log_q_at(set.q - 1) - 1.0).min(MAX_COEFFICIENT_BITS);
+        // Negated so that a sum that overflowed to infinity or NaN is refused too.
+        let fits = largest.is_finite() && coefficients.iter().all(|c| c.is_finite()) && largest.log2() < available;
+        if !fits {
+            return Err(CkksError::Overflow { op: "encode", needed: largest.log2(), available });
+        }
+        if largest < 62_f64.exp2() {
+            let mut integers: Vec<i64> = coefficients.iter().map(|&c| c as i64).collect();
+            let poly = params.ring().from_i64(&integers, set);
+            integers.zeroize();
+            return Ok(poly);
+        }
+        let mut poly = params.ring().zero(set, Form::Coefficient);
+        for limb in 0..set.q {
+            let modulus = *params.ring().q(limb);
+            for (residue, &c) in poly.limb_mut(limb).iter_mut().zip(coefficients) {
+                let magnitude = modulus.reduce_u128(c.abs() as u128);
+                *residue = if c < 0.0 { modulus.neg(magnitude) } else { magnitude };
+            }
+        }
+        Ok(poly)
+    }
+
+    /// All slots of a plaintext.
+    ///
+    /// # Errors
+    /// [`CkksError::ShapeMismatch`] or [`CkksError::LevelTooHigh`] if it was made under other parameters.
+    pub fn decode(&self, plaintext: &Plaintext) -> Result<Vec<Complex64>, CkksError> {
+        const OP: &str = "decode";
+        let params = &self.params;
+        params.check_shape(OP, &plaintext.poly, params.q_set(OP, plaintext.level)?, Form::Ntt)?;
+        let mut poly = plaintext.poly.clone();
+        params.ring().intt(&mut poly);
+        let mut coefficients = crt::centred(params.ring(), &poly);
+        poly.zeroize();
+        let (lower, upper) = coefficients.split_at(params.slots());
+        let mut slots: Vec<Complex64> = lower
+            .iter()
+            .zip(upper)
+            .map(|(&re, &im)| Complex64::new(re / plaintext.scale, im / plaintext.scale))
+            .collect();
+        coefficients.zeroize();
+        self.transform.coefficients_to_slots(&mut slots);
+        Ok(slots)
+    }
+
+    /// The real parts of all slots of a plaintext.
+    ///
+    /// # Errors
+    /// As [`Encoder::decode`].
+    pub fn decode_real(&self, plaintext: &Plaintext) -> Result<Vec<f64>, CkksError> {
+        Ok(self.decode(plaintext)?.into_iter().map(|slot| slot.re).collect())
+    }
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoder").field("params", &self.params).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,181 @@
+//! Products of ciphertexts.
+
+use confide_ring::RnsPoly;
+
+use super::{Evaluator, has_level, same_scale, two_parts};
+use crate::ciphertext::Ciphertext;
+use crate::error::CkksError;
+use crate::keys::EvaluationKeys;
+
+impl Evaluator {
+    /// The tensor product of two ciphertexts of two parts: three parts at the lower of the two
+    /// levels; the scales multiply, no rescale.
+    ///
+    /// # Errors
+    /// [`CkksError::PartCount`], [`CkksError::InvalidScale`], or operands of other parameters.
+    pub fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        self.tensor_sum("mul", &[(a, b)])
+    }
+
+    /// `a * a` with three parts: one ring product less than [`Evaluator::mul`].
+    ///
+    /// # Errors
+    /// As [`Evaluator::mul`].
+    pub fn square(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "square";
+        self.check(OP, a)?;
+        two_parts(OP, a)?;
+        self.params.check_scale(OP, a.scale * a.scale)?;
+        let ring = self.params.ring();
+        let mut cross = ring.mul(&a.parts[0], &a.parts[1]);
+        let twice = cross.clone();
+        ring.add_assign(&mut cross, &twice);
+        let parts = vec![
+            ring.mul(&a.parts[0], &a.parts[0]),
+            cross,
+            ring.mul(&a.parts[1], &a.parts[1]),
+        ];
+        Ok(Ciphertext { parts, level: a.level, scale: a.scale * a.scale })
+    }
+
+    /// Sum of the tensor products of all pairs, three parts, at the lowest level among them.
+    fn tensor_sum(
+        &self,
+        op: &'static str,
+        pairs: &[(&Ciphertext, &Ciphertext)],
+    ) -> Result<Ciphertext, CkksError> {
+        let operands = || pairs.iter().flat_map(|(a, b)| [*a, *b]);
+        let mut level = self.params.max_level();
+        for ct in operands() {
+            self.check(op, ct)?;
+            two_parts(op, ct)?;
+            level = level.min(ct.level);
+        }
+        let Some(((first_a, first_b), rest)) = pairs.split_first() else {
+            let (needed, available) = ("at least 1".to_owned(), "0".to_owned());
+            return Err(CkksError::InvalidArgument { op, what: "number of pairs", needed, available });
+        };
+        let scale = first_a.scale * first_b.scale;
+        self.params.check_scale(op, scale)?;
+        for (a, b) in rest {
+            same_scale(op, scale, a.scale * b.scale)?;
+        }
+        let ring = self.params.ring();
+        let part = |ct: &'_ Ciphertext, i: usize| self.lowered(&ct.parts[i], level).into_owned();
+        let lower = |ct: &Ciphertext| [part(ct, 0), part(ct, 1)];
+        let mut sum: Option<[RnsPoly; 3]> = None;
+        for (a, b) in pairs {
+            // Operands at the common level are used in place; others are cut to it first.
+            let (cut_a, cut_b);
+            let [a0, a1] = if a.level == level {
+                [&a.parts[0], &a.parts[1]]
+            } else {
+                cut_a = lower(a);
+                [&cut_a[0], &cut_a[1]]
+            };
+            let [b0, b1] = if b.level == level {
+                [&b.parts[0], &b.parts[1]]
+            } else {
+                cut_b = lower(b);
+                [&cut_b[0], &cut_b[1]]
+            };
+            match &mut sum {
+                Some([c0, c1, c2]) => {
+                    ring.mul_add_assign(c0, a0, b0);
+                    ring.mul_add_assign(c1, a0, b1);
+                    ring.mul_add_assign(c1, a1, b0);
+                    ring.mul_add_assign(c2, a1, b1);
+                }
+                None => {
+                    let mut cross = ring.mul(a0, b1);
+                    ring.mul_add_assign(&mut cross, a1, b0);
+                    sum = Some([ring.mul(a0, b0), cross, ring.mul(a1, b1)]);
+                }
+            }
+        }
+        let parts = sum.map(Vec::from).unwrap_or_default();
+        Ok(Ciphertext { parts, level, scale })
+    }
+
+    /// Brings three parts back to two with the relinearisation key; level and scale unchanged.
+    /// Two parts are returned as they are.
+    ///
+    /// # Errors
+    /// [`CkksError::MissingKey`], [`CkksError::KeyLevelTooLow`], or an operand of other parameters.
+    pub fn relinearize(
+        &self,
+        ct: &Ciphertext,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        self.relinearize_owned(ct.clone(), keys)
+    }
+
+    /// [`Evaluator::relinearize`] of a ciphertext that is no longer needed: saves a copy.
+    ///
+    /// # Errors
+    /// As [`Evaluator::relinearize`].
+    pub fn relinearize_owned(
+        &self,
+        mut ct: Ciphertext,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "relinearize";
+        self.check(OP, &ct)?;
+        if ct.parts.len() < 3 {
+            return Ok(ct);
+        }
+        let key = self.relin_key(OP, keys, ct.level)?;
+        let ring = self.params.ring();
+        let digits = self.decompose(&ct.parts[2], ct.level);
+        let [k0, k1] = self.inner_product(&digits, key);
+        ct.parts.truncate(2);
+        ring.add_assign(&mut ct.parts[0], &ring.mod_down(k0));
+        ring.add_assign(&mut ct.parts[1], &ring.mod_down(k1));
+        Ok(ct)
+    }
+
+    /// Product, relinearisation and rescale. One level consumed; scale `a.scale * b.scale / q`,
+    /// which is the canonical scale of the result's level when both have that of their own level.
+    ///
+    /// # Errors
+    /// Those of [`Evaluator::mul`], [`Evaluator::relinearize`] and [`Evaluator::rescale`].
+    pub fn mul_relin_rescale(
+        &self,
+        a: &Ciphertext,
+        b: &Ciphertext,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        self.sum_relin_rescale("mul_relin_rescale", &[(a, b)], keys)
+    }
+
+    /// Sum of the products of all pairs with one relinearisation and one rescale. One level
+    /// consumed from the lowest operand; scale as for [`Evaluator::mul_relin_rescale`]; all products
+    /// must have the same scale.
+    ///
+    /// # Errors
+    /// As [`Evaluator::mul_relin_rescale`]; [`CkksError::ScaleMismatch`];
+    /// [`CkksError::InvalidArgument`] without pairs.
+    pub fn dot(
+        &self,
+        pairs: &[(&Ciphertext, &Ciphertext)],
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        self.sum_relin_rescale("dot", pairs, keys)
+    }
+
+    fn sum_relin_rescale(
+        &self,
+        op: &'static str,
+        pairs: &[(&Ciphertext, &Ciphertext)],
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        for (a, b) in pairs {
+            has_level(op, a.level.min(b.level), 1)?;
+        }
+        let product = match pairs {
+            [(a, b)] if std::ptr::eq(*a, *b) => self.square(a)?,
+            _ => self.tensor_sum(op, pairs)?,
+        };
+        self.rescale_owned(self.relinearize_owned(product, keys)?)
+    }
+}

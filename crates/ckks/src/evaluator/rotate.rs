@@ -1,0 +1,257 @@
+//! Rotations and conjugation of the slots, one by one, hoisted and summed.
+
+use confide_ring::RnsPoly;
+
+use super::{Evaluator, same_scale, two_parts};
+use crate::ciphertext::Ciphertext;
+use crate::error::CkksError;
+use crate::keys::EvaluationKeys;
+
+impl Evaluator {
+    /// Moves slot `i + k` to slot `i` (cyclic, `k` may be negative). Level and scale unchanged.
+    ///
+    /// # Errors
+    /// [`CkksError::MissingKey`] or [`CkksError::KeyLevelTooLow`] for the Galois element
+    /// `5^k mod 2N`; [`CkksError::PartCount`]; an operand of other parameters.
+    pub fn rotate(
+        &self,
+        ct: &Ciphertext,
+        k: i64,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        self.galois("rotate", ct, self.params.ring().galois_for_rotation(k), keys)
+    }
+
+    /// Complex conjugation of every slot. Level and scale unchanged.
+    ///
+    /// # Errors
+    /// As [`Evaluator::rotate`], for the element `2N - 1`.
+    pub fn conjugate(
+        &self,
+        ct: &Ciphertext,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        self.galois("conjugate", ct, self.params.ring().galois_for_conjugation(), keys)
+    }
+
+    /// The automorphism `X -> X^element` on the encrypted polynomial. Level and scale unchanged.
+    ///
+    /// # Errors
+    /// [`CkksError::InvalidGaloisElement`], and as [`Evaluator::rotate`].
+    pub fn apply_galois(
+        &self,
+        ct: &Ciphertext,
+        element: u64,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        let bound = 2 * self.params.degree() as u64;
+        if element % 2 == 0 || element >= bound {
+            return Err(CkksError::InvalidGaloisElement { op: "apply_galois", element, bound });
+        }
+        self.galois("apply_galois", ct, element, keys)
+    }
+
+    /// All rotations of one ciphertext, in the order of `ks`: its decomposition is made once.
+    /// Each result equals that of [`Evaluator::rotate`] to the bit.
+    ///
+    /// # Errors
+    /// As [`Evaluator::rotate`]; checked before any work is done.
+    pub fn rotate_hoisted(
+        &self,
+        ct: &Ciphertext,
+        ks: &[i64],
+        keys: &EvaluationKeys,
+    ) -> Result<Vec<Ciphertext>, CkksError> {
+        let ring = self.params.ring();
+        let elements: Vec<u64> = ks.iter().map(|&k| ring.galois_for_rotation(k)).collect();
+        self.galois_hoisted("rotate_hoisted", ct, &elements, keys)
+    }
+
+    /// `sum_j rotate(ct_j, k_j)`: one division by `P` for all of them. Levels are dropped to the
+    /// lowest, scales must agree. No level consumed.
+    ///
+    /// # Errors
+    /// As [`Evaluator::rotate`]; [`CkksError::ScaleMismatch`]; [`CkksError::InvalidArgument`] for
+    /// an empty sum.
+    pub fn rotate_sum(
+        &self,
+        terms: &[(&Ciphertext, i64)],
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "rotate_sum";
+        let Some(((first, _), _)) = terms.split_first() else {
+            let (needed, available) = ("at least 1".to_owned(), "0".to_owned());
+            return Err(CkksError::InvalidArgument { op: OP, what: "number of terms", needed, available });
+        };
+        let level = terms.iter().map(|(ct, _)| ct.level).min().unwrap_or(0);
+        let ring = self.params.ring();
+        let mut elements = Vec::with_capacity(terms.len());
+        for (ct, k) in terms {
+            self.check(OP, ct)?;
+            two_parts(OP, ct)?;
+            same_scale(OP, first.scale, ct.scale)?;
+            let element = ring.galois_for_rotation(*k);
+            if element != 1 {
+                self.galois_key(OP, keys, element, level)?;
+            }
+            elements.push(element);
+        }
+        let mut plain: [Option<RnsPoly>; 2] = [None, None];
+        let mut switched: Option<[RnsPoly; 2]> = None;
+        for ((ct, _), element) in terms.iter().zip(elements) {
+            let c0 = self.lowered(&ct.parts[0], level);
+            let c1 = self.lowered(&ct.parts[1], level);
+            if element == 1 {
+                accumulate(self, &mut plain[0], c0.into_owned());
+                accumulate(self, &mut plain[1], c1.into_owned());
+                continue;
+            }
+            accumulate(self, &mut plain[0], ring.automorphism(&c0, element));
+            let key = self.galois_key(OP, keys, element, level)?;
+            let product = self.inner_product(&self.decompose(&c1, level), key);
+            let product = product.map(|poly| ring.automorphism(&poly, element));
+            match &mut switched {
+                Some(sum) => {
+                    for (own, poly) in sum.iter_mut().zip(&product) {
+                        ring.add_assign(own, poly);
+                    }
+                }
+                None => switched = Some(product),
+            }
+        }
+        if let Some(sum) = switched {
+            for (own, poly) in plain.iter_mut().zip(sum) {
+                accumulate(self, own, ring.mod_down(poly));
+            }
+        }
+        let parts = plain.into_iter().flatten().collect();
+        Ok(Ciphertext { parts, level, scale: first.scale })
+    }
+
+    /// `sum_{i < count} rotate(ct, i * stride)` in about `log2(count)` rotations, plus one for each
+    /// further bit set in `count`. Level and scale unchanged; needs the keys of
+    /// [`Evaluator::inner_sum_rotations`].
+    ///
+    /// # Errors
+    /// As [`Evaluator::rotate`]; [`CkksError::InvalidArgument`] if `count` is 0 or `count * stride`
+    /// rotates around more than once.
+    pub fn inner_sum(
+        &self,
+        ct: &Ciphertext,
+        stride: i64,
+        count: usize,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "inner_sum";
+        self.check(OP, ct)?;
+        two_parts(OP, ct)?;
+        let within = (count as u64).saturating_mul(stride.unsigned_abs());
+        if count == 0 || within > self.params.slots() as u64 {
+            return Err(CkksError::InvalidArgument {
+                op: OP,
+                what: "count times stride",
+                needed: format!("1 to {}", self.params.slots()),
+                available: format!("{count} times {stride}"),
+            });
+        }
+        let mut sum = ct.clone();
+        for step in Self::inner_sum_steps(count) {
+            match step {
+                Step::Double(done) => {
+                    let rotated = self.rotate(&sum, stride.wrapping_mul(done as i64), keys)?;
+                    self.add_assign(&mut sum, &rotated)?;
+                }
+                Step::Append => {
+                    sum = self.rotate(&sum, stride, keys)?;
+                    self.add_assign(&mut sum, ct)?;
+                }
+            }
+        }
+        Ok(sum)
+    }
+
+    /// The rotations, each once, for which [`Evaluator::inner_sum`] needs keys.
+    pub fn inner_sum_rotations(stride: i64, count: usize) -> Vec<i64> {
+        let mut rotations: Vec<i64> = Self::inner_sum_steps(count)
+            .map(|step| match step {
+                Step::Double(done) => stride.wrapping_mul(done as i64),
+                Step::Append => stride,
+            })
+            .collect();
+        rotations.sort_unstable();
+        rotations.dedup();
+        rotations
+    }
+
+    /// From the second highest bit of `count` down: double the sum, then append one if the bit is set.
+    fn inner_sum_steps(count: usize) -> impl Iterator<Item = Step> {
+        let bits = count.checked_ilog2().unwrap_or(0);
+        (0..bits).rev().flat_map(move |bit| {
+            let append = (count >> bit) & 1 == 1;
+            [Some(Step::Double(count >> (bit + 1))), append.then_some(Step::Append)]
+                .into_iter()
+                .flatten()
+        })
+    }
+
+    fn galois(
+        &self,
+        op: &'static str,
+        ct: &Ciphertext,
+        element: u64,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        let mut out = self.galois_hoisted(op, ct, &[element], keys)?;
+        // One element gives one ciphertext.
+        Ok(out.swap_remove(0))
+    }
+
+    fn galois_hoisted(
+        &self,
+        op: &'static str,
+        ct: &Ciphertext,
+        elements: &[u64],
+        keys: &EvaluationKeys,
+    ) -> Result<Vec<Ciphertext>, CkksError> {
+        self.check(op, ct)?;
+        two_parts(op, ct)?;
+        for &element in elements.iter().filter(|&&g| g != 1) {
+            self.galois_key(op, keys, element, ct.level)?;
+        }
+        let ring = self.params.ring();
+        let mut digits = None;
+        let mut out = Vec::with_capacity(elements.len());
+        for &element in elements {
+            if element == 1 {
+                out.push(ct.clone());
+                continue;
+            }
+            let key = self.galois_key(op, keys, element, ct.level)?;
+            let digits = digits.get_or_insert_with(|| self.decompose(&ct.parts[1], ct.level));
+            let [k0, k1] = self.inner_product(digits, key);
+            // The key leads from s to s(X^(1/element)): the automorphism comes last, on two
+            // polynomials instead of on all digits.
+            let mut c0 = ring.mod_down(k0);
+            ring.add_assign(&mut c0, &ct.parts[0]);
+            let parts = vec![
+                ring.automorphism(&c0, element),
+                ring.automorphism(&ring.mod_down(k1), element),
+            ];
+            out.push(Ciphertext { parts, level: ct.level, scale: ct.scale });
+        }
+        Ok(out)
+    }
+}
+
+/// One step of an inner sum over `done` terms so far.
+enum Step {
+    Double(usize),
+    Append,
+}
+
+fn accumulate(evaluator: &Evaluator, sum: &mut Option<RnsPoly>, term: RnsPoly) {
+    match sum {
+        Some(sum) => evaluator.params.ring().add_assign(sum, &term),
+        None => *sum = Some(term),
+    }
+}

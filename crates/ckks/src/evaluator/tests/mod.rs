@@ -1,0 +1,10 @@
+//! Every operation against the same arithmetic on clear slots.
+
+mod arith;
+mod fixture;
+mod misuse;
+mod noise;
+mod product;
+mod rotate;
+
+pub(crate) use fixture::{Fixture, assert_close, rms, ramp};

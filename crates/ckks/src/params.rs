@@ -1,0 +1,353 @@
+//! Parameters: an unchecked literal becomes a checked, immutable set.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use confide_ring::{Form, PrimeSet, Ring, RnsPoly};
+use serde::{Deserialize, Serialize};
+
+use crate::error::CkksError;
+use crate::{primes, security};
+
+/// Most primes that a literal may ask for: bounds the work on a literal from outside.
+const MAX_PRIMES: usize = 160;
+
+/// What a parameter set is made from; unchecked. The primes follow from the bit lengths, the same on every machine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ParametersLiteral {
+    /// log2 of the ring degree `N`.
+    pub log_n: u32,
+    /// Bit length of `q_0`, then of the rescaling primes `q_1 ... q_L`.
+    pub log_q: Vec<u32>,
+    /// Bit lengths of the special primes, whose product is `P`.
+    pub log_p: Vec<u32>,
+    /// log2 of the canonical scale at the highest level.
+    pub log_scale: u32,
+    /// Number of consecutive `q` primes in one key-switching digit.
+    pub dnum_alpha: usize,
+}
+
+/// A checked parameter set. Cheap to clone.
+#[derive(Clone)]
+pub struct Parameters(Arc<Inner>);
+
+struct Inner {
+    literal: ParametersLiteral,
+    ring: Arc<Ring>,
+    scales: Vec<f64>,
+    log_q: Vec<f64>,
+    log_qp: f64,
+    digest: [u8; 32],
+}
+
+impl Parameters {
+    /// Checks a literal and chooses its primes.
+    ///
+    /// # Errors
+    /// [`CkksError::Insecure`] or [`CkksError::UnsupportedDegree`] below 128 bits of security,
+    /// [`CkksError::DigitTooLarge`] if a digit exceeds `P`, [`CkksError::InvalidParameters`] or
+    /// [`CkksError::NoPrime`] for a literal that describes no usable set.
+    pub fn new(literal: ParametersLiteral) -> Result<Self, CkksError> {
+        // Before any prime is looked for: a literal may come from a hostile plan. The primes themselves may make up
+        // a little less than their bit lengths.
+        let nominal: f64 = literal.log_q.iter().chain(&literal.log_p).map(|&bits| f64::from(bits)).sum();
+        if security::check(literal.log_n, nominal - 1.0).is_err() {
+            security::check(literal.log_n, nominal)?;
+        }
+        let params = Self::build(literal)?;
+        security::check(params.log_n(), params.log_qp())?;
+        Ok(params)
+    }
+
+    /// Like [`Parameters::new`] without the security check and with rings down to `N = 16`. For tests only.
+    ///
+    /// # Errors
+    /// As [`Parameters::new`], security aside.
+    #[cfg(any(test, feature = "insecure-test-parameters"))]
+    pub fn new_insecure_for_tests(literal: ParametersLiteral) -> Result<Self, CkksError> {
+        Self::build(literal)
+    }
+
+    fn build(literal: ParametersLiteral) -> Result<Self, CkksError> {
+        check_literal(&literal)?;
+        let chain = primes::choose(&literal)?;
+        let log_q: Vec<f64> = chain.q.iter().map(|&q| (q as f64).log2()).collect();
+        let log_p: f64 = chain.p.iter().map(|&p| (p as f64).log2()).sum();
+        check_digits(&log_q, log_p, literal.dnum_alpha)?;
+        if chain.scales[0].log2() >= log_q[0] {
+            return Err(invalid("log_q", "a first prime larger than the scale at level 0", literal.log_q[0]));
+        }
+        let ring = Ring::new(literal.log_n, &chain.q, &chain.p)?;
+        let digest = digest(&literal, &chain);
+        let log_qp = log_q.iter().sum::<f64>() + log_p;
+        Ok(Self(Arc::new(Inner { literal, ring, scales: chain.scales, log_q, log_qp, digest })))
+    }
+
+    /// The literal that it was made from.
+    pub fn literal(&self) -> &ParametersLiteral {
+        &self.0.literal
+    }
+
+    /// The ring with all primes.
+    pub fn ring(&self) -> &Arc<Ring> {
+        &self.0.ring
+    }
+
+    /// log2 of the ring degree.
+    pub fn log_n(&self) -> u32 {
+        self.0.literal.log_n
+    }
+
+    /// Ring degree `N`.
+    pub fn degree(&self) -> usize {
+        1 << self.log_n()
+    }
+
+    /// Number of slots, `N/2`.
+    pub fn slots(&self) -> usize {
+        self.degree() / 2
+    }
+
+    /// log2 of the number of slots.
+    pub fn log_slots(&self) -> u32 {
+        self.log_n() - 1
+    }
+
+    /// Highest level: level `l` has `l + 1` primes, so levels are `0 ..= max_level()`.
+    pub fn max_level(&self) -> usize {
+        self.0.scales.len() - 1
+    }
+
+    /// Canonical scale of a level: `2^log_scale` at the highest one, then
+    /// `scale_at(l - 1) = scale_at(l) * scale_at(l) / q_l`, as after a product and a rescale.
+    ///
+    /// # Panics
+    /// If `level` exceeds [`Parameters::max_level`].
+    pub fn scale_at(&self, level: usize) -> f64 {
+        self.0.scales[level]
+    }
+
+    /// The prime `q_level`, which a rescale at that level divides by.
+    ///
+    /// # Panics
+    /// If `level` exceeds [`Parameters::max_level`].
+    pub fn q(&self, level: usize) -> u64 {
+        self.0.ring.q(level).value()
+    }
+
+    /// Number of consecutive `q` primes in a digit.
+    pub fn alpha(&self) -> usize {
+        self.0.literal.dnum_alpha
+    }
+
+    /// Number of key-switching digits at a level.
+    pub fn digits(&self, level: usize) -> usize {
+        (level + 1).div_ceil(self.alpha())
+    }
+
+    /// Limbs `q_i` of digit `digit` at a level; the last digit may be shorter.
+    pub fn digit_range(&self, digit: usize, level: usize) -> Range<usize> {
+        let start = digit * self.alpha();
+        start..(start + self.alpha()).min(level + 1)
+    }
+
+    /// log2 of the whole modulus `Q P`, on which security depends.
+    pub fn log_qp(&self) -> f64 {
+        self.0.log_qp
+    }
+
+    /// log2 of `q_0 ... q_level`.
+    ///
+    /// # Panics
+    /// If `level` exceeds [`Parameters::max_level`].
+    pub fn log_q_at(&self, level: usize) -> f64 {
+        self.0.log_q[..=level].iter().sum()
+    }
+
+    /// BLAKE3 of the canonical bytes of the set, primes included: two parties with equal digests agree on everything.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.0.digest
+    }
+
+    /// Rough security in bits for display, see [`security::estimate_bits`]; `None` for test rings.
+    pub fn security_bits_estimate(&self) -> Option<f64> {
+        security::estimate_bits(self.log_n(), self.log_qp())
+    }
+
+    /// The primes of a ciphertext at `level`; `op` names the caller in the error.
+    ///
+    /// # Errors
+    /// [`CkksError::LevelTooHigh`].
+    pub fn q_set(&self, op: &'static str, level: usize) -> Result<PrimeSet, CkksError> {
+        if level > self.max_level() {
+            return Err(CkksError::LevelTooHigh { op, needed: level, available: self.max_level() });
+        }
+        Ok(PrimeSet { q: level + 1, p: 0 })
+    }
+
+    /// The primes of a switching key for `level`: those of the ciphertext and all special ones.
+    ///
+    /// # Errors
+    /// [`CkksError::LevelTooHigh`].
+    pub fn qp_set(&self, op: &'static str, level: usize) -> Result<PrimeSet, CkksError> {
+        Ok(PrimeSet { p: self.0.ring.p_len(), ..self.q_set(op, level)? })
+    }
+
+    pub(crate) fn check_scale(&self, op: &'static str, scale: f64) -> Result<(), CkksError> {
+        if scale.is_finite() && scale > 0.0 { Ok(()) } else { Err(CkksError::InvalidScale { op, scale }) }
+    }
+
+    pub(crate) fn check_shape(
+        &self,
+        op: &'static str,
+        poly: &RnsPoly,
+        set: PrimeSet,
+        form: Form,
+    ) -> Result<(), CkksError> {
+        let degree = poly.degree();
+        if poly.set() == set && poly.form() == form && degree == self.degree() {
+            return Ok(());
+        }
+        let describe = |degree: usize, set: PrimeSet, form: Form| {
+            format!("degree {degree}, {}+{} limbs, {form:?} form", set.q, set.p)
+        };
+        Err(CkksError::ShapeMismatch {
+            op,
+            needed: describe(self.degree(), set, form),
+            available: describe(degree, poly.set(), poly.form()),
+        })
+    }
+}
+
+impl PartialEq for Parameters {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest() == other.digest()
+    }
+}
+
+impl Eq for Parameters {}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parameters").field("literal", self.literal()).field("log_qp", &self.log_qp()).finish()
+    }
+}
+
+fn invalid(field: &'static str, needed: &str, available: impl fmt::Display) -> CkksError {
+    CkksError::InvalidParameters { field, needed: needed.into(), available: available.to_string() }
+}
+
+fn check_literal(literal: &ParametersLiteral) -> Result<(), CkksError> {
+    let ParametersLiteral { log_n, log_q, log_p, log_scale, dnum_alpha } = literal;
+    if !(4..=17).contains(log_n) {
+        return Err(invalid("log_n", "4 to 17", log_n));
+    }
+    if log_q.is_empty() || log_p.is_empty() || log_q.len() + log_p.len() > MAX_PRIMES {
+        let available = format!("{} + {}", log_q.len(), log_p.len());
+        return Err(invalid("log_q and log_p", "at least one prime each, 160 in all", available));
+    }
+    for (field, bits) in [("log_q", log_q), ("log_p", log_p)] {
+        if let Some(bits) = bits.iter().find(|bits| !(21..=50).contains(*bits)) {
+            return Err(invalid(field, "bit lengths of 21 to 50", bits));
+        }
+    }
+    if !(10..=100).contains(log_scale) {
+        return Err(invalid("log_scale", "10 to 100", log_scale));
+    }
+    if !(1..=log_q.len()).contains(dnum_alpha) {
+        return Err(invalid("dnum_alpha", "1 to the number of q primes", dnum_alpha));
+    }
+    Ok(())
+}
+
+/// Each digit must not exceed `P`, or the key-switching noise is not divided away. A hundredth of a bit is let
+/// through, because rescaling primes lie on both sides of their power of two and special primes below it.
+fn check_digits(log_q: &[f64], log_p: f64, alpha: usize) -> Result<(), CkksError> {
+    for (digit, primes) in log_q.chunks(alpha).enumerate() {
+        let needed: f64 = primes.iter().sum();
+        if needed > log_p + 0.01 {
+            return Err(CkksError::DigitTooLarge { digit, needed, available: log_p });
+        }
+    }
+    Ok(())
+}
+
+fn digest(literal: &ParametersLiteral, chain: &primes::Chain) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("confide 2026 ckks parameters v1");
+    let sizes = [literal.dnum_alpha, chain.q.len(), chain.p.len()].map(|size| size as u64);
+    for number in [u64::from(literal.log_n), u64::from(literal.log_scale)].into_iter().chain(sizes) {
+        hasher.update(&number.to_le_bytes());
+    }
+    for prime in chain.q.iter().chain(&chain.p) {
+        hasher.update(&prime.to_le_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn literal(log_n: u32, q: &[u32], p: &[u32], alpha: usize) -> ParametersLiteral {
+        ParametersLiteral { log_n, log_q: q.into(), log_p: p.into(), log_scale: 40, dnum_alpha: alpha }
+    }
+
+    #[test]
+    fn a_secure_set_is_accepted_and_consistent() {
+        let params = Parameters::new(literal(13, &[50, 40, 40], &[50], 1)).expect("secure");
+        assert_eq!((params.degree(), params.slots(), params.max_level()), (8192, 4096, 2));
+        assert!((params.log_qp() - 180.0).abs() < 0.01);
+        assert_eq!((params.digits(0), params.digits(2)), (1, 3));
+        for level in 1..=2 {
+            let scale = params.scale_at(level);
+            assert_eq!(params.scale_at(level - 1), scale * scale / params.q(level) as f64);
+        }
+        assert!(params.security_bits_estimate().is_some_and(|bits| bits > 140.0));
+    }
+
+    #[test]
+    fn sets_below_128_bits_are_refused() {
+        let too_large = Parameters::new(literal(13, &[50, 40, 40, 40], &[50], 1));
+        assert!(matches!(too_large, Err(CkksError::Insecure { log_n: 13, needed: 214.0, .. })), "{too_large:?}");
+        let too_small = Parameters::new(literal(12, &[40], &[40], 1));
+        assert!(matches!(too_small, Err(CkksError::UnsupportedDegree { log_n: 12, min: 13, max: 17 })));
+    }
+
+    #[test]
+    fn a_digit_larger_than_the_special_modulus_is_refused() {
+        let error = Parameters::new(literal(14, &[50, 40, 40], &[50], 2)).expect_err("digit of 90 bits");
+        assert!(matches!(error, CkksError::DigitTooLarge { digit: 0, .. }), "{error}");
+        assert!(Parameters::new(literal(14, &[50, 40, 40], &[50, 50], 2)).is_ok());
+    }
+
+    #[test]
+    fn unusable_literals_are_refused_without_panic() {
+        for (bad, field) in [
+            (literal(14, &[], &[50], 1), "log_q and log_p"),
+            (literal(14, &[50], &[], 1), "log_q and log_p"),
+            (literal(14, &[51], &[50], 1), "log_q"),
+            (literal(14, &[50], &[20], 1), "log_p"),
+            (literal(14, &[50], &[50], 0), "dnum_alpha"),
+            (literal(14, &[50], &[50], 2), "dnum_alpha"),
+            (literal(14, &[40], &[50], 1), "log_q"),
+        ] {
+            let error = Parameters::new(bad).expect_err(field);
+            assert!(matches!(error, CkksError::InvalidParameters { field: found, .. } if found == field), "{error}");
+        }
+        let mut scale = literal(14, &[50, 40], &[50], 1);
+        scale.log_scale = 101;
+        assert!(Parameters::new(scale).is_err());
+        assert!(Parameters::new(literal(14, &vec![50; 1_000_000], &[50], 1)).is_err());
+        assert!(Parameters::new(literal(u32::MAX, &[50, 40], &[50], 1)).is_err());
+    }
+
+    #[test]
+    fn the_digest_tells_sets_apart_and_is_stable() {
+        let one = Parameters::new(literal(13, &[50, 40, 40], &[50], 1)).expect("secure");
+        let same = Parameters::new(literal(13, &[50, 40, 40], &[50], 1)).expect("secure");
+        let other = Parameters::new(literal(13, &[50, 40], &[50], 1)).expect("secure");
+        assert_eq!(one, same);
+        assert_ne!(one, other);
+    }
+}

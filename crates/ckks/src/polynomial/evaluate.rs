@@ -1,0 +1,202 @@
+//! Evaluation of polynomials on ciphertexts.
+
+use std::collections::BTreeMap;
+
+use super::plan::{self, Node};
+use super::{InputMap, Polynomial};
+use crate::ciphertext::Ciphertext;
+use crate::error::CkksError;
+use crate::evaluator::Evaluator;
+use crate::keys::EvaluationKeys;
+
+const OP: &str = "evaluate_polynomial";
+
+impl Evaluator {
+    /// `polynomial(ct)` slot by slot. Consumes [`Polynomial::depth`] levels; the result has the
+    /// canonical scale of its level.
+    ///
+    /// # Errors
+    /// [`CkksError::LevelTooLow`], those of products ([`Evaluator::mul_relin_rescale`]), and
+    /// [`CkksError::Overflow`] for coefficients too large for the scale.
+    pub fn evaluate_polynomial(
+        &self,
+        ct: &Ciphertext,
+        polynomial: &Polynomial,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        let depth = polynomial.depth();
+        super::has_levels(ct.level(), depth)?;
+        let scale = self.params().scale_at(ct.level() - depth);
+        self.evaluate_polynomial_to(ct, polynomial, scale, keys)
+    }
+
+    /// [`Evaluator::evaluate_polynomial`] with a chosen scale of the result.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate_polynomial`]; [`CkksError::InvalidScale`].
+    pub fn evaluate_polynomial_to(
+        &self,
+        ct: &Ciphertext,
+        polynomial: &Polynomial,
+        scale: f64,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        self.params().check_scale(OP, scale)?;
+        super::has_levels(ct.level(), polynomial.depth())?;
+        if polynomial.degree() == 0 {
+            let mut out = self.mul_integer(ct, 0)?;
+            out.scale = scale;
+            return self.add_scalar(&out, polynomial.coeffs()[0]);
+        }
+        let map = polynomial.input_map();
+        let input = match map {
+            Some(map) => self.mapped(ct, map)?,
+            None => ct.clone(),
+        };
+        let (root, depth) = plan::best(polynomial.coeffs(), map.is_some());
+        let top = input.level();
+        let mut run = Run { evaluator: self, keys, top, basis: BTreeMap::new(), chebyshev: map.is_some() };
+        run.basis.insert(1, input);
+        // Ascending order: every element is built from smaller ones.
+        for n in plan::needed(&root, map.is_some()) {
+            run.build(n)?;
+        }
+        let last_prime = self.params().q(top - depth + 1) as f64;
+        let sum = run.node(&root, depth, scale * last_prime)?;
+        run.finish(sum, scale)
+    }
+
+    /// The input mapped to `[-1, 1]`.
+    fn mapped(&self, ct: &Ciphertext, map: InputMap) -> Result<Ciphertext, CkksError> {
+        let mut out = if map.factor == 1.0 {
+            ct.clone()
+        } else if map.is_free() {
+            self.mul_integer(ct, map.factor as i64)?
+        } else {
+            self.mul_scalar_rescale(ct, map.factor)?
+        };
+        if map.offset != 0.0 {
+            self.add_scalar_assign(&mut out, map.offset)?;
+        }
+        Ok(out)
+    }
+}
+
+/// One evaluation: the basis elements built so far, by index, and the level of the input.
+struct Run<'a> {
+    evaluator: &'a Evaluator,
+    keys: &'a EvaluationKeys,
+    top: usize,
+    chebyshev: bool,
+    basis: BTreeMap<usize, Ciphertext>,
+}
+
+impl Run<'_> {
+    /// Basis element `n` from two of about half the index: `x^n = x^a x^b`, or
+    /// `T_n = 2 T_a T_b - T_(a-b)`.
+    fn build(&mut self, n: usize) -> Result<(), CkksError> {
+        if n == 1 {
+            return Ok(());
+        }
+        let (a, b) = plan::halves(n);
+        let (left, right) = (self.element(a)?, self.element(b)?);
+        let mut product = if a == b {
+            self.evaluator.square(left)?
+        } else {
+            self.evaluator.mul(left, right)?
+        };
+        if self.chebyshev {
+            product = self.evaluator.mul_integer(&product, 2)?;
+            if a == b {
+                self.evaluator.add_scalar_assign(&mut product, -1.0)?;
+            } else {
+                let other = self.element(a - b)?;
+                self.add_multiple(&mut product, other, -1.0)?;
+            }
+        }
+        let scale = product.scale / self.evaluator.params().q(product.level) as f64;
+        let element = self.finish(product, scale)?;
+        self.basis.insert(n, element);
+        Ok(())
+    }
+
+    fn element(&self, n: usize) -> Result<&Ciphertext, CkksError> {
+        // The plan lists every element that is used; a missing one would be a fault of this module.
+        self.basis.get(&n).ok_or_else(|| CkksError::InvalidArgument {
+            op: OP,
+            what: "basis element",
+            needed: n.to_string(),
+            available: "not built".to_owned(),
+        })
+    }
+
+    /// The value of `node` at `depth - 1` levels below the top with the scale `scale`, before its
+    /// relinearisation and its rescale.
+    fn node(&self, node: &Node, depth: usize, scale: f64) -> Result<Ciphertext, CkksError> {
+        let level = self.top + 1 - depth;
+        let mut sum: Option<Ciphertext> = None;
+        for (power, quotient) in &node.products {
+            let giant = self.evaluator.drop_level(self.element(*power)?, level)?;
+            let wanted = scale / giant.scale;
+            let before = wanted * self.evaluator.params().q(level + 1) as f64;
+            let quotient = self.finish(self.node(quotient, depth - 1, before)?, wanted)?;
+            let mut product = self.evaluator.mul(&quotient, &giant)?;
+            product.scale = scale;
+            match &mut sum {
+                Some(sum) => self.evaluator.add_assign(sum, &product)?,
+                None => sum = Some(product),
+            }
+        }
+        let mut constant = 0.0;
+        for &(power, coefficient) in &node.terms {
+            if power == 0 {
+                constant = coefficient;
+                continue;
+            }
+            let element = self.element(power)?;
+            match &mut sum {
+                Some(sum) => self.add_multiple(sum, element, coefficient)?,
+                None => {
+                    let element = self.evaluator.drop_level(element, level)?;
+                    let factor = scale / element.scale;
+                    let mut term = self.evaluator.mul_scalar(&element, coefficient, factor)?;
+                    term.scale = scale;
+                    sum = Some(term);
+                }
+            }
+        }
+        // Every node has a term or a product: only constants have none, and they are no node.
+        let mut sum = sum.ok_or_else(|| CkksError::InvalidArgument {
+            op: OP,
+            what: "degree of a partial polynomial",
+            needed: "at least 1".to_owned(),
+            available: "0".to_owned(),
+        })?;
+        if constant != 0.0 {
+            self.evaluator.add_scalar_assign(&mut sum, constant)?;
+        }
+        Ok(sum)
+    }
+
+    /// `sum += coefficient * element`, the element brought to the scale of the sum.
+    fn add_multiple(
+        &self,
+        sum: &mut Ciphertext,
+        element: &Ciphertext,
+        coefficient: f64,
+    ) -> Result<(), CkksError> {
+        let element = self.evaluator.drop_level(element, sum.level)?;
+        let factor = sum.scale / element.scale;
+        let mut term = self.evaluator.mul_scalar(&element, coefficient, factor)?;
+        term.scale = sum.scale;
+        self.evaluator.add_assign(sum, &term)
+    }
+
+    /// Relinearises and rescales; `scale` is what the division gives up to rounding of `f64`.
+    fn finish(&self, ct: Ciphertext, scale: f64) -> Result<Ciphertext, CkksError> {
+        let mut out =
+            self.evaluator.rescale_owned(self.evaluator.relinearize_owned(ct, self.keys)?)?;
+        out.scale = scale;
+        Ok(out)
+    }
+}
