@@ -1,0 +1,22 @@
+//! From the bytes of a CSV file to a [`Table`] with its problems, and from a table to a [`Dataset`].
+//!
+//! Nothing is guessed: whatever cannot be used is reported with row and column, and it is the user who says
+//! whether such rows are dropped or their gaps filled ([`MissingPolicy`]).
+
+mod column;
+mod dataset;
+mod number;
+mod read;
+mod table;
+
+pub use column::{Column, ColumnKind, ColumnStats, Values};
+pub use dataset::{Class, Dataset, MissingPolicy, Records, Selection, positive_class};
+pub use read::read_csv;
+pub use table::{Problem, ProblemKind, Severity, Table};
+
+/// Most feature columns that a table may have.
+pub const MAX_FEATURES: usize = 500;
+/// Most classes that a label column may have.
+pub const MAX_CLASSES: usize = 16;
+/// Problems kept in detail for each kind; all are counted.
+pub const KEPT_PROBLEMS: usize = 100;

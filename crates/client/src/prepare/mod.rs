@@ -1,0 +1,12 @@
+//! From records to the numbers that are encrypted: split, fill, standardise, whiten, clip, scale.
+//!
+//! Everything is fitted on the training rows alone and stored as [`Preprocessing`], so that new records go
+//! through the very same steps.
+
+mod matrix;
+mod preprocessing;
+mod split;
+
+pub use matrix::Matrix;
+pub use preprocessing::{FitOptions, Preprocessing};
+pub use split::{Split, split};
