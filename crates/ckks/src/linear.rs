@@ -50,10 +50,18 @@ impl LinearTransform {
         let slots = params.slots();
         params.q_set(OP, level)?;
         if level == 0 {
-            return Err(CkksError::LevelTooLow { op: OP, needed: 1, available: 0 });
+            return Err(CkksError::LevelTooLow {
+                op: OP,
+                needed: 1,
+                available: 0,
+            });
         }
         if diagonals.is_empty() {
-            return Err(invalid("number of diagonals", "at least 1".into(), "0".into()));
+            return Err(invalid(
+                "number of diagonals",
+                "at least 1".into(),
+                "0".into(),
+            ));
         }
         for (&index, diagonal) in diagonals {
             if index >= slots {
@@ -62,7 +70,11 @@ impl LinearTransform {
             }
             if diagonal.len() != slots {
                 let available = diagonal.len().to_string();
-                return Err(invalid("length of a diagonal", slots.to_string(), available));
+                return Err(invalid(
+                    "length of a diagonal",
+                    slots.to_string(),
+                    available,
+                ));
             }
         }
         let baby = baby_steps(diagonals.keys().copied(), slots);
@@ -103,7 +115,14 @@ impl LinearTransform {
         }
         let zero = Complex64::default();
         let diagonals: BTreeMap<usize, Vec<Complex64>> = (0..size)
-            .map(|k| (k, (0..slots).map(|s| rows[s % size][(s + k) % size]).collect::<Vec<_>>()))
+            .map(|k| {
+                (
+                    k,
+                    (0..slots)
+                        .map(|s| rows[s % size][(s + k) % size])
+                        .collect::<Vec<_>>(),
+                )
+            })
             .filter(|(_, diagonal)| diagonal.iter().any(|&x| x != zero))
             .collect();
         Self::from_diagonals(params, encoder, &diagonals, level)
@@ -118,7 +137,10 @@ impl LinearTransform {
     pub fn rotations(&self) -> Vec<i64> {
         let babies = self.baby_set();
         let all: BTreeSet<usize> = self.groups.keys().copied().chain(babies).collect();
-        all.into_iter().filter(|&k| k != 0).map(|k| k as i64).collect()
+        all.into_iter()
+            .filter(|&k| k != 0)
+            .map(|k| k as i64)
+            .collect()
     }
 
     /// Baby steps and giant steps, those by 0 included.
@@ -128,12 +150,22 @@ impl LinearTransform {
 
     /// Bytes that the encoded diagonals take in memory.
     pub fn memory(&self) -> usize {
-        let plains = self.groups.values().flatten().map(|(_, plain)| plain.poly());
-        plains.map(|poly| poly.set().q * poly.limb(0).len() * size_of::<u64>()).sum()
+        let plains = self
+            .groups
+            .values()
+            .flatten()
+            .map(|(_, plain)| plain.poly());
+        plains
+            .map(|poly| poly.set().q * poly.limb(0).len() * size_of::<u64>())
+            .sum()
     }
 
     fn baby_set(&self) -> BTreeSet<usize> {
-        self.groups.values().flatten().map(|(step, _)| *step).collect()
+        self.groups
+            .values()
+            .flatten()
+            .map(|(step, _)| *step)
+            .collect()
     }
 }
 
@@ -153,7 +185,11 @@ impl Evaluator {
         const OP: &str = "transform";
         if ct.level() < transform.level {
             let (needed, available) = (transform.level, ct.level());
-            return Err(CkksError::LevelTooLow { op: OP, needed, available });
+            return Err(CkksError::LevelTooLow {
+                op: OP,
+                needed,
+                available,
+            });
         }
         let input = self.drop_level(ct, transform.level)?;
         let steps: Vec<usize> = transform.baby_set().into_iter().collect();
@@ -165,7 +201,9 @@ impl Evaluator {
             let mut sum: Option<Ciphertext> = None;
             for (step, plain) in diagonals {
                 // Every step of a group is in the set of baby steps.
-                let Some(baby) = babies.get(step) else { continue };
+                let Some(baby) = babies.get(step) else {
+                    continue;
+                };
                 match &mut sum {
                     Some(sum) => self.mul_plain_add_assign(sum, baby, plain)?,
                     None => sum = Some(self.mul_plain(baby, plain)?),
@@ -188,15 +226,30 @@ impl Evaluator {
 fn baby_steps(indices: impl Iterator<Item = usize> + Clone, slots: usize) -> usize {
     let cost = |log: u32| {
         let baby = 1usize << log;
-        let steps: BTreeSet<usize> = indices.clone().map(|k| k % baby).filter(|&k| k != 0).collect();
-        let giants: BTreeSet<usize> = indices.clone().map(|k| k / baby).filter(|&k| k != 0).collect();
+        let steps: BTreeSet<usize> = indices
+            .clone()
+            .map(|k| k % baby)
+            .filter(|&k| k != 0)
+            .collect();
+        let giants: BTreeSet<usize> = indices
+            .clone()
+            .map(|k| k / baby)
+            .filter(|&k| k != 0)
+            .collect();
         steps.len() + GIANT_COST * giants.len()
     };
     // Ties go to fewer baby steps: all of their results are held at once.
-    let best = (0..=slots.ilog2()).min_by_key(|&log| cost(log)).unwrap_or(0);
+    let best = (0..=slots.ilog2())
+        .min_by_key(|&log| cost(log))
+        .unwrap_or(0);
     1 << best
 }
 
 fn invalid(what: &'static str, needed: String, available: String) -> CkksError {
-    CkksError::InvalidArgument { op: "LinearTransform", what, needed, available }
+    CkksError::InvalidArgument {
+        op: "LinearTransform",
+        what,
+        needed,
+        available,
+    }
 }

@@ -38,11 +38,19 @@ impl NoiseEstimate {
         -self.std_slot().log2()
     }
 
-    /// A bound that the errors of all slots respect but for probability `failure`. A slot of second
-    /// moment `V` is close to complex Gaussian: `P(|e| > t) = exp(-t^2 / V)`, summed over the slots.
+    /// A bound that the errors of all slots respect but for probability `failure`.
+    ///
+    /// The heaviest tail that occurs is that of a product of two independent complex Gaussians: a
+    /// rounding times the secret, a digit times a key error. Its modulus, of second moment `V`,
+    /// exceeds `x sqrt(V)` with probability `2 x K_1(2 x) <= sqrt(pi x) e^(-2 x) (1 + 3 / (16 x))`,
+    /// summed over the slots. Where messages were multiplied, it is a bound if their largest moduli
+    /// were given in place of root mean squares.
     pub fn slot_bound(&self, failure: f64) -> f64 {
-        let slots = self.degree / 2.0;
-        self.std_slot() * (slots / failure).ln().max(1.0).sqrt()
+        let excess = (self.degree / 2.0 / failure).ln().max(1.0);
+        let tail = |x: f64| (std::f64::consts::PI * x).ln() / 2.0 + (3.0 / (16.0 * x)).ln_1p();
+        // The fixed point of a contraction: the logarithm changes slowly.
+        let x = (0..8).fold(excess, |x, _| (excess + tail(x)) / 2.0);
+        self.std_slot() * x
     }
 
     /// A bound that all coefficients respect but for probability `failure`: `P(|x| > t) <= 2 exp(-t^2 / 2V)`.
@@ -55,7 +63,11 @@ impl NoiseEstimate {
     }
 
     fn with(&self, variance: f64, scale: f64) -> Self {
-        Self { std_coeff: variance.sqrt(), scale, degree: self.degree }
+        Self {
+            std_coeff: variance.sqrt(),
+            scale,
+            degree: self.degree,
+        }
     }
 }
 
@@ -68,7 +80,9 @@ pub struct NoiseModel {
 impl NoiseModel {
     /// A model of `params`.
     pub fn new(params: &Parameters) -> Self {
-        Self { params: params.clone() }
+        Self {
+            params: params.clone(),
+        }
     }
 
     fn degree(&self) -> f64 {
@@ -76,7 +90,11 @@ impl NoiseModel {
     }
 
     fn estimate(&self, variance: f64, scale: f64) -> NoiseEstimate {
-        NoiseEstimate { std_coeff: variance.sqrt(), scale, degree: self.degree() }
+        NoiseEstimate {
+            std_coeff: variance.sqrt(),
+            scale,
+            degree: self.degree(),
+        }
     }
 
     /// An encoded plaintext: rounding of each coefficient.
@@ -92,7 +110,10 @@ impl NoiseModel {
     /// A fresh public-key encryption: `v e_pk + e_0 + e_1 s`, and the encoding.
     pub fn fresh_public(&self, scale: f64) -> NoiseEstimate {
         let error = ERROR_STD * ERROR_STD;
-        self.estimate(error * (1.0 + 2.0 * TERNARY * self.degree()) + ROUNDING, scale)
+        self.estimate(
+            error * (1.0 + 2.0 * TERNARY * self.degree()) + ROUNDING,
+            scale,
+        )
     }
 
     /// Sum or difference of ciphertexts, or of a ciphertext and an encoded plaintext.
@@ -131,7 +152,13 @@ impl NoiseModel {
     /// and rescale; `rms_a` and `rms_b` are the root mean squares of their slots.
     ///
     /// Slot by slot the error is `m_a e_b + m_b e_a + e_a e_b`.
-    pub fn mul(&self, a: &NoiseEstimate, rms_a: f64, b: &NoiseEstimate, rms_b: f64) -> NoiseEstimate {
+    pub fn mul(
+        &self,
+        a: &NoiseEstimate,
+        rms_a: f64,
+        b: &NoiseEstimate,
+        rms_b: f64,
+    ) -> NoiseEstimate {
         let (va, vb) = (a.std_slot().powi(2), b.std_slot().powi(2));
         let slot = rms_a * rms_a * vb + rms_b * rms_b * va + va * vb;
         let scale = a.scale * b.scale;
@@ -153,8 +180,9 @@ impl NoiseModel {
     /// Variance that one key switch at `level` adds: digits, uniform below their moduli `D_d`, times
     /// key errors, over `P`; and the rounding of the division by `P`.
     pub fn key_switch_variance(&self, level: usize) -> f64 {
-        let log_p: f64 =
-            (0..self.params.ring().p_len()).map(|j| (self.params.ring().p(j).value() as f64).log2()).sum();
+        let log_p: f64 = (0..self.params.ring().p_len())
+            .map(|j| (self.params.ring().p(j).value() as f64).log2())
+            .sum();
         let digits: f64 = (0..self.params.digits(level))
             .map(|d| {
                 let range = self.params.digit_range(d, level);
@@ -179,6 +207,9 @@ impl NoiseModel {
         rms_b: f64,
         level: usize,
     ) -> NoiseEstimate {
-        self.rescale(&self.key_switch(&self.mul(a, rms_a, b, rms_b), level), level)
+        self.rescale(
+            &self.key_switch(&self.mul(a, rms_a, b, rms_b), level),
+            level,
+        )
     }
 }

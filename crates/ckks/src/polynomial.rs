@@ -76,12 +76,14 @@ impl Polynomial {
         }
         let n = degree + 1;
         let angle = |j: usize| std::f64::consts::PI * (j as f64 + 0.5) / n as f64;
-        let values: Vec<f64> =
-            (0..n).map(|j| f((a + b) / 2.0 + (b - a) / 2.0 * angle(j).cos())).collect();
+        let values: Vec<f64> = (0..n)
+            .map(|j| f((a + b) / 2.0 + (b - a) / 2.0 * angle(j).cos()))
+            .collect();
         let coeffs = (0..n)
             .map(|k| {
-                let sum: f64 =
-                    (0..n).map(|j| values[j] * (k as f64 * angle(j)).cos()).sum();
+                let sum: f64 = (0..n)
+                    .map(|j| values[j] * (k as f64 * angle(j)).cos())
+                    .sum();
                 sum * if k == 0 { 1.0 } else { 2.0 } / n as f64
             })
             .collect();
@@ -90,13 +92,20 @@ impl Polynomial {
 
     fn checked(basis: Basis, mut coeffs: Vec<f64>) -> Result<Self, CkksError> {
         if coeffs.is_empty() {
-            return Err(invalid("number of coefficients", "at least 1".into(), "0".into()));
+            return Err(invalid(
+                "number of coefficients",
+                "at least 1".into(),
+                "0".into(),
+            ));
         }
         if coeffs.len() > MAX_DEGREE + 1 {
             return Err(degree_error(coeffs.len() - 1));
         }
         if let Some(i) = coeffs.iter().position(|c| !c.is_finite()) {
-            return Err(CkksError::NotFinite { op: "Polynomial", index: i });
+            return Err(CkksError::NotFinite {
+                op: "Polynomial",
+                index: i,
+            });
         }
         while coeffs.len() > 1 && coeffs.last() == Some(&0.0) {
             coeffs.pop();
@@ -146,9 +155,10 @@ impl Polynomial {
     fn input_map(&self) -> Option<InputMap> {
         match self.basis {
             Basis::Power => None,
-            Basis::Chebyshev { a, b } => {
-                Some(InputMap { factor: 2.0 / (b - a), offset: -(a + b) / (b - a) })
-            }
+            Basis::Chebyshev { a, b } => Some(InputMap {
+                factor: 2.0 / (b - a),
+                offset: -(a + b) / (b - a),
+            }),
         }
     }
 }
@@ -173,16 +183,29 @@ fn depth_of(n: usize) -> usize {
 }
 
 fn invalid(what: &'static str, needed: String, available: String) -> CkksError {
-    CkksError::InvalidArgument { op: "Polynomial", what, needed, available }
+    CkksError::InvalidArgument {
+        op: "Polynomial",
+        what,
+        needed,
+        available,
+    }
 }
 
 fn degree_error(degree: usize) -> CkksError {
-    invalid("degree", format!("at most {MAX_DEGREE}"), degree.to_string())
+    invalid(
+        "degree",
+        format!("at most {MAX_DEGREE}"),
+        degree.to_string(),
+    )
 }
 
 fn has_levels(available: usize, needed: usize) -> Result<(), CkksError> {
     if available >= needed {
         return Ok(());
     }
-    Err(CkksError::LevelTooLow { op: "evaluate_polynomial", needed, available })
+    Err(CkksError::LevelTooLow {
+        op: "evaluate_polynomial",
+        needed,
+        available,
+    })
 }

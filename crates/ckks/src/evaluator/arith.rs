@@ -157,7 +157,11 @@ impl Evaluator {
         has_level(OP, a.level.min(p.level), acc.level)?;
         if acc.parts.len() < a.parts.len() {
             let (needed, available) = (a.parts.len(), acc.parts.len());
-            return Err(CkksError::PartCount { op: OP, needed, available });
+            return Err(CkksError::PartCount {
+                op: OP,
+                needed,
+                available,
+            });
         }
         let plain = self.lowered(&p.poly, acc.level);
         for (own, part) in acc.parts.iter_mut().zip(&a.parts) {
@@ -186,8 +190,16 @@ impl Evaluator {
         let scale = ct.scale / self.params.q(ct.level) as f64;
         self.params.check_scale(OP, scale)?;
         let ring = self.params.ring();
-        let parts = ct.parts.into_iter().map(|part| ring.rescale(part)).collect();
-        Ok(Ciphertext { parts, level: ct.level - 1, scale })
+        let parts = ct
+            .parts
+            .into_iter()
+            .map(|part| ring.rescale(part))
+            .collect();
+        Ok(Ciphertext {
+            parts,
+            level: ct.level - 1,
+            scale,
+        })
     }
 
     /// The same values and scale at a lower level (or the same).
@@ -198,8 +210,16 @@ impl Evaluator {
         const OP: &str = "drop_level";
         self.check(OP, ct)?;
         has_level(OP, ct.level, level)?;
-        let parts = ct.parts.iter().map(|part| self.lowered(part, level).into_owned()).collect();
-        Ok(Ciphertext { parts, level, scale: ct.scale })
+        let parts = ct
+            .parts
+            .iter()
+            .map(|part| self.lowered(part, level).into_owned())
+            .collect();
+        Ok(Ciphertext {
+            parts,
+            level,
+            scale: ct.scale,
+        })
     }
 
     /// The same values at a lower level and at exactly the scale `scale`: multiplies by an integer

@@ -17,7 +17,10 @@ impl Evaluator {
     /// Cuts `poly` (NTT form, level `level`) into digits and extends each to `Q P`.
     pub(crate) fn decompose(&self, poly: &RnsPoly, level: usize) -> Digits {
         let ring = self.params.ring();
-        let target = PrimeSet { q: level + 1, p: ring.p_len() };
+        let target = PrimeSet {
+            q: level + 1,
+            p: ring.p_len(),
+        };
         let mut coefficients = poly.clone();
         ring.intt(&mut coefficients);
         let digit = |d| {
@@ -31,7 +34,9 @@ impl Evaluator {
     ///
     /// The key may be of a higher level: its digits and limbs beyond those of `digits` are skipped.
     pub(crate) fn inner_product(&self, digits: &Digits, key: &SwitchingKey) -> [RnsPoly; 2] {
-        self.params.ring().inner_product(&digits.0, &key.digits[..digits.0.len()])
+        self.params
+            .ring()
+            .inner_product(&digits.0, &key.digits[..digits.0.len()])
     }
 
     /// The relinearisation key, checked.

@@ -31,7 +31,9 @@ pub struct Evaluator {
 impl Evaluator {
     /// An evaluator for `params`.
     pub fn new(params: &Parameters) -> Self {
-        Self { params: params.clone() }
+        Self {
+            params: params.clone(),
+        }
     }
 
     /// The parameters.
@@ -68,7 +70,11 @@ fn two_parts(op: &'static str, ct: &Ciphertext) -> Result<(), CkksError> {
     if ct.parts.len() == 2 {
         return Ok(());
     }
-    Err(CkksError::PartCount { op, needed: 2, available: ct.parts.len() })
+    Err(CkksError::PartCount {
+        op,
+        needed: 2,
+        available: ct.parts.len(),
+    })
 }
 
 /// Refuses scales that differ by more than [`SCALE_TOLERANCE`].
@@ -84,5 +90,9 @@ fn has_level(op: &'static str, level: usize, needed: usize) -> Result<(), CkksEr
     if level >= needed {
         return Ok(());
     }
-    Err(CkksError::LevelTooLow { op, needed, available: level })
+    Err(CkksError::LevelTooLow {
+        op,
+        needed,
+        available: level,
+    })
 }

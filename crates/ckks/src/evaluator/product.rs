@@ -35,7 +35,11 @@ impl Evaluator {
             cross,
             ring.mul(&a.parts[1], &a.parts[1]),
         ];
-        Ok(Ciphertext { parts, level: a.level, scale: a.scale * a.scale })
+        Ok(Ciphertext {
+            parts,
+            level: a.level,
+            scale: a.scale * a.scale,
+        })
     }
 
     /// Sum of the tensor products of all pairs, three parts, at the lowest level among them.
@@ -53,7 +57,12 @@ impl Evaluator {
         }
         let Some(((first_a, first_b), rest)) = pairs.split_first() else {
             let (needed, available) = ("at least 1".to_owned(), "0".to_owned());
-            return Err(CkksError::InvalidArgument { op, what: "number of pairs", needed, available });
+            return Err(CkksError::InvalidArgument {
+                op,
+                what: "number of pairs",
+                needed,
+                available,
+            });
         };
         let scale = first_a.scale * first_b.scale;
         self.params.check_scale(op, scale)?;
@@ -94,7 +103,11 @@ impl Evaluator {
             }
         }
         let parts = sum.map(Vec::from).unwrap_or_default();
-        Ok(Ciphertext { parts, level, scale })
+        Ok(Ciphertext {
+            parts,
+            level,
+            scale,
+        })
     }
 
     /// Brings three parts back to two with the relinearisation key; level and scale unchanged.

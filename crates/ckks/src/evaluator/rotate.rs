@@ -19,7 +19,12 @@ impl Evaluator {
         k: i64,
         keys: &EvaluationKeys,
     ) -> Result<Ciphertext, CkksError> {
-        self.galois("rotate", ct, self.params.ring().galois_for_rotation(k), keys)
+        self.galois(
+            "rotate",
+            ct,
+            self.params.ring().galois_for_rotation(k),
+            keys,
+        )
     }
 
     /// Complex conjugation of every slot. Level and scale unchanged.
@@ -31,7 +36,12 @@ impl Evaluator {
         ct: &Ciphertext,
         keys: &EvaluationKeys,
     ) -> Result<Ciphertext, CkksError> {
-        self.galois("conjugate", ct, self.params.ring().galois_for_conjugation(), keys)
+        self.galois(
+            "conjugate",
+            ct,
+            self.params.ring().galois_for_conjugation(),
+            keys,
+        )
     }
 
     /// The automorphism `X -> X^element` on the encrypted polynomial. Level and scale unchanged.
@@ -45,8 +55,12 @@ impl Evaluator {
         keys: &EvaluationKeys,
     ) -> Result<Ciphertext, CkksError> {
         let bound = 2 * self.params.degree() as u64;
-        if element % 2 == 0 || element >= bound {
-            return Err(CkksError::InvalidGaloisElement { op: "apply_galois", element, bound });
+        if element.is_multiple_of(2) || element >= bound {
+            return Err(CkksError::InvalidGaloisElement {
+                op: "apply_galois",
+                element,
+                bound,
+            });
         }
         self.galois("apply_galois", ct, element, keys)
     }
@@ -81,7 +95,12 @@ impl Evaluator {
         const OP: &str = "rotate_sum";
         let Some(((first, _), _)) = terms.split_first() else {
             let (needed, available) = ("at least 1".to_owned(), "0".to_owned());
-            return Err(CkksError::InvalidArgument { op: OP, what: "number of terms", needed, available });
+            return Err(CkksError::InvalidArgument {
+                op: OP,
+                what: "number of terms",
+                needed,
+                available,
+            });
         };
         let level = terms.iter().map(|(ct, _)| ct.level).min().unwrap_or(0);
         let ring = self.params.ring();
@@ -125,7 +144,11 @@ impl Evaluator {
             }
         }
         let parts = plain.into_iter().flatten().collect();
-        Ok(Ciphertext { parts, level, scale: first.scale })
+        Ok(Ciphertext {
+            parts,
+            level,
+            scale: first.scale,
+        })
     }
 
     /// `sum_{i < count} rotate(ct, i * stride)` in about `log2(count)` rotations, plus one for each
@@ -188,9 +211,12 @@ impl Evaluator {
         let bits = count.checked_ilog2().unwrap_or(0);
         (0..bits).rev().flat_map(move |bit| {
             let append = (count >> bit) & 1 == 1;
-            [Some(Step::Double(count >> (bit + 1))), append.then_some(Step::Append)]
-                .into_iter()
-                .flatten()
+            [
+                Some(Step::Double(count >> (bit + 1))),
+                append.then_some(Step::Append),
+            ]
+            .into_iter()
+            .flatten()
         })
     }
 
@@ -237,7 +263,11 @@ impl Evaluator {
                 ring.automorphism(&c0, element),
                 ring.automorphism(&ring.mod_down(k1), element),
             ];
-            out.push(Ciphertext { parts, level: ct.level, scale: ct.scale });
+            out.push(Ciphertext {
+                parts,
+                level: ct.level,
+                scale: ct.scale,
+            });
         }
         Ok(out)
     }

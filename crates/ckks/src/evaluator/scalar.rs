@@ -121,7 +121,9 @@ impl Evaluator {
         self.check("mul_monomial", ct)?;
         let mut out = ct.clone();
         for part in &mut out.parts {
-            self.params.ring().mul_monomial_assign(part, exponent % (2 * self.params.degree()));
+            self.params
+                .ring()
+                .mul_monomial_assign(part, exponent % (2 * self.params.degree()));
         }
         Ok(out)
     }
@@ -136,7 +138,9 @@ impl Evaluator {
 
     fn residues(&self, set: PrimeSet, value: i128) -> Vec<u64> {
         let ring = self.params.ring();
-        (0..set.q + set.p).map(|limb| residue(ring.modulus_at(set, limb), value)).collect()
+        (0..set.q + set.p)
+            .map(|limb| residue(ring.modulus_at(set, limb), value))
+            .collect()
     }
 }
 
@@ -153,7 +157,11 @@ pub(crate) fn to_integer(op: &'static str, constant: f64, scale: f64) -> Result<
     let scaled = (constant * scale).round();
     let bits = scaled.abs().log2();
     if bits >= MAX_BITS {
-        return Err(CkksError::Overflow { op, needed: bits, available: MAX_BITS });
+        return Err(CkksError::Overflow {
+            op,
+            needed: bits,
+            available: MAX_BITS,
+        });
     }
     Ok(scaled as i128)
 }

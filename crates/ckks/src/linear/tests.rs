@@ -18,11 +18,17 @@ fn matrices_multiply_periodic_vectors() {
         let periodic: Vec<_> = (0..slots).map(|s| vector[s % size]).collect();
         let ct = f.encrypt(&periodic, level);
         let out = f.evaluator.transform(&ct, &transform, &keys).unwrap();
-        assert_eq!((out.level(), out.scale()), (level - 1, f.params.scale_at(level - 1)));
+        assert_eq!(
+            (out.level(), out.scale()),
+            (level - 1, f.params.scale_at(level - 1))
+        );
         let row = |s: usize| rows[s % size].iter().zip(&vector).map(|(m, x)| m * x).sum();
         f.assert_slots(&out, row, 1e-7);
         let (baby, giant) = transform.steps();
-        assert!(baby * giant >= size && baby + giant <= 4 * (size as f64).sqrt() as usize, "{baby} + {giant}");
+        assert!(
+            baby * giant >= size && baby + giant <= 4 * (size as f64).sqrt() as usize,
+            "{baby} + {giant}"
+        );
     }
 }
 
@@ -31,19 +37,47 @@ fn sparse_diagonals_need_few_rotations() {
     let f = Fixture::new(8, 2, 1, 9);
     let slots = f.params.slots();
     let indices = [0, 1, slots / 2, slots - 1];
-    let diagonals: BTreeMap<usize, Vec<Complex64>> = indices.iter().map(|&k| (k, ramp(slots, k as u32))).collect();
+    let diagonals: BTreeMap<usize, Vec<Complex64>> = indices
+        .iter()
+        .map(|&k| (k, ramp(slots, k as u32)))
+        .collect();
     let transform = LinearTransform::from_diagonals(&f.params, &f.encoder, &diagonals, 2).unwrap();
-    assert!(transform.rotations().len() <= 3, "{:?}", transform.rotations());
+    assert!(
+        transform.rotations().len() <= 3,
+        "{:?}",
+        transform.rotations()
+    );
     // Keys of a higher level than the transform, and an input above its level.
     let keys = f.keys(&transform.rotations(), 2);
     let input = ramp(slots, 7);
-    let out = f.evaluator.transform(&f.encrypt(&input, 2), &transform, &keys).unwrap();
-    f.assert_slots(&out, |s| diagonals.iter().map(|(k, d)| d[s] * input[(s + k) % slots]).sum(), 1e-7);
+    let out = f
+        .evaluator
+        .transform(&f.encrypt(&input, 2), &transform, &keys)
+        .unwrap();
+    f.assert_slots(
+        &out,
+        |s| {
+            diagonals
+                .iter()
+                .map(|(k, d)| d[s] * input[(s + k) % slots])
+                .sum()
+        },
+        1e-7,
+    );
     let low = LinearTransform::from_diagonals(&f.params, &f.encoder, &diagonals, 1).unwrap();
     let ct = f.encrypt_at(&input, 2, f.params.scale_at(1));
     let out = f.evaluator.transform(&ct, &low, &keys).unwrap();
     assert_eq!((out.level(), out.scale()), (0, f.params.scale_at(0)));
-    f.assert_slots(&out, |s| diagonals.iter().map(|(k, d)| d[s] * input[(s + k) % slots]).sum(), 1e-7);
+    f.assert_slots(
+        &out,
+        |s| {
+            diagonals
+                .iter()
+                .map(|(k, d)| d[s] * input[(s + k) % slots])
+                .sum()
+        },
+        1e-7,
+    );
 }
 
 #[test]
@@ -51,20 +85,61 @@ fn misuse_is_refused() {
     let f = Fixture::new(6, 2, 1, 9);
     let slots = f.params.slots();
     let of = |entries: Vec<(usize, Vec<Complex64>)>, level| {
-        LinearTransform::from_diagonals(&f.params, &f.encoder, &entries.into_iter().collect(), level).map(|_| ())
+        LinearTransform::from_diagonals(
+            &f.params,
+            &f.encoder,
+            &entries.into_iter().collect(),
+            level,
+        )
+        .map(|_| ())
     };
-    assert!(matches!(of(vec![], 1), Err(CkksError::InvalidArgument { .. })));
-    assert!(matches!(of(vec![(slots, ramp(slots, 0))], 1), Err(CkksError::InvalidArgument { .. })));
-    assert!(matches!(of(vec![(0, ramp(slots - 1, 0))], 1), Err(CkksError::InvalidArgument { .. })));
-    assert!(matches!(of(vec![(0, ramp(slots, 0))], 0), Err(CkksError::LevelTooLow { .. })));
-    assert!(matches!(of(vec![(0, ramp(slots, 0))], 3), Err(CkksError::LevelTooHigh { .. })));
-    for rows in [vec![], vec![ramp(3, 0); 3], vec![ramp(4, 0), ramp(3, 0)], vec![vec![Complex64::default(); 2]; 2]] {
+    assert!(matches!(
+        of(vec![], 1),
+        Err(CkksError::InvalidArgument { .. })
+    ));
+    assert!(matches!(
+        of(vec![(slots, ramp(slots, 0))], 1),
+        Err(CkksError::InvalidArgument { .. })
+    ));
+    assert!(matches!(
+        of(vec![(0, ramp(slots - 1, 0))], 1),
+        Err(CkksError::InvalidArgument { .. })
+    ));
+    assert!(matches!(
+        of(vec![(0, ramp(slots, 0))], 0),
+        Err(CkksError::LevelTooLow { .. })
+    ));
+    assert!(matches!(
+        of(vec![(0, ramp(slots, 0))], 3),
+        Err(CkksError::LevelTooHigh { .. })
+    ));
+    for rows in [
+        vec![],
+        vec![ramp(3, 0); 3],
+        vec![ramp(4, 0), ramp(3, 0)],
+        vec![vec![Complex64::default(); 2]; 2],
+    ] {
         let result = LinearTransform::from_matrix(&f.params, &f.encoder, &rows, 1).map(|_| ());
-        assert!(matches!(result, Err(CkksError::InvalidArgument { .. })), "{result:?}");
+        assert!(
+            matches!(result, Err(CkksError::InvalidArgument { .. })),
+            "{result:?}"
+        );
     }
-    let transform = LinearTransform::from_matrix(&f.params, &f.encoder, &vec![ramp(4, 0); 4], 2).unwrap();
-    let result = f.evaluator.transform(&f.encrypt(&[], 1), &transform, &f.keys(&[], 2));
-    assert!(matches!(result, Err(CkksError::LevelTooLow { needed: 2, available: 1, .. })));
-    let result = f.evaluator.transform(&f.encrypt(&[], 2), &transform, &f.keys(&[], 2));
+    let transform =
+        LinearTransform::from_matrix(&f.params, &f.encoder, &vec![ramp(4, 0); 4], 2).unwrap();
+    let result = f
+        .evaluator
+        .transform(&f.encrypt(&[], 1), &transform, &f.keys(&[], 2));
+    assert!(matches!(
+        result,
+        Err(CkksError::LevelTooLow {
+            needed: 2,
+            available: 1,
+            ..
+        })
+    ));
+    let result = f
+        .evaluator
+        .transform(&f.encrypt(&[], 2), &transform, &f.keys(&[], 2));
     assert!(matches!(result, Err(CkksError::MissingKey { .. })));
 }

@@ -55,7 +55,13 @@ impl Evaluator {
         };
         let (root, depth) = plan::best(polynomial.coeffs(), map.is_some());
         let top = input.level();
-        let mut run = Run { evaluator: self, keys, top, basis: BTreeMap::new(), chebyshev: map.is_some() };
+        let mut run = Run {
+            evaluator: self,
+            keys,
+            top,
+            basis: BTreeMap::new(),
+            chebyshev: map.is_some(),
+        };
         run.basis.insert(1, input);
         // Ascending order: every element is built from smaller ones.
         for n in plan::needed(&root, map.is_some()) {
@@ -122,12 +128,14 @@ impl Run<'_> {
 
     fn element(&self, n: usize) -> Result<&Ciphertext, CkksError> {
         // The plan lists every element that is used; a missing one would be a fault of this module.
-        self.basis.get(&n).ok_or_else(|| CkksError::InvalidArgument {
-            op: OP,
-            what: "basis element",
-            needed: n.to_string(),
-            available: "not built".to_owned(),
-        })
+        self.basis
+            .get(&n)
+            .ok_or_else(|| CkksError::InvalidArgument {
+                op: OP,
+                what: "basis element",
+                needed: n.to_string(),
+                available: "not built".to_owned(),
+            })
     }
 
     /// The value of `node` at `depth - 1` levels below the top with the scale `scale`, before its
@@ -194,8 +202,9 @@ impl Run<'_> {
 
     /// Relinearises and rescales; `scale` is what the division gives up to rounding of `f64`.
     fn finish(&self, ct: Ciphertext, scale: f64) -> Result<Ciphertext, CkksError> {
-        let mut out =
-            self.evaluator.rescale_owned(self.evaluator.relinearize_owned(ct, self.keys)?)?;
+        let mut out = self
+            .evaluator
+            .rescale_owned(self.evaluator.relinearize_owned(ct, self.keys)?)?;
         out.scale = scale;
         Ok(out)
     }

@@ -26,17 +26,30 @@ pub(super) fn best(coeffs: &[f64], chebyshev: bool) -> (Node, usize) {
     }
     match chosen {
         Some((node, _)) => (node, depth),
-        None => (Node { terms: Vec::new(), products: Vec::new() }, depth),
+        None => (
+            Node {
+                terms: Vec::new(),
+                products: Vec::new(),
+            },
+            depth,
+        ),
     }
 }
 
 /// Relinearisations (weight 4) and tensor products (weight 1) of a plan.
 fn cost(root: &Node, chebyshev: bool) -> usize {
     fn count(node: &Node) -> usize {
-        let own = if node.products.is_empty() { 0 } else { 4 + node.products.len() };
+        let own = if node.products.is_empty() {
+            0
+        } else {
+            4 + node.products.len()
+        };
         own + node.products.iter().map(|(_, n)| count(n)).sum::<usize>()
     }
-    let powers = needed(root, chebyshev).into_iter().filter(|&n| n > 1).count();
+    let powers = needed(root, chebyshev)
+        .into_iter()
+        .filter(|&n| n > 1)
+        .count();
     count(root) + 5 * powers
 }
 
@@ -75,7 +88,10 @@ pub(super) fn halves(n: usize) -> (usize, usize) {
 
 /// A plan of depth `depth` (`2^depth` above the degree) with leaves of degree below `baby`.
 fn split(mut coeffs: Vec<f64>, depth: usize, baby: usize, chebyshev: bool) -> Node {
-    let mut node = Node { terms: Vec::new(), products: Vec::new() };
+    let mut node = Node {
+        terms: Vec::new(),
+        products: Vec::new(),
+    };
     loop {
         while coeffs.len() > 1 && coeffs.last() == Some(&0.0) {
             coeffs.pop();
@@ -91,7 +107,8 @@ fn split(mut coeffs: Vec<f64>, depth: usize, baby: usize, chebyshev: bool) -> No
         if quotient.len() == 1 {
             node.terms.push((giant, quotient[0]));
         } else {
-            node.products.push((giant, split(quotient, depth - 1, baby, chebyshev)));
+            node.products
+                .push((giant, split(quotient, depth - 1, baby, chebyshev)));
         }
     }
 }

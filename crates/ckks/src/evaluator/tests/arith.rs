@@ -6,11 +6,18 @@ use crate::ciphertext::Ciphertext;
 const FRESH: f64 = 1e-8;
 
 /// Two ciphertexts of the vectors `ramp(0)` and `ramp(1)`.
-fn pair(f: &Fixture, level_a: usize, level_b: usize) -> (Vec<Complex64>, Vec<Complex64>, Ciphertext, Ciphertext) {
+fn pair(
+    f: &Fixture,
+    level_a: usize,
+    level_b: usize,
+) -> (Vec<Complex64>, Vec<Complex64>, Ciphertext, Ciphertext) {
     let (a, b) = (ramp(f.params.slots(), 0), ramp(f.params.slots(), 1));
     // One scale for both levels, so that sums of different levels are defined.
     let scale = f.params.scale_at(level_a);
-    let (ca, cb) = (f.encrypt_at(&a, level_a, scale), f.encrypt_at(&b, level_b, scale));
+    let (ca, cb) = (
+        f.encrypt_at(&a, level_a, scale),
+        f.encrypt_at(&b, level_b, scale),
+    );
     (a, b, ca, cb)
 }
 
@@ -62,10 +69,15 @@ fn plaintext_operands() {
         let difference = f.evaluator.sub_plain(&ca, &plain).unwrap();
         f.assert_slots(&difference, |s| a[s] - b[s], FRESH);
         let mut product = f.evaluator.mul_plain(&ca, &plain).unwrap();
-        assert_eq!((sum.level(), difference.level(), product.level()), (low, low, low));
+        assert_eq!(
+            (sum.level(), difference.level(), product.level()),
+            (low, low, low)
+        );
         assert_eq!(product.scale(), ca.scale() * plain.scale());
         f.assert_slots(&product, |s| a[s] * b[s], FRESH);
-        f.evaluator.mul_plain_add_assign(&mut product, &ca, &plain).unwrap();
+        f.evaluator
+            .mul_plain_add_assign(&mut product, &ca, &plain)
+            .unwrap();
         f.assert_slots(&product, |s| 2.0 * a[s] * b[s], FRESH);
         let rescaled = f.evaluator.rescale(&product).unwrap();
         assert_eq!(rescaled.level(), low - 1);
@@ -80,7 +92,11 @@ fn constants_are_added_to_every_slot() {
     let a = ramp(f.params.slots(), 0);
     for level in [0, 3, 6] {
         let ct = f.encrypt(&a, level);
-        for c in [Complex64::new(1.5, 0.0), Complex64::new(0.0, -0.25), Complex64::new(-2.0, 0.125)] {
+        for c in [
+            Complex64::new(1.5, 0.0),
+            Complex64::new(0.0, -0.25),
+            Complex64::new(-2.0, 0.125),
+        ] {
             let sum = f.evaluator.add_scalar(&ct, c).unwrap();
             f.assert_slots(&sum, |s| a[s] + c, FRESH);
             assert_eq!((sum.level(), sum.scale()), (ct.level(), ct.scale()));
@@ -95,11 +111,17 @@ fn constants_are_multiplied_into_every_slot() {
     for level in [1, 4] {
         let ct = f.encrypt(&a, level);
         for c in [0.7, -1.25, 1e-3] {
-            let scaled = f.evaluator.mul_scalar(&ct, c, f.params.q(level) as f64).unwrap();
+            let scaled = f
+                .evaluator
+                .mul_scalar(&ct, c, f.params.q(level) as f64)
+                .unwrap();
             assert_eq!(scaled.scale(), ct.scale() * f.params.q(level) as f64);
             f.assert_slots(&scaled, |s| a[s] * c, FRESH);
             let canonical = f.evaluator.mul_scalar_rescale(&ct, c).unwrap();
-            assert_eq!((canonical.level(), canonical.scale()), (level - 1, f.params.scale_at(level - 1)));
+            assert_eq!(
+                (canonical.level(), canonical.scale()),
+                (level - 1, f.params.scale_at(level - 1))
+            );
             f.assert_slots(&canonical, |s| a[s] * c, FRESH);
         }
         let tripled = f.evaluator.mul_integer(&ct, -3).unwrap();
@@ -117,7 +139,10 @@ fn monomials_turn_each_slot_by_its_root() {
         let turned = f.evaluator.mul_monomial(&ct, k).unwrap();
         let root = |s: usize| {
             let power = (0..s).fold(1, |p, _| p * 5 % (2 * n));
-            Complex64::from_polar(1.0, std::f64::consts::PI * (k * power % (2 * n)) as f64 / n as f64)
+            Complex64::from_polar(
+                1.0,
+                std::f64::consts::PI * (k * power % (2 * n)) as f64 / n as f64,
+            )
         };
         f.assert_slots(&turned, |s| a[s] * root(s), FRESH);
     }

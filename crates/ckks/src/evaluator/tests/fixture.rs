@@ -30,7 +30,14 @@ impl Fixture {
     }
 
     /// With rescaling primes, and a scale, of `bits` bits, and chosen special primes.
-    pub fn with_special(log_n: u32, levels: usize, alpha: usize, seed: u8, bits: u32, log_p: Vec<u32>) -> Self {
+    pub fn with_special(
+        log_n: u32,
+        levels: usize,
+        alpha: usize,
+        seed: u8,
+        bits: u32,
+        log_p: Vec<u32>,
+    ) -> Self {
         let mut log_q = vec![50];
         log_q.resize(levels + 1, bits);
         let params = Parameters::new_insecure_for_tests(ParametersLiteral {
@@ -56,11 +63,17 @@ impl Fixture {
 
     /// A relinearisation key and the keys of some rotations, for ciphertexts up to `level`.
     pub fn keys(&self, rotations: &[i64], level: usize) -> EvaluationKeys {
-        let elements = rotations.iter().map(|&k| self.params.ring().galois_for_rotation(k));
+        let elements = rotations
+            .iter()
+            .map(|&k| self.params.ring().galois_for_rotation(k));
         self.keys_for(elements.map(KeyKind::Galois).chain([KeyKind::Relin]), level)
     }
 
-    pub fn keys_for(&self, kinds: impl IntoIterator<Item = KeyKind>, level: usize) -> EvaluationKeys {
+    pub fn keys_for(
+        &self,
+        kinds: impl IntoIterator<Item = KeyKind>,
+        level: usize,
+    ) -> EvaluationKeys {
         let mut keys = EvaluationKeys::new();
         for kind in kinds {
             let key = self.generator.switching_key(kind, level).expect("key");
@@ -76,7 +89,10 @@ impl Fixture {
 
     pub fn encrypt_at(&self, values: &[Complex64], level: usize, scale: f64) -> Ciphertext {
         let plain = self.encoder.encode(values, level, scale).expect("encode");
-        let seeded = self.encryptor.encrypt_seeded(&self.secret, &plain, b"test").expect("encrypt");
+        let seeded = self
+            .encryptor
+            .encrypt_seeded(&self.secret, &plain, b"test")
+            .expect("encrypt");
         seeded.expand(&self.params).expect("expand")
     }
 
@@ -86,25 +102,34 @@ impl Fixture {
     }
 
     /// Decrypts and compares every slot.
-    pub fn assert_slots(&self, ct: &Ciphertext, expected: impl Fn(usize) -> Complex64, within: f64) {
+    pub fn assert_slots(
+        &self,
+        ct: &Ciphertext,
+        expected: impl Fn(usize) -> Complex64,
+        within: f64,
+    ) {
         let expected: Vec<Complex64> = (0..self.params.slots()).map(expected).collect();
         assert_close(&self.decrypt(ct), &expected, within);
     }
 }
 
 #[track_caller]
-pub(crate) fn assert_close(found: &[Complex64], expected: &[Complex64], within: f64) {
+fn assert_close(found: &[Complex64], expected: &[Complex64], within: f64) {
     assert_eq!(found.len(), expected.len());
     for (slot, (x, y)) in found.iter().zip(expected).enumerate() {
         let error = (x - y).norm();
-        assert!(error <= within, "slot {slot}: {x} instead of {y}, off by {error:e} > {within:e}");
+        assert!(
+            error <= within,
+            "slot {slot}: {x} instead of {y}, off by {error:e} > {within:e}"
+        );
     }
 }
 
 /// Complex values of modulus at most about 1, different in every slot; `kind` tells vectors apart.
 pub(crate) fn ramp(slots: usize, kind: u32) -> Vec<Complex64> {
     let phase = 1.0 + f64::from(kind);
-    let value = |s: f64| Complex64::new((0.37 * phase * s + phase).cos(), (0.91 * phase * s).sin()) * 0.7;
+    let value =
+        |s: f64| Complex64::new((0.37 * phase * s + phase).cos(), (0.91 * phase * s).sin()) * 0.7;
     (0..slots).map(|s| value(s as f64)).collect()
 }
 

@@ -7,4 +7,4 @@ mod noise;
 mod product;
 mod rotate;
 
-pub(crate) use fixture::{Fixture, assert_close, rms, ramp};
+pub(crate) use fixture::{Fixture, ramp, rms};

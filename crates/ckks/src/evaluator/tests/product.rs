@@ -14,11 +14,17 @@ fn products_at_several_levels_with_keys_of_higher_levels() {
         assert_eq!(product.scale(), ca.scale() * cb.scale());
         f.assert_slots(&product, |s| a[s] * b[s], WITHIN);
         let relinearized = f.evaluator.relinearize(&product, &keys).unwrap();
-        assert_eq!((relinearized.parts().len(), relinearized.level()), (2, level));
+        assert_eq!(
+            (relinearized.parts().len(), relinearized.level()),
+            (2, level)
+        );
         f.assert_slots(&relinearized, |s| a[s] * b[s], WITHIN);
         let rescaled = f.evaluator.rescale(&relinearized).unwrap();
         let fused = f.evaluator.mul_relin_rescale(&ca, &cb, &keys).unwrap();
-        assert_eq!((fused.level(), fused.scale()), (level - 1, f.params.scale_at(level - 1)));
+        assert_eq!(
+            (fused.level(), fused.scale()),
+            (level - 1, f.params.scale_at(level - 1))
+        );
         f.assert_slots(&fused, |s| a[s] * b[s], WITHIN);
         f.assert_slots(&rescaled, |s| a[s] * b[s], WITHIN);
         let square = f.evaluator.square(&ca).unwrap();
@@ -61,11 +67,19 @@ fn a_dot_product_equals_the_sum_of_products() {
     // The second pair sits two levels higher, at the scale of the others' level.
     let levels = [4, 4, 6, 6, 4, 4];
     let scale = f.params.scale_at(4);
-    let cts: Vec<_> = clear.iter().zip(levels).map(|(x, level)| f.encrypt_at(x, level, scale)).collect();
+    let cts: Vec<_> = clear
+        .iter()
+        .zip(levels)
+        .map(|(x, level)| f.encrypt_at(x, level, scale))
+        .collect();
     let pairs = [(&cts[0], &cts[1]), (&cts[2], &cts[3]), (&cts[4], &cts[5])];
     let dot = f.evaluator.dot(&pairs, &keys).unwrap();
     assert_eq!((dot.level(), dot.scale()), (3, f.params.scale_at(3)));
-    f.assert_slots(&dot, |s| clear[0][s] * clear[1][s] + clear[2][s] * clear[3][s] + clear[4][s] * clear[5][s], WITHIN);
+    f.assert_slots(
+        &dot,
+        |s| clear[0][s] * clear[1][s] + clear[2][s] * clear[3][s] + clear[4][s] * clear[5][s],
+        WITHIN,
+    );
 }
 
 #[test]

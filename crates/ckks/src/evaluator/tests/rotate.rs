@@ -18,7 +18,11 @@ fn rotations_move_slots_at_every_level() {
         for k in shifts {
             let rotated = f.evaluator.rotate(&ct, k, &keys).unwrap();
             assert_eq!((rotated.level(), rotated.scale()), (ct.level(), ct.scale()));
-            f.assert_slots(&rotated, |s| a[(s as i64 + k).rem_euclid(slots as i64) as usize], WITHIN);
+            f.assert_slots(
+                &rotated,
+                |s| a[(s as i64 + k).rem_euclid(slots as i64) as usize],
+                WITHIN,
+            );
         }
     }
     // A whole turn needs no key.
@@ -38,7 +42,12 @@ fn hoisted_rotations_equal_single_ones_to_the_bit() {
     for (k, rotated) in shifts.into_iter().zip(hoisted) {
         assert_eq!(rotated, f.evaluator.rotate(&ct, k, &keys).unwrap());
     }
-    assert!(f.evaluator.rotate_hoisted(&ct, &[], &keys).unwrap().is_empty());
+    assert!(
+        f.evaluator
+            .rotate_hoisted(&ct, &[], &keys)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -51,7 +60,11 @@ fn conjugation_and_general_galois_elements() {
     let keys = f.keys_for([KeyKind::Galois(conjugate), KeyKind::Galois(both)], 6);
     for level in [0, 3, 6] {
         let ct = f.encrypt(&a, level);
-        f.assert_slots(&f.evaluator.conjugate(&ct, &keys).unwrap(), |s| a[s].conj(), WITHIN);
+        f.assert_slots(
+            &f.evaluator.conjugate(&ct, &keys).unwrap(),
+            |s| a[s].conj(),
+            WITHIN,
+        );
         let turned = f.evaluator.apply_galois(&ct, both, &keys).unwrap();
         f.assert_slots(&turned, |s| a[(s + 2) % a.len()].conj(), WITHIN);
     }
@@ -65,9 +78,16 @@ fn sums_of_rotations_drop_to_the_lowest_level() {
     let keys = f.keys(&[1, -9], 6);
     let scale = f.params.scale_at(6);
     let [ca, cb, cc] = [(&a, 5), (&b, 3), (&c, 6)].map(|(x, level)| f.encrypt_at(x, level, scale));
-    let sum = f.evaluator.rotate_sum(&[(&ca, 1), (&cb, 0), (&cc, -9)], &keys).unwrap();
+    let sum = f
+        .evaluator
+        .rotate_sum(&[(&ca, 1), (&cb, 0), (&cc, -9)], &keys)
+        .unwrap();
     assert_eq!((sum.level(), sum.scale()), (3, scale));
-    f.assert_slots(&sum, |s| a[(s + 1) % slots] + b[s] + c[(s + slots - 9) % slots], WITHIN);
+    f.assert_slots(
+        &sum,
+        |s| a[(s + 1) % slots] + b[s] + c[(s + slots - 9) % slots],
+        WITHIN,
+    );
     let alone = f.evaluator.rotate_sum(&[(&cb, 0)], &keys).unwrap();
     assert_eq!(alone, cb);
 }
@@ -78,7 +98,16 @@ fn inner_sums_of_any_count_and_stride() {
     let slots = f.params.slots();
     let a = ramp(slots, 0);
     let ct = f.encrypt(&a, 2);
-    for (stride, count) in [(1, 1), (1, 2), (1, 3), (2, 7), (4, 16), (-1, 11), (3, 21), (1, slots)] {
+    for (stride, count) in [
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (2, 7),
+        (4, 16),
+        (-1, 11),
+        (3, 21),
+        (1, slots),
+    ] {
         let rotations = Evaluator::inner_sum_rotations(stride, count);
         assert!(rotations.len() <= 2 * count.ilog2() as usize);
         if count.is_power_of_two() {
