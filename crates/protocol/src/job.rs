@@ -53,6 +53,8 @@ pub enum JobSpec {
         galois: Vec<(u64, Digest)>,
         /// The head that a training job returned.
         head: Digest,
+        /// Records in this batch; their layout in the ciphertexts depends on it.
+        rows: u32,
         /// Record ciphertexts in the plan's order.
         records: Vec<Digest>,
     },
@@ -64,8 +66,7 @@ impl JobSpec {
     /// # Errors
     /// [`ProtocolError::Oversized`] when the job does not fit a control frame.
     pub fn id(&self, token: &Token) -> Result<JobId, ProtocolError> {
-        let bytes = to_bytes(self)?;
-        Ok(JobId(blake3::keyed_hash(&token.0, &bytes).into()))
+        JobId::of(self, &token.namespace())
     }
 
     /// Every object that the job reads.
@@ -137,9 +138,20 @@ impl JobSpec {
     }
 }
 
-/// Name of a job: keyed BLAKE3 of the encoded [`JobSpec`] under the client's token.
+/// Name of a job: keyed BLAKE3 of the encoded [`JobSpec`] under [`Token::namespace`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId(pub Digest);
+
+impl JobId {
+    /// The name of a job of the client with this [`Token::namespace`].
+    ///
+    /// # Errors
+    /// As [`JobSpec::id`].
+    pub fn of(job: &JobSpec, namespace: &Digest) -> Result<Self, ProtocolError> {
+        let bytes = to_bytes(job)?;
+        Ok(Self(blake3::keyed_hash(&namespace.0, &bytes).into()))
+    }
+}
 
 /// Where a job stands. The last three are final and recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -53,6 +53,7 @@ fn job() -> impl Strategy<Value = JobSpec> {
                     relin,
                     galois,
                     head: relin,
+                    rows: 5,
                     records: second,
                 }
             }

@@ -370,6 +370,7 @@ fn a_job_is_followed_across_a_cut() {
         relin: d,
         galois: vec![(5, d)],
         head: d,
+        rows: 1,
         records: vec![d],
     };
     session.on_open();
