@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Programs on encrypted vectors, written once and run by different evaluators.
+//!
+//! A program is a function over an [`Evaluator`]. [`CkksEvaluator`] runs it on ciphertexts, [`ClearEvaluator`] on plain
+//! complex numbers with the same levels enforced, and [`PlanEvaluator`] on nothing at all: it records which operations
+//! and keys the program needs at which levels. Levels, keys, memory and time of a plan come from that run, so they
+//! cannot drift away from the program.
+#![forbid(unsafe_code)]
+
+mod ckks;
+mod clear;
+mod cost;
+mod error;
+mod evaluator;
+mod observe;
+mod plan;
+mod slots;
+
+pub use ckks::CkksEvaluator;
+pub use clear::{ClearCt, ClearEvaluator};
+pub use cost::{CostModel, KeySwitchShape, Op};
+pub use error::TensorError;
+pub use evaluator::Evaluator;
+pub use observe::{NoObserver, Observed, Observer};
+pub use plan::{OpCounts, PlanCt, PlanEvaluator, PlanReport};
+pub use slots::SlotRing;
