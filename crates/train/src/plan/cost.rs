@@ -1,0 +1,122 @@
+//! Predicted time and memory of a plan.
+
+use confide_tensor::{CostModel, KeySwitchShape, Op, PlanReport};
+use serde::{Deserialize, Serialize};
+
+use super::Choice;
+use crate::layout::Layout;
+
+/// Memory of a worker that holds no data: code, tables of the ring, buffers of one connection.
+const FIXED_MEMORY: u64 = 96 << 20;
+/// Nanoseconds of a core for one residue of uniform or noise randomness.
+const SAMPLE_NS: f64 = 6.0;
+
+/// Predicted time of a phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhaseCost {
+    /// Name of the phase.
+    pub name: String,
+    /// Seconds on the plan's threads.
+    pub seconds: f64,
+}
+
+/// Predictions of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Costs {
+    /// Worker threads that the times are for.
+    pub threads: usize,
+    /// Worker, by phase.
+    pub phases: Vec<PhaseCost>,
+    /// Single-thread work of the worker in microseconds: the unit of progress.
+    pub work_micros: u64,
+    /// Data party on one thread: keys and encryption.
+    pub client_seconds: f64,
+    /// Peak memory of the worker in bytes.
+    pub memory_bytes: u64,
+    /// How often each operation runs.
+    pub operations: Vec<(Op, u64)>,
+}
+
+impl Costs {
+    /// Predicts from what the program recorded.
+    pub(crate) fn new(
+        choice: &Choice,
+        layout: &Layout,
+        levels: usize,
+        report: &PlanReport,
+        threads: usize,
+    ) -> Self {
+        let model = CostModel::default();
+        let micros = report.micros(&model, &key_switch_shape(choice));
+        let phases = micros.iter().map(|(name, micros)| {
+            let seconds = model.seconds(*micros, threads);
+            PhaseCost {
+                name: name.clone(),
+                seconds,
+            }
+        });
+        let ops = [Op::KeySwitch, Op::Product, Op::Rescale, Op::Scale, Op::Add];
+        Self {
+            threads,
+            phases: phases.collect(),
+            work_micros: micros.iter().map(|(_, micros)| micros).sum::<f64>().round() as u64,
+            client_seconds: client_seconds(&model, choice, layout, levels, report),
+            memory_bytes: memory(choice, levels, report, threads),
+            operations: ops.into_iter().map(|op| (op, report.count(op))).collect(),
+        }
+    }
+
+    /// Seconds of all phases of the worker.
+    pub fn worker_seconds(&self) -> f64 {
+        self.phases.iter().map(|phase| phase.seconds).sum()
+    }
+}
+
+pub(super) fn key_switch_shape(choice: &Choice) -> KeySwitchShape {
+    KeySwitchShape {
+        log_n: choice.log_n,
+        alpha: choice.alpha,
+        special: choice.special_bits.len(),
+    }
+}
+
+/// Limbs of one half of a switching key for `level`.
+pub(crate) fn key_limbs(choice: &Choice, level: usize) -> u64 {
+    let digits = (level + 1).div_ceil(choice.alpha.max(1));
+    (digits * (level + 1 + choice.special_bits.len())) as u64
+}
+
+/// Levels of all keys of a report.
+pub(crate) fn key_levels(report: &PlanReport) -> impl Iterator<Item = usize> + '_ {
+    report.relin.iter().chain(report.galois.values()).copied()
+}
+
+fn memory(choice: &Choice, levels: usize, report: &PlanReport, threads: usize) -> u64 {
+    let keys: u64 = key_levels(report)
+        .map(|level| 2 * key_limbs(choice, level))
+        .sum();
+    // A key switch holds the raised digits and two sums; each thread has one under way, and a few operands.
+    let scratch = key_limbs(choice, levels) + 12 * (levels + 1) as u64;
+    let limbs = keys + report.peak_limbs as u64 + threads as u64 * scratch;
+    limbs * (8u64 << choice.log_n.min(30)) + FIXED_MEMORY
+}
+
+fn client_seconds(
+    model: &CostModel,
+    choice: &Choice,
+    layout: &Layout,
+    levels: usize,
+    report: &PlanReport,
+) -> f64 {
+    let n = f64::from(1u32 << choice.log_n.min(30));
+    // A limb of a key or ciphertext: uniform and noise, two transforms, a product.
+    let limb = n
+        * (2.0 * SAMPLE_NS
+            + model.butterfly_ns * f64::from(choice.log_n)
+            + 2.0 * model.multiply_ns);
+    let keys: u64 = key_levels(report)
+        .map(|level| key_limbs(choice, level))
+        .sum();
+    let data = layout.blocks * (layout.packs() + 1) * (levels + 1);
+    model.client_factor * limb * (keys as f64 + data as f64) / 1e9
+}

@@ -1,0 +1,212 @@
+//! The training program, generic over what evaluates it. Derivation and levels: `docs/maths/training.md`.
+
+use confide_tensor::{Evaluator, TensorError};
+
+use crate::layout::Layout;
+use crate::schedule::Schedule;
+use crate::steps::{Turn, map, merge, split};
+
+/// Products summed under one relinearisation; more would leave threads idle, fewer would relinearise too often.
+const CHUNK: usize = 8;
+
+/// Encrypted training data in upload order.
+#[derive(Debug, Clone)]
+pub struct TrainingInputs<Ct> {
+    /// Feature ciphertexts, block by block.
+    pub features: Vec<Ct>,
+    /// Labels, one ciphertext a block.
+    pub labels: Vec<Ct>,
+}
+
+/// What a block needs of its logits: `z`, and the factors of the sigmoid's polynomial in `u = z^2`.
+struct Activation<Ct> {
+    z: Ct,
+    linear: Ct,
+    quadratic: Option<Ct>,
+}
+
+/// Trains a head. The result is one dense ciphertext, `head_scale` times the weights, one level below the data after the
+/// first iteration and another 3 (degree 3) or 4 (degree 7) for each further one.
+///
+/// # Errors
+/// [`TensorError`] of the evaluator, or `TooFewOperands` for inputs that do not match the layout.
+pub fn train<E: Evaluator>(
+    ev: &E,
+    layout: &Layout,
+    schedule: &Schedule,
+    inputs: TrainingInputs<E::Ct>,
+) -> Result<E::Ct, TensorError> {
+    let needed = layout.blocks * layout.packs();
+    for (needed, available) in [
+        (needed, inputs.features.len()),
+        (layout.blocks, inputs.labels.len()),
+    ] {
+        if needed != available {
+            return Err(TensorError::TooFewOperands {
+                op: "train",
+                needed,
+                available,
+            });
+        }
+    }
+    ev.phase("unpack records");
+    let data = unpack(ev, layout, inputs.features)?;
+
+    ev.phase("iteration 1");
+    let first = map(ev, (0..layout.pairs).collect(), |p| {
+        let pairs: Vec<_> = data
+            .iter()
+            .zip(&inputs.labels)
+            .map(|(block, labels)| (&block[p], labels))
+            .collect();
+        ev.dot(&pairs)
+    })?;
+    let mut points = vec![merge(ev, layout, first)?];
+    drop(inputs.labels);
+
+    for t in 1..schedule.iterations {
+        ev.phase(&format!("iteration {}", t + 1));
+        let gradient = gradient(
+            ev,
+            layout,
+            schedule,
+            &data,
+            &points[t - 1],
+            schedule.z_scale[t - 1],
+        )?;
+        let level = ev.level(&gradient);
+        // The leading coefficient is negative, as the step against the gradient is.
+        let mut next = if schedule.sigmoid.leading() < 0.0 {
+            gradient
+        } else {
+            ev.sub(&zero(ev, &gradient)?, &gradient)?
+        };
+        for (point, &weight) in points.iter().zip(&schedule.history[t - 1]) {
+            if weight != 0.0 {
+                next = ev.add(&next, &ev.mul_const_to(point, weight, level)?)?;
+            }
+        }
+        points.push(next);
+    }
+    points.pop().ok_or(TensorError::TooFewOperands {
+        op: "train",
+        needed: 1,
+        available: 0,
+    })
+}
+
+fn zero<E: Evaluator>(ev: &E, like: &E::Ct) -> Result<E::Ct, TensorError> {
+    ev.sub(like, like)
+}
+
+/// Feature pairs of every block, at the level of the upload.
+fn unpack<E: Evaluator>(
+    ev: &E,
+    layout: &Layout,
+    features: Vec<E::Ct>,
+) -> Result<Vec<Vec<E::Ct>>, TensorError> {
+    let size = 1usize << layout.pack_steps;
+    let packs = layout.packs();
+    let numbered: Vec<_> = features.into_iter().enumerate().collect();
+    let leaves = map(ev, numbered, |(index, ct)| {
+        let count = size.min(layout.pairs - index % packs * size);
+        split(ev, layout, ct, layout.data_steps(), count, Turn::Forward)
+    })?;
+    let mut blocks = Vec::with_capacity(layout.blocks);
+    let mut leaves = leaves.into_iter();
+    for _ in 0..layout.blocks {
+        blocks.push(leaves.by_ref().take(packs).flatten().collect());
+    }
+    Ok(blocks)
+}
+
+/// `data_scale z_scale^d / |c_d|` times the sum over all rows of features times the sigmoid minus one half.
+fn gradient<E: Evaluator>(
+    ev: &E,
+    layout: &Layout,
+    schedule: &Schedule,
+    data: &[Vec<E::Ct>],
+    point: &E::Ct,
+    z_scale: f64,
+) -> Result<E::Ct, TensorError> {
+    let weights = split(
+        ev,
+        layout,
+        ev.conjugate(point)?,
+        0..layout.merge_steps(),
+        layout.pairs,
+        Turn::Backward,
+    )?;
+    let activations = map(ev, data.iter().collect(), |block| {
+        activation(ev, schedule, block, &weights, z_scale)
+    })?;
+    drop(weights);
+    let leaves = map(ev, (0..layout.pairs).collect(), |p| {
+        let mut factors = Vec::with_capacity(data.len());
+        for (block, activation) in data.iter().zip(&activations) {
+            factors.push(ev.mul(&block[p], &activation.z)?);
+        }
+        // The last product of every block is summed before it is relinearised.
+        let mut sum = Vec::with_capacity(data.len());
+        for (factor, activation) in factors.into_iter().zip(&activations) {
+            sum.push(match &activation.quadratic {
+                None => (factor, &activation.linear),
+                Some(quadratic) => (ev.mul(&factor, &activation.linear)?, quadratic),
+            });
+        }
+        ev.dot(
+            &sum.iter()
+                .map(|(left, right)| (left, *right))
+                .collect::<Vec<_>>(),
+        )
+    })?;
+    drop(activations);
+    merge(ev, layout, leaves)
+}
+
+/// Logits of a block and the factors of its sigmoid, each scaled by a power of `mu = z_scale`:
+/// `mu z`, `mu^2 (u - r)` and `mu^4 (u^2 + s u + t)`.
+fn activation<E: Evaluator>(
+    ev: &E,
+    schedule: &Schedule,
+    block: &[E::Ct],
+    weights: &[E::Ct],
+    mu: f64,
+) -> Result<Activation<E::Ct>, TensorError> {
+    let product = product(ev, block, weights)?;
+    // The real part of the product of a pair with conjugated weights is its share of the logit.
+    let z = ev.add(&product, &ev.conjugate(&product)?)?;
+    let u = ev.mul(&z, &z)?;
+    let (root, rest) = schedule.sigmoid.factors();
+    let square = mu * mu;
+    let linear = ev.add_const(&u, -root * square)?;
+    let quadratic = match rest {
+        None => None,
+        Some([s, t]) => {
+            let shifted = ev.add_const(&u, s * square)?;
+            Some(ev.add_const(&ev.mul(&u, &shifted)?, t * square * square)?)
+        }
+    };
+    Ok(Activation {
+        z,
+        linear,
+        quadratic,
+    })
+}
+
+/// Sum over pairs of left times right.
+pub(crate) fn product<E: Evaluator>(
+    ev: &E,
+    left: &[E::Ct],
+    right: &[E::Ct],
+) -> Result<E::Ct, TensorError> {
+    let pairs: Vec<_> = left.iter().zip(right).collect();
+    let sums = map(ev, pairs.chunks(CHUNK).collect(), |chunk| ev.dot(chunk))?;
+    let mut sums = sums.into_iter();
+    let first = sums.next().ok_or(TensorError::TooFewOperands {
+        op: "product",
+        needed: 1,
+        available: 0,
+    })?;
+    sums.try_fold(first, |total, sum| ev.add(&total, &sum))
+}

@@ -1,0 +1,145 @@
+//! The same head trained by direct formulas on plain numbers: what encrypted training is compared with.
+
+use crate::error::{TrainError, shape};
+use crate::layout::Layout;
+use crate::schedule::Schedule;
+use crate::sigmoid::sigmoid;
+
+/// Which sigmoid a reference run uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// The schedule's polynomial: what the encrypted run computes.
+    Polynomial,
+    /// The exact sigmoid.
+    Sigmoid,
+}
+
+/// Result of a reference run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// Weights `[output][feature]`.
+    pub weights: Vec<Vec<f64>>,
+    /// Largest absolute logit at which a sigmoid was taken, over all iterations: the polynomial is only valid up to
+    /// `schedule.sigmoid.range`.
+    pub max_abs_z: f64,
+}
+
+/// Runs the schedule on plain `rows x features` numbers (bias column included) and class labels.
+///
+/// # Errors
+/// [`TrainError::Shape`] for sizes other than the layout's or labels that are no class.
+pub fn train_reference(
+    layout: &Layout,
+    schedule: &Schedule,
+    rows: &[Vec<f64>],
+    labels: &[usize],
+    activation: Activation,
+) -> Result<Reference, TrainError> {
+    let problem = Problem::new(layout, rows, labels)?;
+    let steps: Vec<_> = schedule
+        .learning_rates
+        .iter()
+        .copied()
+        .zip(schedule.momentum.iter().copied())
+        .collect();
+    Ok(match activation {
+        Activation::Polynomial => {
+            problem.descend(&steps, schedule.l2, |z| schedule.sigmoid.evaluate(z))
+        }
+        Activation::Sigmoid => problem.descend(&steps, schedule.l2, |z| sigmoid(z) - 0.5),
+    })
+}
+
+/// The head with the exact sigmoid after `iterations` of the same optimiser: converged for a few hundred on whitened
+/// features.
+///
+/// # Errors
+/// As [`train_reference`].
+pub fn train_converged(
+    layout: &Layout,
+    l2: f64,
+    rows: &[Vec<f64>],
+    labels: &[usize],
+    iterations: usize,
+) -> Result<Reference, TrainError> {
+    let steps: Vec<_> = (0..iterations)
+        .map(|t| (3.0, t as f64 / (t as f64 + 3.0)))
+        .collect();
+    Ok(Problem::new(layout, rows, labels)?.descend(&steps, l2, |z| sigmoid(z) - 0.5))
+}
+
+struct Problem<'a> {
+    rows: &'a [Vec<f64>],
+    labels: &'a [usize],
+    features: usize,
+    outputs: usize,
+}
+
+impl<'a> Problem<'a> {
+    fn new(layout: &Layout, rows: &'a [Vec<f64>], labels: &'a [usize]) -> Result<Self, TrainError> {
+        if rows.len() != layout.rows || labels.len() != layout.rows {
+            return Err(shape(
+                "rows and labels",
+                layout.rows,
+                format!("{} and {}", rows.len(), labels.len()),
+            ));
+        }
+        if let Some(row) = rows.iter().find(|row| row.len() != layout.features) {
+            return Err(shape("features of a record", layout.features, row.len()));
+        }
+        if let Some(label) = labels.iter().find(|label| **label >= layout.classes) {
+            return Err(shape("label", format!("below {}", layout.classes), label));
+        }
+        Ok(Self {
+            rows,
+            labels,
+            features: layout.features,
+            outputs: layout.outputs(),
+        })
+    }
+
+    /// Target of a row and output, minus one half.
+    fn target(&self, label: usize, output: usize) -> f64 {
+        let positive = if self.outputs == 1 {
+            label == 1
+        } else {
+            label == output
+        };
+        if positive { 0.5 } else { -0.5 }
+    }
+
+    fn descend(&self, steps: &[(f64, f64)], l2: f64, activation: impl Fn(f64) -> f64) -> Reference {
+        let size = self.outputs * self.features;
+        let (mut point, mut average) = (vec![0.0; size], vec![0.0; size]);
+        let mut max_abs_z = 0.0f64;
+        for &(rate, beta) in steps {
+            let mut gradient = vec![0.0; size];
+            for (row, &label) in self.rows.iter().zip(self.labels) {
+                let heads = point
+                    .chunks_exact(self.features)
+                    .zip(gradient.chunks_exact_mut(self.features));
+                for (output, (weights, gradient)) in heads.enumerate() {
+                    let z: f64 = row.iter().zip(weights).map(|(x, w)| x * w).sum();
+                    max_abs_z = max_abs_z.max(z.abs());
+                    let residual = activation(z) - self.target(label, output);
+                    for (g, x) in gradient.iter_mut().zip(row) {
+                        *g += residual * x;
+                    }
+                }
+            }
+            let m = self.rows.len() as f64;
+            for ((v, w), g) in point.iter_mut().zip(&mut average).zip(&gradient) {
+                let next = *v - rate * (g / m + l2 * *v);
+                *v = next + beta * (next - *w);
+                *w = next;
+            }
+        }
+        Reference {
+            weights: average
+                .chunks_exact(self.features)
+                .map(<[f64]>::to_vec)
+                .collect(),
+            max_abs_z,
+        }
+    }
+}
