@@ -12,5 +12,6 @@ pub mod metrics;
 pub mod prepare;
 pub mod session;
 pub mod vault;
+pub mod workflow;
 
 pub use error::ClientError;

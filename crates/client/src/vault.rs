@@ -62,7 +62,11 @@ impl Vault {
     /// # Errors
     /// `CC-2002` when the name is longer than 128 bytes.
     pub fn from_parts(seed: [u8; 32], token: [u8; 32], name: &str) -> Result<Self, ClientError> {
-        let mut vault = Self { seed, token, name: String::new() };
+        let mut vault = Self {
+            seed,
+            token,
+            name: String::new(),
+        };
         vault.rename(name)?;
         Ok(vault)
     }

@@ -6,6 +6,7 @@ mod report;
 
 pub use auc::{Interval, auc, macro_auc, roc_curve};
 pub use proportion::Proportion;
+pub(crate) use report::most_probable;
 pub use report::{ClassMetrics, Metrics, measure, probabilities, sigmoid};
 
 /// The quantile of the normal distribution that gives 95 % intervals.

@@ -14,8 +14,6 @@ pub struct FitOptions {
     pub softness: f64,
     /// Most components to keep, by falling eigenvalue.
     pub components: Option<usize>,
-    /// Rows longer than this many times the root of the number of components are shortened to it.
-    pub clip: f64,
 }
 
 impl Default for FitOptions {
@@ -23,7 +21,6 @@ impl Default for FitOptions {
         Self {
             softness: 0.3,
             components: None,
-            clip: f64::INFINITY,
         }
     }
 }
@@ -158,10 +155,6 @@ impl Preprocessing {
             let factor = largest.signum() / (eigen.eigenvalues[k] + options.softness).sqrt();
             self.projection.extend(vector.iter().map(|v| v * factor));
         }
-        self.norm_limit = options
-            .clip
-            .is_finite()
-            .then(|| options.clip * (self.components as f64).sqrt());
         Ok(())
     }
 
@@ -184,6 +177,11 @@ impl Preprocessing {
     /// Factor of all columns.
     pub fn scale(&self) -> f64 {
         self.scale
+    }
+
+    /// Sets the length to which longer whitened rows are shortened.
+    pub fn set_norm_limit(&mut self, limit: Option<f64>) {
+        self.norm_limit = limit;
     }
 
     /// Changes the factor of all columns.

@@ -117,11 +117,8 @@ fn long_rows_are_shortened_and_scaled() {
     values.push(1e4);
     let records = records(1, values);
     let rows: Vec<usize> = (0..100).collect();
-    let options = FitOptions {
-        clip: 2.0,
-        ..Default::default()
-    };
-    let mut fitted = Preprocessing::fit(&records, &rows, options).unwrap();
+    let mut fitted = Preprocessing::fit(&records, &rows, FitOptions::default()).unwrap();
+    fitted.set_norm_limit(Some(2.0));
     fitted.set_scale(0.5);
     let (matrix, shortened) = fitted.transform(&records, &rows).unwrap();
     assert_eq!(shortened, 1);
@@ -168,15 +165,7 @@ fn fewer_rows_than_features_and_constant_tables() {
 fn survives_storage_and_notices_damage() {
     let records = correlated(50);
     let rows: Vec<usize> = (0..50).collect();
-    let fitted = Preprocessing::fit(
-        &records,
-        &rows,
-        FitOptions {
-            clip: 3.0,
-            ..Default::default()
-        },
-    )
-    .unwrap();
+    let fitted = Preprocessing::fit(&records, &rows, FitOptions::default()).unwrap();
     let text = serde_json::to_string(&fitted).unwrap();
     let read: Preprocessing = serde_json::from_str(&text).unwrap();
     assert_eq!(read, fitted);

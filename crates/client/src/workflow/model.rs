@@ -1,0 +1,129 @@
+//! What is kept of a training for later predictions.
+
+use super::objects::ObjectJob;
+use super::run::{Digests, TrainingRun};
+use super::{from_engine, from_train};
+use crate::ClientError;
+use crate::prepare::Preprocessing;
+use confide_protocol::Digest;
+use confide_train::Plan;
+use serde::{Deserialize, Serialize};
+
+const VERSION: u32 = 1;
+
+/// A trained head as the data party keeps it: the plan, the preparation of records and the digests under which the
+/// worker stores head and keys. Holds no key and no weights, but statistics of the training records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedModel {
+    /// Format of the file.
+    pub version: u32,
+    /// Name of the label column.
+    pub label: String,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Index of the positive class of two.
+    pub positive: usize,
+    /// Preparation of records.
+    pub preprocessing: Preprocessing,
+    /// The plan of the training.
+    pub plan: Plan,
+    /// Digest of the encrypted head, hexadecimal.
+    pub head: String,
+    /// Evaluation keys with their digests, hexadecimal.
+    pub keys: Vec<(ObjectJob, String)>,
+    /// Fingerprint of the key that opens the predictions.
+    pub key_fingerprint: String,
+}
+
+impl SavedModel {
+    /// What to keep of a finished training. `key_fingerprint` is that of the vault.
+    pub fn new(
+        run: &TrainingRun,
+        head: Digest,
+        digests: &Digests,
+        key_fingerprint: String,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            label: run.setup.dataset.label.clone(),
+            classes: run.setup.class_names(),
+            positive: run.setup.positive,
+            preprocessing: run.setup.preprocessing.clone(),
+            plan: run.plan.clone(),
+            head: head.to_hex(),
+            keys: digests
+                .iter()
+                .filter(|(job, _)| !job.has_slots())
+                .map(|(job, digest)| (*job, digest.to_hex()))
+                .collect(),
+            key_fingerprint,
+        }
+    }
+
+    /// As JSON.
+    ///
+    /// # Errors
+    /// `CC-5004`, which does not happen.
+    pub fn to_json(&self) -> Result<String, ClientError> {
+        serde_json::to_string(self).map_err(|error| from_engine(&error))
+    }
+
+    /// Reads and checks a model file.
+    ///
+    /// # Errors
+    /// `CC-5030` not a model file, `CC-5031` made by another version, `CC-3005` and `CC-5002` when it does not hold
+    /// together.
+    pub fn from_json(text: &str) -> Result<Self, ClientError> {
+        let remedy = "Choose the file that was saved after training.";
+        let no_model = |_| ClientError::new("CC-5030", "The file is not a Confide model.", remedy);
+        #[derive(Deserialize)]
+        struct OnlyVersion {
+            version: u32,
+        }
+        let OnlyVersion { version } = serde_json::from_str(text).map_err(no_model)?;
+        if version != VERSION {
+            return Err(ClientError::new(
+                "CC-5031",
+                format!("The model file has format {version}; this program reads {VERSION}."),
+                "Use the version of Confide that wrote it.",
+            ));
+        }
+        let model: Self = serde_json::from_str(text).map_err(no_model)?;
+        model.check()?;
+        Ok(model)
+    }
+
+    fn check(&self) -> Result<(), ClientError> {
+        self.preprocessing.check()?;
+        // The plan is derived again: nothing in it is taken from the file on trust.
+        let own = Plan::derive(&self.plan.shape, &self.plan.choice, self.plan.costs.threads)
+            .map_err(from_train)?;
+        let broken = || {
+            ClientError::new(
+                "CC-5030",
+                "The model file does not hold together.",
+                "Use an undamaged copy of it.",
+            )
+        };
+        let same = own.params == self.plan.params
+            && own.layout == self.plan.layout
+            && own.keys == self.plan.keys;
+        let sizes = self.plan.layout.classes == self.classes.len()
+            && self.plan.layout.features == self.preprocessing.columns()
+            && self.positive < self.classes.len();
+        if same && sizes && self.digests().is_some() {
+            Ok(())
+        } else {
+            Err(broken())
+        }
+    }
+
+    /// Head and keys; `None` when one of them is not a digest.
+    pub(super) fn digests(&self) -> Option<(Digest, Digests)> {
+        let keys = self
+            .keys
+            .iter()
+            .map(|(job, digest)| Some((*job, Digest::from_hex(digest)?)));
+        Some((Digest::from_hex(&self.head)?, keys.collect::<Option<_>>()?))
+    }
+}

@@ -1,0 +1,103 @@
+//! Decrypting what the worker returns.
+
+use super::{from_engine, from_train};
+use crate::ClientError;
+use confide_ckks::{
+    Ciphertext, Complex64, Decryptor, Encoder, KeyGenerator, Parameters, SecretKey,
+};
+use confide_train::{Packer, Plan};
+
+/// Decrypts heads and scores of one plan. What it gives must stay with the data party.
+pub struct ResultOpener {
+    params: Parameters,
+    secret: SecretKey,
+    decryptor: Decryptor,
+    encoder: Encoder,
+    packer: Packer,
+    prediction_level: usize,
+}
+
+impl ResultOpener {
+    /// An opener for a plan that has been accepted.
+    ///
+    /// # Errors
+    /// `CC-5004` when the parameters are refused.
+    pub fn new(seed: &[u8; 32], plan: &Plan) -> Result<Self, ClientError> {
+        let params = plan.parameters().map_err(from_train)?;
+        Ok(Self {
+            secret: KeyGenerator::new(&params, seed).secret_key(),
+            decryptor: Decryptor::new(&params),
+            encoder: Encoder::new(&params),
+            packer: Packer::new(&plan.layout, &plan.schedule),
+            prediction_level: plan.prediction_level,
+            params,
+        })
+    }
+
+    /// Most bytes that a head or scores can have: a limit for downloads.
+    pub fn max_bytes(&self) -> u64 {
+        Ciphertext::encoded_len(&self.params, self.params.max_level(), 2) as u64
+    }
+
+    /// Weights `[output][feature]` of a trained head.
+    ///
+    /// # Errors
+    /// `CC-5020` when the bytes are no head under this plan, or decrypt to nonsense.
+    pub fn open_head(&self, bytes: &[u8]) -> Result<Vec<Vec<f64>>, ClientError> {
+        let slots = self.open(bytes, self.prediction_level)?;
+        let weights = self.packer.weights_from_dense(&slots).map_err(from_train)?;
+        finite(weights)
+    }
+
+    /// Logits `[row][output]` of a batch of `rows` records.
+    ///
+    /// # Errors
+    /// `CC-5020` when the bytes are no scores under this plan, or decrypt to nonsense.
+    pub fn open_scores(&self, bytes: &[u8], rows: usize) -> Result<Vec<Vec<f64>>, ClientError> {
+        let slots = self.open(bytes, self.prediction_level.saturating_sub(1))?;
+        let logits = self
+            .packer
+            .unpack_logits(&slots, rows)
+            .map_err(from_train)?;
+        finite(logits)
+    }
+
+    fn open(&self, bytes: &[u8], level: usize) -> Result<Vec<Complex64>, ClientError> {
+        let ciphertext = Ciphertext::from_bytes(&self.params, bytes)
+            .map_err(|error| nonsense(&error.to_string()))?;
+        if ciphertext.level() != level {
+            return Err(nonsense(&format!(
+                "its level is {}, not {level}",
+                ciphertext.level()
+            )));
+        }
+        let plain = self
+            .decryptor
+            .decrypt(&self.secret, &ciphertext)
+            .map_err(|error| from_engine(&error))?;
+        self.encoder
+            .decode(&plain)
+            .map_err(|error| from_engine(&error))
+    }
+}
+
+/// Refuses numbers that no head of scaled features has: a wrong key or a wrong computation.
+fn finite(numbers: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>>, ClientError> {
+    if numbers
+        .iter()
+        .flatten()
+        .all(|number| number.is_finite() && number.abs() < 1e4)
+    {
+        Ok(numbers)
+    } else {
+        Err(nonsense("it decrypts to values out of all proportion"))
+    }
+}
+
+fn nonsense(what: &str) -> ClientError {
+    ClientError::new(
+        "CC-5020",
+        format!("The worker's result cannot be used: {what}."),
+        "Check that the key is the one of the training; else train again, and report this if it goes on.",
+    )
+}

@@ -1,0 +1,316 @@
+//! What a training gave: figures of the encrypted head beside those of the head in the clear.
+
+use super::run::TrainingRun;
+use crate::ClientError;
+use crate::metrics::{Metrics, measure, most_probable, probabilities};
+use confide_train::Plan;
+use serde::{Deserialize, Serialize};
+
+/// Heads trained in the clear, weights `[output][feature]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClearHeads {
+    /// The very program that ran on ciphertexts, on plain numbers.
+    pub program: Vec<Vec<f64>>,
+    /// The exact sigmoid, trained to convergence.
+    pub converged: Vec<Vec<f64>>,
+}
+
+/// What came back from the worker, decrypted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Weights `[output][feature]`.
+    pub weights: Vec<Vec<f64>>,
+    /// Logits `[row][output]` of the test records.
+    pub logits: Vec<Vec<f64>>,
+}
+
+/// Prediction of one record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Row in the file, counted from 1 below the header.
+    pub row: usize,
+    /// The most probable class.
+    pub predicted: String,
+    /// One probability a class, in the order of the classes.
+    pub probabilities: Vec<f64>,
+    /// The true class, where it is known.
+    pub truth: Option<String>,
+}
+
+/// The plan in a few numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// log2 of the ring degree.
+    pub log_n: u32,
+    /// Bits of the ciphertext modulus.
+    pub log_q: u32,
+    /// Bits of the special modulus.
+    pub log_p: u32,
+    /// Most bits of both that are 128-bit secure at this degree.
+    pub log_qp_cap: Option<f64>,
+    /// Multiplicative levels.
+    pub levels: usize,
+    /// Iterations of the optimiser.
+    pub iterations: usize,
+    /// Degree of the sigmoid polynomial.
+    pub degree: usize,
+    /// L2 penalty.
+    pub l2: f64,
+    /// Evaluation keys.
+    pub keys: usize,
+    /// Bytes to upload.
+    pub upload_bytes: u64,
+    /// Predicted seconds of the worker.
+    pub worker_seconds: f64,
+    /// Predicted memory of the worker.
+    pub memory_bytes: u64,
+    /// The plan for people.
+    pub text: String,
+}
+
+impl PlanSummary {
+    /// The numbers of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            log_n: plan.params.log_n,
+            log_q: plan.params.log_q.iter().sum(),
+            log_p: plan.params.log_p.iter().sum(),
+            log_qp_cap: confide_ckks::security::hard_cap(plan.params.log_n),
+            levels: plan.data_level,
+            iterations: plan.schedule.iterations,
+            degree: plan.schedule.sigmoid.degree(),
+            l2: plan.schedule.l2,
+            keys: plan.keys.len() + 1,
+            upload_bytes: plan.upload.total(),
+            worker_seconds: plan.costs.worker_seconds(),
+            memory_bytes: plan.costs.memory_bytes,
+            text: plan.to_string(),
+        }
+    }
+}
+
+/// The report of a training. `*_clear` is the same head (features, penalty) with the exact sigmoid, trained to
+/// convergence; `*_clear_program` is the program of the encrypted run on plain numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingReport {
+    /// Accuracy of the encrypted head on the test records.
+    pub accuracy_encrypted: Option<f64>,
+    /// Accuracy of the head in the clear.
+    pub accuracy_clear: Option<f64>,
+    /// Accuracy of the program in the clear.
+    pub accuracy_clear_program: Option<f64>,
+    /// The same as `accuracy_clear`.
+    pub accuracy_converged: Option<f64>,
+    /// Area under the ROC curve of the encrypted head.
+    pub auc_encrypted: Option<f64>,
+    /// Area under the ROC curve of the head in the clear.
+    pub auc_clear: Option<f64>,
+    /// All figures of the encrypted head, with intervals.
+    pub encrypted: Metrics,
+    /// All figures of the head in the clear.
+    pub clear: Metrics,
+    /// All figures of the program in the clear.
+    pub clear_program: Metrics,
+    /// Names of the classes, in the order of all vectors.
+    pub classes: Vec<String>,
+    /// The positive class of two, and why it is that one.
+    pub positive: Option<(String, String)>,
+    /// Records that trained.
+    pub train_rows: usize,
+    /// Records that tested.
+    pub test_rows: usize,
+    /// Features of the table.
+    pub features: usize,
+    /// Components that were encrypted.
+    pub components: usize,
+    /// Largest difference of a weight between the encrypted run and the same program in the clear.
+    pub max_weight_difference: f64,
+    /// Largest weight of the program in the clear, for comparison.
+    pub max_weight: f64,
+    /// Largest difference of a logit of a test record between encrypted prediction and the program in the clear.
+    pub max_logit_difference: f64,
+    /// Largest logit in training, which the range must cover.
+    pub max_abs_z: f64,
+    /// Range of the sigmoid polynomial.
+    pub range: f64,
+    /// Factor by which features were scaled to stay in range.
+    pub feature_scale: f64,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// The plan.
+    pub plan: PlanSummary,
+}
+
+impl TrainingRun {
+    /// Measures what came back.
+    ///
+    /// # Errors
+    /// `CC-5021` when there are not as many logits as test records.
+    pub fn report(
+        &self,
+        outcome: &Outcome,
+        clear: &ClearHeads,
+    ) -> Result<TrainingReport, ClientError> {
+        let outputs = self.plan.layout.outputs();
+        if outcome.logits.len() != self.test_rows.len()
+            || outcome.logits.iter().any(|row| row.len() != outputs)
+        {
+            return Err(ClientError::new(
+                "CC-5021",
+                format!(
+                    "{} predictions came back for {} records.",
+                    outcome.logits.len(),
+                    self.test_rows.len()
+                ),
+                "Train again; report this if it goes on.",
+            ));
+        }
+        let names = self.setup.class_names();
+        let classes = self.test_classes();
+        let positive = self.setup.positive;
+        let figures = |logits: &[Vec<f64>]| {
+            let rows: Vec<Vec<f64>> = logits
+                .iter()
+                .map(|row| probabilities(row, positive))
+                .collect();
+            measure(&classes, &rows, &names, positive)
+        };
+        let program_logits = self.apply(&clear.program);
+        let encrypted = figures(&outcome.logits);
+        let clear_program = figures(&program_logits);
+        let converged = figures(&self.apply(&clear.converged));
+        let accuracy = |metrics: &Metrics| metrics.accuracy.map(|accuracy| accuracy.value);
+        let (max_abs_z, range) = self.range();
+        let reason = (
+            self.setup.positive().0.to_owned(),
+            self.setup.positive().1.to_owned(),
+        );
+        Ok(TrainingReport {
+            accuracy_encrypted: accuracy(&encrypted),
+            accuracy_clear: accuracy(&converged),
+            accuracy_clear_program: accuracy(&clear_program),
+            accuracy_converged: accuracy(&converged),
+            auc_encrypted: encrypted.auc.map(|auc| auc.value),
+            auc_clear: converged.auc.map(|auc| auc.value),
+            encrypted,
+            clear: converged,
+            clear_program,
+            positive: (names.len() == 2).then_some(reason),
+            classes: names,
+            train_rows: self.guarded.rows.len(),
+            test_rows: self.test_rows.len(),
+            features: self.setup.dataset.records.features.len(),
+            components: self.setup.preprocessing.components(),
+            max_weight_difference: largest_difference(&outcome.weights, &clear.program),
+            max_weight: clear
+                .program
+                .iter()
+                .flatten()
+                .fold(0.0, |most, weight| most.max(weight.abs())),
+            max_logit_difference: largest_difference(&outcome.logits, &program_logits),
+            max_abs_z,
+            range,
+            feature_scale: self.setup.preprocessing.scale(),
+            notes: self.notes().to_vec(),
+            plan: PlanSummary::new(&self.plan),
+        })
+    }
+
+    /// Predictions of the test records.
+    pub fn predictions(&self, outcome: &Outcome) -> Vec<Prediction> {
+        let names = self.setup.class_names();
+        let rows: Vec<usize> = self
+            .setup
+            .split
+            .test
+            .iter()
+            .map(|&row| self.setup.dataset.records.row_numbers[row])
+            .collect();
+        let truths = self.test_classes();
+        let mut predictions = predictions(&outcome.logits, &rows, &names, self.setup.positive);
+        for (prediction, truth) in predictions.iter_mut().zip(truths) {
+            prediction.truth = names.get(truth).cloned();
+        }
+        predictions
+    }
+
+    /// Logits of the test records under a head in the clear.
+    fn apply(&self, weights: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let logit =
+            |row: &Vec<f64>, head: &Vec<f64>| row.iter().zip(head).map(|(x, w)| x * w).sum();
+        self.test_rows
+            .iter()
+            .map(|row| weights.iter().map(|head| logit(row, head)).collect())
+            .collect()
+    }
+}
+
+/// Classes and probabilities from logits.
+pub(super) fn predictions(
+    logits: &[Vec<f64>],
+    rows: &[usize],
+    names: &[String],
+    positive: usize,
+) -> Vec<Prediction> {
+    let predict = |(logits, &row): (&Vec<f64>, &usize)| {
+        let probabilities = probabilities(logits, positive);
+        let predicted = names
+            .get(most_probable(&probabilities, positive))
+            .cloned()
+            .unwrap_or_default();
+        Prediction {
+            row,
+            predicted,
+            probabilities,
+            truth: None,
+        }
+    };
+    logits.iter().zip(rows).map(predict).collect()
+}
+
+fn largest_difference(left: &[Vec<f64>], right: &[Vec<f64>]) -> f64 {
+    left.iter()
+        .flatten()
+        .zip(right.iter().flatten())
+        .fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()))
+}
+
+/// Predictions as CSV: row, predicted class, one probability a class, and the true class where it is known.
+///
+/// # Errors
+/// `CC-5022`, which does not happen in memory.
+pub fn results_csv(predictions: &[Prediction], classes: &[String]) -> Result<String, ClientError> {
+    let failed = |what: String| {
+        ClientError::new(
+            "CC-5022",
+            format!("The results cannot be written: {what}."),
+            "Try again.",
+        )
+    };
+    let with_truth = predictions
+        .iter()
+        .any(|prediction| prediction.truth.is_some());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut header = vec!["row".to_owned(), "predicted".to_owned()];
+    header.extend(classes.iter().map(|class| format!("probability {class}")));
+    if with_truth {
+        header.push("actual".to_owned());
+    }
+    writer
+        .write_record(&header)
+        .map_err(|error| failed(error.to_string()))?;
+    for prediction in predictions {
+        let mut record = vec![prediction.row.to_string(), prediction.predicted.clone()];
+        record.extend(prediction.probabilities.iter().map(|p| format!("{p:.6}")));
+        if with_truth {
+            record.push(prediction.truth.clone().unwrap_or_default());
+        }
+        writer
+            .write_record(&record)
+            .map_err(|error| failed(error.to_string()))?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+}

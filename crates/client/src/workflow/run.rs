@@ -1,0 +1,284 @@
+//! One training: objects, jobs, comparisons.
+
+use super::from_train;
+use super::guard::{Guarded, to_rows};
+use super::objects::{Item, ObjectJob};
+use super::report::ClearHeads;
+use super::setup::TrainingSetup;
+use crate::ClientError;
+use confide_ckks::{Complex64, Parameters};
+use confide_protocol::{Digest, JobSpec};
+use confide_train::{Packer, Plan, train_converged};
+use std::collections::BTreeMap;
+
+/// Digests of the objects that were made.
+pub type Digests = BTreeMap<ObjectJob, Digest>;
+
+/// Steps of the run to convergence, for small and for large tables: whitened features need few.
+const CONVERGED_STEPS: [usize; 2] = [400, 100];
+
+/// A training with an accepted plan.
+pub struct TrainingRun {
+    pub(super) setup: TrainingSetup,
+    pub(super) plan: Plan,
+    params: Parameters,
+    pub(super) guarded: Guarded,
+    train_labels: Vec<usize>,
+    /// Test records as they are encrypted.
+    pub(super) test_rows: Vec<Vec<f64>>,
+    packer: Packer,
+    notes: Vec<String>,
+}
+
+impl TrainingRun {
+    pub(super) fn new(
+        mut setup: TrainingSetup,
+        plan: Plan,
+        guarded: Guarded,
+    ) -> Result<Self, ClientError> {
+        let params = plan.parameters().map_err(from_train)?;
+        setup.preprocessing = guarded.preprocessing.clone();
+        let (test, shortened) = setup
+            .preprocessing
+            .transform(&setup.dataset.records, &setup.split.test)?;
+        let mut notes = setup.notes.clone();
+        notes.extend(guarded.notes.clone());
+        if shortened > 0 {
+            notes.push(format!(
+                "{shortened} outlying test records are shortened likewise."
+            ));
+        }
+        Ok(Self {
+            packer: Packer::new(&plan.layout, &plan.schedule),
+            train_labels: setup.labels(&setup.split.train),
+            test_rows: to_rows(&test),
+            params,
+            guarded,
+            setup,
+            plan,
+            notes,
+        })
+    }
+
+    /// The accepted plan. Its `Display` is for people.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What the user should know, in plain sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Largest logit of the program on plain numbers, and the range that it must stay in.
+    pub fn range(&self) -> (f64, f64) {
+        (
+            self.guarded.reference.max_abs_z,
+            self.plan.schedule.sigmoid.range,
+        )
+    }
+
+    /// All objects to upload: data first, because they are made in no time, then the keys.
+    pub fn items(&self) -> Vec<Item> {
+        let features =
+            (0..self.packer.feature_vectors()).map(|index| ObjectJob::Features { index });
+        let labels = (0..self.plan.layout.blocks).map(|index| ObjectJob::Labels { index });
+        let data = features
+            .chain(labels)
+            .chain(self.record_jobs().into_iter().flatten());
+        data.map(|job| Item::new(job, &self.plan, &self.params))
+            .chain(Item::keys(&self.plan, &self.params))
+            .collect()
+    }
+
+    /// The slots of a data object, to be given to a factory; none for keys.
+    ///
+    /// # Errors
+    /// `CC-5003` for an object that is not one of this run's.
+    pub fn slots(&self, job: &ObjectJob) -> Result<Option<Vec<Complex64>>, ClientError> {
+        match *job {
+            ObjectJob::Features { index } => self
+                .packer
+                .pack_features(&self.guarded.rows, index)
+                .map(Some),
+            ObjectJob::Labels { index } => {
+                self.packer.pack_labels(&self.train_labels, index).map(Some)
+            }
+            ObjectJob::Records { batch, index } => {
+                let rows = batch_of(&self.plan, &self.test_rows, batch);
+                self.packer
+                    .pack_prediction(rows)
+                    .map(|packs| packs.into_iter().nth(index))
+            }
+            ObjectJob::RelinKey { .. } | ObjectJob::GaloisKey { .. } => Ok(None),
+        }
+        .map_err(from_train)
+    }
+
+    /// The training job, once all its objects are made.
+    ///
+    /// # Errors
+    /// `CC-5014` when an object is missing.
+    pub fn train_job(&self, digests: &Digests) -> Result<JobSpec, ClientError> {
+        let (relin, galois) = key_digests(&self.plan, digests)?;
+        let features =
+            (0..self.packer.feature_vectors()).map(|index| ObjectJob::Features { index });
+        let labels = (0..self.plan.layout.blocks).map(|index| ObjectJob::Labels { index });
+        Ok(JobSpec::Train {
+            plan: plan_bytes(&self.plan)?,
+            relin,
+            galois,
+            features: features
+                .map(|job| digest_of(digests, &job))
+                .collect::<Result<_, _>>()?,
+            labels: labels
+                .map(|job| digest_of(digests, &job))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The jobs that predict the test records with a trained head, each with its number of records. None without
+    /// test records.
+    ///
+    /// # Errors
+    /// `CC-5014` when an object is missing.
+    pub fn predict_jobs(
+        &self,
+        head: Digest,
+        digests: &Digests,
+    ) -> Result<Vec<(JobSpec, usize)>, ClientError> {
+        predict_jobs(&self.plan, head, digests, self.test_rows.len())
+    }
+
+    /// Class of each test record, an index into the classes.
+    pub fn test_classes(&self) -> Vec<usize> {
+        self.setup
+            .split
+            .test
+            .iter()
+            .map(|&row| self.setup.dataset.classes_of_rows[row])
+            .collect()
+    }
+
+    /// The head in the clear, beside the encrypted one: the same program on plain numbers, and the exact sigmoid to
+    /// convergence with the same penalty and features. Takes seconds for large tables: do it while the worker works.
+    ///
+    /// # Errors
+    /// `CC-5003`, which does not happen.
+    pub fn clear_heads(&self) -> Result<ClearHeads, ClientError> {
+        let size = self.guarded.rows.len() * self.plan.layout.features * self.plan.layout.outputs();
+        let steps = CONVERGED_STEPS[usize::from(size > 10_000_000)];
+        let schedule = &self.plan.schedule;
+        let converged = train_converged(
+            &self.plan.layout,
+            schedule.l2,
+            &self.guarded.rows,
+            &self.train_labels,
+            steps,
+        )
+        .map_err(from_train)?;
+        Ok(ClearHeads {
+            program: self.guarded.reference.weights.clone(),
+            converged: converged.weights,
+        })
+    }
+
+    fn record_jobs(&self) -> Vec<Vec<ObjectJob>> {
+        record_jobs(&self.plan, self.test_rows.len())
+    }
+}
+
+/// Batches of `rows` records, as large as the plan allows: the number of records in each.
+fn batches(plan: &Plan, rows: usize) -> impl Iterator<Item = usize> {
+    let size = plan.layout.max_prediction_rows().max(1);
+    (0..rows.div_ceil(size)).map(move |batch| size.min(rows - batch * size))
+}
+
+/// The record objects of all batches.
+pub(super) fn record_jobs(plan: &Plan, rows: usize) -> Vec<Vec<ObjectJob>> {
+    let packs = |rows| {
+        plan.layout
+            .prediction(rows)
+            .map_or(0, |layout| layout.packs)
+    };
+    let jobs = |(batch, rows)| {
+        (0..packs(rows))
+            .map(|index| ObjectJob::Records { batch, index })
+            .collect()
+    };
+    batches(plan, rows).enumerate().map(jobs).collect()
+}
+
+/// The records of one batch; none beyond the last.
+pub(super) fn batch_of<'a>(plan: &Plan, rows: &'a [Vec<f64>], batch: usize) -> &'a [Vec<f64>] {
+    let size = plan.layout.max_prediction_rows();
+    let start = batch.saturating_mul(size).min(rows.len());
+    &rows[start..(start + size).min(rows.len())]
+}
+
+pub(super) fn predict_jobs(
+    plan: &Plan,
+    head: Digest,
+    digests: &Digests,
+    rows: usize,
+) -> Result<Vec<(JobSpec, usize)>, ClientError> {
+    let (relin, galois) = key_digests(plan, digests)?;
+    let bytes = plan_bytes(plan)?;
+    let job = |(jobs, rows): (Vec<ObjectJob>, usize)| {
+        let records = jobs
+            .iter()
+            .map(|job| digest_of(digests, job))
+            .collect::<Result<_, _>>()?;
+        let (plan, galois) = (bytes.clone(), galois.clone());
+        Ok((
+            JobSpec::Predict {
+                plan,
+                relin,
+                galois,
+                head,
+                records,
+                rows: rows as u32,
+            },
+            rows,
+        ))
+    };
+    record_jobs(plan, rows)
+        .into_iter()
+        .zip(batches(plan, rows))
+        .map(job)
+        .collect()
+}
+
+fn plan_bytes(plan: &Plan) -> Result<Vec<u8>, ClientError> {
+    confide_protocol::to_bytes(plan).map_err(|error| super::from_engine(&error))
+}
+
+fn key_digests(
+    plan: &Plan,
+    digests: &Digests,
+) -> Result<(Digest, Vec<(u64, Digest)>), ClientError> {
+    let relin = digest_of(
+        digests,
+        &ObjectJob::RelinKey {
+            level: plan.relin_level,
+        },
+    )?;
+    let galois = plan.keys.iter().map(|key| {
+        let job = ObjectJob::GaloisKey {
+            element: key.element,
+            level: key.level,
+        };
+        Ok((key.element, digest_of(digests, &job)?))
+    });
+    Ok((relin, galois.collect::<Result<_, ClientError>>()?))
+}
+
+fn digest_of(digests: &Digests, job: &ObjectJob) -> Result<Digest, ClientError> {
+    digests.get(job).copied().ok_or_else(|| {
+        ClientError::new(
+            "CC-5014",
+            format!("{} was not made.", job.name()),
+            "Report this as a fault.",
+        )
+    })
+}

@@ -1,0 +1,272 @@
+//! From a dataset to a plan request, and from the worker's plan to a run.
+
+use super::guard::guard;
+use super::run::TrainingRun;
+use super::{from_engine, from_train};
+use crate::ClientError;
+use crate::intake::{Dataset, positive_class};
+use crate::prepare::{FitOptions, Preprocessing, Split, split};
+use confide_train::{Plan, PlanRequest};
+use serde::{Deserialize, Serialize};
+
+/// Upload that is asked for first, in bytes.
+const FIRST_UPLOAD: u64 = 140_000_000;
+/// Upload that is tried before components are left out, in bytes.
+const LARGEST_UPLOAD: u64 = 1_000_000_000;
+
+/// What the user decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingOptions {
+    /// Part of the records that tests the head, 0 to 0.9.
+    pub test_fraction: f64,
+    /// Seed of the split.
+    pub seed: u64,
+    /// Name of the positive class of two; chosen by `intake::positive_class` when absent.
+    pub positive: Option<String>,
+    /// Most components to keep.
+    pub components: Option<usize>,
+    /// Largest upload in bytes; when absent, 140 MB are tried first, then more.
+    pub max_upload_bytes: Option<u64>,
+}
+
+impl Default for TrainingOptions {
+    fn default() -> Self {
+        Self {
+            test_fraction: 0.2,
+            seed: 1,
+            positive: None,
+            components: None,
+            max_upload_bytes: None,
+        }
+    }
+}
+
+/// What the worker said of itself in its greeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerFacts {
+    /// Threads that compute.
+    pub threads: usize,
+    /// Memory that one job may use, in bytes.
+    pub memory_bytes: u64,
+    /// Bytes that this client may store there.
+    pub max_client_bytes: u64,
+}
+
+/// A dataset that is split and prepared.
+#[derive(Clone, Debug)]
+pub struct TrainingSetup {
+    pub(super) dataset: Dataset,
+    pub(super) options: TrainingOptions,
+    pub(super) split: Split,
+    pub(super) preprocessing: Preprocessing,
+    pub(super) positive: usize,
+    pub(super) positive_reason: String,
+    pub(super) notes: Vec<String>,
+    upload: u64,
+}
+
+impl TrainingSetup {
+    /// Splits the records and fits the preparation on the training part.
+    ///
+    /// # Errors
+    /// Those of [`split`] and [`Preprocessing::fit`]; `CC-5010` when the positive class does not exist, `CC-5011` when
+    /// a class has no training record or there are fewer than two.
+    pub fn new(dataset: Dataset, options: TrainingOptions) -> Result<Self, ClientError> {
+        let (positive, positive_reason) = match &options.positive {
+            None => positive_class(&dataset.classes),
+            Some(name) => {
+                let place = dataset.classes.iter().position(|class| class.name == *name);
+                (
+                    place.ok_or_else(|| no_such_class(name, &dataset))?,
+                    "chosen by you".to_owned(),
+                )
+            }
+        };
+        let split = split(
+            &dataset.classes_of_rows,
+            dataset.classes.len(),
+            options.test_fraction,
+            options.seed,
+        )?;
+        if split.train.len() < 2 {
+            return Err(ClientError::new(
+                "CC-5011",
+                "Fewer than two records are left to train.",
+                "Add records.",
+            ));
+        }
+        let preprocessing = fit(&dataset, &split, options.components)?;
+        let mut notes = dataset.records.notes.clone();
+        notes.extend(split.notes.clone());
+        for class in dataset.classes.iter().filter(|class| class.rows < 10) {
+            notes.push(format!(
+                "Class \"{}\" has {} records only: its figures carry little weight.",
+                class.name, class.rows
+            ));
+        }
+        if preprocessing.components() < dataset.records.features.len()
+            && options.components.is_some()
+        {
+            notes.push(format!(
+                "The {} features are reduced to {} components.",
+                dataset.records.features.len(),
+                preprocessing.components()
+            ));
+        }
+        let upload = options.max_upload_bytes.unwrap_or(FIRST_UPLOAD);
+        Ok(Self {
+            dataset,
+            options,
+            split,
+            preprocessing,
+            positive,
+            positive_reason,
+            notes,
+            upload,
+        })
+    }
+
+    /// Number of training and test records.
+    pub fn rows(&self) -> (usize, usize) {
+        (self.split.train.len(), self.split.test.len())
+    }
+
+    /// The positive class of two, and why it is that one.
+    pub fn positive(&self) -> (&str, &str) {
+        (
+            self.dataset
+                .classes
+                .get(self.positive)
+                .map_or("", |class| &class.name),
+            &self.positive_reason,
+        )
+    }
+
+    /// Components that are encrypted.
+    pub fn components(&self) -> usize {
+        self.preprocessing.components()
+    }
+
+    /// What the user should know, in plain sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The request for a plan under the worker's limits and the user's.
+    pub fn request(&self, worker: &WorkerFacts) -> PlanRequest {
+        let (train, test) = self.rows();
+        let mut request = PlanRequest::new(
+            train,
+            self.preprocessing.columns(),
+            self.dataset.classes.len(),
+        );
+        request.predict_rows_hint = test.max(1);
+        request.max_upload_bytes = self.upload.min(worker.max_client_bytes);
+        request.max_memory_bytes = worker.memory_bytes;
+        request.threads = worker.threads.max(1);
+        request
+    }
+
+    /// The request as it travels.
+    ///
+    /// # Errors
+    /// `CC-5004`, which does not happen.
+    pub fn request_bytes(&self, worker: &WorkerFacts) -> Result<Vec<u8>, ClientError> {
+        confide_protocol::to_bytes(&self.request(worker)).map_err(|error| from_engine(&error))
+    }
+
+    /// After the worker found no plan: asks for less. First a larger upload is allowed (unless the user set the
+    /// limit), then a third of the components is left out, each time with a note. False when nothing is left to try.
+    ///
+    /// # Errors
+    /// Those of [`Preprocessing::fit`].
+    pub fn ask_for_less(&mut self, worker: &WorkerFacts) -> Result<bool, ClientError> {
+        let most = LARGEST_UPLOAD.min(worker.max_client_bytes / 2);
+        if self.options.max_upload_bytes.is_none() && self.upload < most {
+            self.upload = (self.upload * 3).min(most);
+            self.notes.push(format!(
+                "The upload may take up to {} MB: less does not hold this table.",
+                self.upload / 1_000_000
+            ));
+            return Ok(true);
+        }
+        let fewer = self.components() * 2 / 3;
+        if fewer < 1 || fewer == self.components() {
+            return Ok(false);
+        }
+        self.preprocessing = fit(&self.dataset, &self.split, Some(fewer))?;
+        self.notes.push(format!(
+            "The features are reduced to {fewer} components: the worker's limits allow no more."
+        ));
+        Ok(true)
+    }
+
+    /// Checks a plan from the worker against this setup's own request, and scales the features into its range.
+    ///
+    /// # Errors
+    /// `CC-5002` when the plan does not follow from its choices or breaks a limit, `CC-5004` when it cannot be read or
+    /// is not 128-bit secure, `CC-5012` when the features cannot be brought into range.
+    pub fn accept(&self, plan: &[u8], worker: &WorkerFacts) -> Result<TrainingRun, ClientError> {
+        let plan: Plan = confide_protocol::from_bytes(plan).map_err(|error| from_engine(&error))?;
+        plan.check(&self.request(worker)).map_err(from_train)?;
+        plan.parameters().map_err(from_train)?;
+        let guarded = guard(
+            &plan,
+            &self.dataset.records,
+            &self.split.train,
+            &self.labels(&self.split.train),
+            &self.preprocessing,
+        )?;
+        TrainingRun::new(self.clone(), plan, guarded)
+    }
+
+    /// Classes of rows as the training program numbers them: with two classes, 1 is the positive one.
+    pub(super) fn labels(&self, rows: &[usize]) -> Vec<usize> {
+        let label = |&row: &usize| {
+            let class = self.dataset.classes_of_rows[row];
+            if self.dataset.classes.len() == 2 {
+                usize::from(class == self.positive)
+            } else {
+                class
+            }
+        };
+        rows.iter().map(label).collect()
+    }
+
+    /// Names of the classes in order.
+    pub(super) fn class_names(&self) -> Vec<String> {
+        self.dataset
+            .classes
+            .iter()
+            .map(|class| class.name.clone())
+            .collect()
+    }
+}
+
+fn fit(
+    dataset: &Dataset,
+    split: &Split,
+    components: Option<usize>,
+) -> Result<Preprocessing, ClientError> {
+    Preprocessing::fit(
+        &dataset.records,
+        &split.train,
+        FitOptions {
+            components,
+            ..FitOptions::default()
+        },
+    )
+}
+
+fn no_such_class(name: &str, dataset: &Dataset) -> ClientError {
+    let known: Vec<&str> = dataset
+        .classes
+        .iter()
+        .map(|class| class.name.as_str())
+        .collect();
+    ClientError::new(
+        "CC-5010",
+        format!("There is no class \"{name}\"."),
+        format!("The classes are: {}.", known.join(", ")),
+    )
+}
