@@ -29,17 +29,30 @@ impl Ciphertext {
     ///
     /// # Errors
     /// [`CkksError::PartCount`], [`CkksError::ShapeMismatch`] or [`CkksError::InvalidScale`].
-    pub fn from_parts(params: &Parameters, parts: Vec<RnsPoly>, level: usize, scale: f64) -> Result<Self, CkksError> {
+    pub fn from_parts(
+        params: &Parameters,
+        parts: Vec<RnsPoly>,
+        level: usize,
+        scale: f64,
+    ) -> Result<Self, CkksError> {
         const OP: &str = "Ciphertext::from_parts";
         if !(2..=3).contains(&parts.len()) {
-            return Err(CkksError::PartCount { op: OP, needed: 2, available: parts.len() });
+            return Err(CkksError::PartCount {
+                op: OP,
+                needed: 2,
+                available: parts.len(),
+            });
         }
         let set = params.q_set(OP, level)?;
         for part in &parts {
             params.check_shape(OP, part, set, Form::Ntt)?;
         }
         params.check_scale(OP, scale)?;
-        Ok(Self { parts, level, scale })
+        Ok(Self {
+            parts,
+            level,
+            scale,
+        })
     }
 
     /// The polynomials, in NTT form.
@@ -82,7 +95,11 @@ impl SeededCiphertext {
         let set = params.q_set(OP, self.level)?;
         params.check_shape(OP, &self.b, set, Form::Ntt)?;
         let a = sampling::uniform(params.ring(), &self.seed, DOMAIN_CIPHERTEXT, set);
-        Ok(Ciphertext { parts: vec![self.b.clone(), a], level: self.level, scale: self.scale })
+        Ok(Ciphertext {
+            parts: vec![self.b.clone(), a],
+            level: self.level,
+            scale: self.scale,
+        })
     }
 
     /// Level: one less than the number of limbs.

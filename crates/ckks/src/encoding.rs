@@ -31,7 +31,10 @@ pub struct Encoder {
 impl Encoder {
     /// Computes the tables: `O(N)` sines and cosines.
     pub fn new(params: &Parameters) -> Self {
-        Self { params: params.clone(), transform: Arc::new(SlotTransform::new(params.slots())) }
+        Self {
+            params: params.clone(),
+            transform: Arc::new(SlotTransform::new(params.slots())),
+        }
     }
 
     /// Encodes complex values; missing slots are zero.
@@ -40,7 +43,12 @@ impl Encoder {
     /// [`CkksError::TooManyValues`], [`CkksError::NotFinite`], [`CkksError::LevelTooHigh`],
     /// [`CkksError::InvalidScale`], or [`CkksError::Overflow`] if a value times the scale exceeds half the
     /// modulus at that level.
-    pub fn encode(&self, values: &[Complex64], level: usize, scale: f64) -> Result<Plaintext, CkksError> {
+    pub fn encode(
+        &self,
+        values: &[Complex64],
+        level: usize,
+        scale: f64,
+    ) -> Result<Plaintext, CkksError> {
         self.encode_with(values.len(), |slot| values[slot], level, scale)
     }
 
@@ -48,8 +56,18 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`Encoder::encode`].
-    pub fn encode_real(&self, values: &[f64], level: usize, scale: f64) -> Result<Plaintext, CkksError> {
-        self.encode_with(values.len(), |slot| Complex64::new(values[slot], 0.0), level, scale)
+    pub fn encode_real(
+        &self,
+        values: &[f64],
+        level: usize,
+        scale: f64,
+    ) -> Result<Plaintext, CkksError> {
+        self.encode_with(
+            values.len(),
+            |slot| Complex64::new(values[slot], 0.0),
+            level,
+            scale,
+        )
     }
 
     fn encode_with(
@@ -64,13 +82,20 @@ impl Encoder {
         let set = params.q_set(OP, level)?;
         params.check_scale(OP, scale)?;
         if len > params.slots() {
-            return Err(CkksError::TooManyValues { op: OP, needed: len, available: params.slots() });
+            return Err(CkksError::TooManyValues {
+                op: OP,
+                needed: len,
+                available: params.slots(),
+            });
         }
         let mut work = vec![Complex64::ZERO; params.slots()];
         for (slot, entry) in work.iter_mut().enumerate().take(len) {
             *entry = value(slot);
             if !entry.is_finite() {
-                return Err(CkksError::NotFinite { op: OP, index: slot });
+                return Err(CkksError::NotFinite {
+                    op: OP,
+                    index: slot,
+                });
             }
         }
         self.transform.slots_to_coefficients(&mut work);
@@ -95,9 +120,15 @@ impl Encoder {
         let largest = coefficients.iter().fold(0.0_f64, |max, c| max.max(c.abs()));
         let available = (params.log_q_at(set.q - 1) - 1.0).min(MAX_COEFFICIENT_BITS);
         // Negated so that a sum that overflowed to infinity or NaN is refused too.
-        let fits = largest.is_finite() && coefficients.iter().all(|c| c.is_finite()) && largest.log2() < available;
+        let fits = largest.is_finite()
+            && coefficients.iter().all(|c| c.is_finite())
+            && largest.log2() < available;
         if !fits {
-            return Err(CkksError::Overflow { op: "encode", needed: largest.log2(), available });
+            return Err(CkksError::Overflow {
+                op: "encode",
+                needed: largest.log2(),
+                available,
+            });
         }
         if largest < 62_f64.exp2() {
             let mut integers: Vec<i64> = coefficients.iter().map(|&c| c as i64).collect();
@@ -110,7 +141,11 @@ impl Encoder {
             let modulus = *params.ring().q(limb);
             for (residue, &c) in poly.limb_mut(limb).iter_mut().zip(coefficients) {
                 let magnitude = modulus.reduce_u128(c.abs() as u128);
-                *residue = if c < 0.0 { modulus.neg(magnitude) } else { magnitude };
+                *residue = if c < 0.0 {
+                    modulus.neg(magnitude)
+                } else {
+                    magnitude
+                };
             }
         }
         Ok(poly)
@@ -123,7 +158,12 @@ impl Encoder {
     pub fn decode(&self, plaintext: &Plaintext) -> Result<Vec<Complex64>, CkksError> {
         const OP: &str = "decode";
         let params = &self.params;
-        params.check_shape(OP, &plaintext.poly, params.q_set(OP, plaintext.level)?, Form::Ntt)?;
+        params.check_shape(
+            OP,
+            &plaintext.poly,
+            params.q_set(OP, plaintext.level)?,
+            Form::Ntt,
+        )?;
         let mut poly = plaintext.poly.clone();
         params.ring().intt(&mut poly);
         let mut coefficients = crt::centred(params.ring(), &poly);
@@ -144,12 +184,18 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::decode`].
     pub fn decode_real(&self, plaintext: &Plaintext) -> Result<Vec<f64>, CkksError> {
-        Ok(self.decode(plaintext)?.into_iter().map(|slot| slot.re).collect())
+        Ok(self
+            .decode(plaintext)?
+            .into_iter()
+            .map(|slot| slot.re)
+            .collect())
     }
 }
 
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encoder").field("params", &self.params).finish_non_exhaustive()
+        f.debug_struct("Encoder")
+            .field("params", &self.params)
+            .finish_non_exhaustive()
     }
 }

@@ -19,7 +19,9 @@ pub struct PublicEncryptor {
 impl PublicEncryptor {
     /// For one parameter set.
     pub fn new(params: &Parameters) -> Self {
-        Self { params: params.clone() }
+        Self {
+            params: params.clone(),
+        }
     }
 
     /// `(v b + e_0 + m, v a + e_1)` with a uniform ternary `v`, at the plaintext's level and scale.
@@ -30,7 +32,12 @@ impl PublicEncryptor {
     ///
     /// # Errors
     /// [`CkksError::ShapeMismatch`] or [`CkksError::LevelTooHigh`] if key or plaintext belong to other parameters.
-    pub fn encrypt(&self, key: &PublicKey, plaintext: &Plaintext, rng: &mut Prng) -> Result<Ciphertext, CkksError> {
+    pub fn encrypt(
+        &self,
+        key: &PublicKey,
+        plaintext: &Plaintext,
+        rng: &mut Prng,
+    ) -> Result<Ciphertext, CkksError> {
         const OP: &str = "PublicEncryptor::encrypt";
         let params = &self.params;
         let set = params.q_set(OP, plaintext.level)?;
@@ -52,13 +59,20 @@ impl PublicEncryptor {
         }
         mask.zeroize();
         ring.add_assign(&mut parts[0], &plaintext.poly);
-        Ok(Ciphertext { parts, level: plaintext.level, scale: plaintext.scale })
+        Ok(Ciphertext {
+            parts,
+            level: plaintext.level,
+            scale: plaintext.scale,
+        })
     }
 }
 
 /// A polynomial with small secret coefficients in NTT form; the coefficients are wiped.
 pub(crate) fn small_poly(params: &Parameters, mut small: Vec<i8>, set: PrimeSet) -> RnsPoly {
-    let mut wide: Vec<i64> = small.iter().map(|&coefficient| i64::from(coefficient)).collect();
+    let mut wide: Vec<i64> = small
+        .iter()
+        .map(|&coefficient| i64::from(coefficient))
+        .collect();
     small.zeroize();
     let mut poly = params.ring().from_i64(&wide, set);
     wide.zeroize();

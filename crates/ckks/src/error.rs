@@ -30,7 +30,9 @@ pub enum CkksError {
         max: u32,
     },
     /// The modulus is too large for 128-bit security at this ring degree.
-    #[error("parameters below 128 bits: log2(QP) is {available:.2} at N = 2^{log_n}, at most {needed} is secure")]
+    #[error(
+        "parameters below 128 bits: log2(QP) is {available:.2} at N = 2^{log_n}, at most {needed} is secure"
+    )]
     Insecure {
         /// log2 of the ring degree.
         log_n: u32,
@@ -40,7 +42,9 @@ pub enum CkksError {
         available: f64,
     },
     /// A key-switching digit is larger than the special modulus P: its noise would not be divided away.
-    #[error("digit {digit} has {needed:.2} bits, but the special modulus P has only {available:.2}")]
+    #[error(
+        "digit {digit} has {needed:.2} bits, but the special modulus P has only {available:.2}"
+    )]
     DigitTooLarge {
         /// Index of the digit.
         digit: usize,

@@ -107,9 +107,16 @@ impl SeededSwitchingKey {
         let mut digits = Vec::with_capacity(self.b.len());
         for (index, b) in self.b.into_iter().enumerate() {
             params.check_shape(OP, &b, set, Form::Ntt)?;
-            digits.push([b, sampling::uniform(params.ring(), &self.seed, index as u64, set)]);
+            digits.push([
+                b,
+                sampling::uniform(params.ring(), &self.seed, index as u64, set),
+            ]);
         }
-        Ok(SwitchingKey { kind: self.kind, level: self.level, digits })
+        Ok(SwitchingKey {
+            kind: self.kind,
+            level: self.level,
+            digits,
+        })
     }
 }
 
@@ -155,14 +162,28 @@ impl EvaluationKeys {
     ///
     /// # Errors
     /// [`CkksError::MissingKey`] or [`CkksError::KeyLevelTooLow`].
-    pub fn get(&self, op: &'static str, kind: KeyKind, level: usize) -> Result<&SwitchingKey, CkksError> {
+    pub fn get(
+        &self,
+        op: &'static str,
+        kind: KeyKind,
+        level: usize,
+    ) -> Result<&SwitchingKey, CkksError> {
         let key = match kind {
             KeyKind::Relin => self.relin.as_ref(),
             KeyKind::Galois(element) => self.galois.get(&element),
         };
-        let key = key.ok_or(CkksError::MissingKey { op, needed: kind, available: self.len() })?;
+        let key = key.ok_or(CkksError::MissingKey {
+            op,
+            needed: kind,
+            available: self.len(),
+        })?;
         if key.level < level {
-            return Err(CkksError::KeyLevelTooLow { op, key: kind, needed: level, available: key.level });
+            return Err(CkksError::KeyLevelTooLow {
+                op,
+                key: kind,
+                needed: level,
+                available: key.level,
+            });
         }
         Ok(key)
     }
@@ -183,7 +204,11 @@ pub struct PublicKey {
 
 impl PublicKey {
     /// Expands the uniform half.
-    pub(crate) fn from_seeded(params: &Parameters, seed: [u8; 32], b: RnsPoly) -> Result<Self, CkksError> {
+    pub(crate) fn from_seeded(
+        params: &Parameters,
+        seed: [u8; 32],
+        b: RnsPoly,
+    ) -> Result<Self, CkksError> {
         const OP: &str = "PublicKey::from_seeded";
         let set = params.q_set(OP, params.max_level())?;
         params.check_shape(OP, &b, set, Form::Ntt)?;

@@ -51,7 +51,12 @@ impl Parameters {
     pub fn new(literal: ParametersLiteral) -> Result<Self, CkksError> {
         // Before any prime is looked for: a literal may come from a hostile plan. The primes themselves may make up
         // a little less than their bit lengths.
-        let nominal: f64 = literal.log_q.iter().chain(&literal.log_p).map(|&bits| f64::from(bits)).sum();
+        let nominal: f64 = literal
+            .log_q
+            .iter()
+            .chain(&literal.log_p)
+            .map(|&bits| f64::from(bits))
+            .sum();
         if security::check(literal.log_n, nominal - 1.0).is_err() {
             security::check(literal.log_n, nominal)?;
         }
@@ -76,12 +81,23 @@ impl Parameters {
         let log_p: f64 = chain.p.iter().map(|&p| (p as f64).log2()).sum();
         check_digits(&log_q, log_p, literal.dnum_alpha)?;
         if chain.scales[0].log2() >= log_q[0] {
-            return Err(invalid("log_q", "a first prime larger than the scale at level 0", literal.log_q[0]));
+            return Err(invalid(
+                "log_q",
+                "a first prime larger than the scale at level 0",
+                literal.log_q[0],
+            ));
         }
         let ring = Ring::new(literal.log_n, &chain.q, &chain.p)?;
         let digest = digest(&literal, &chain);
         let log_qp = log_q.iter().sum::<f64>() + log_p;
-        Ok(Self(Arc::new(Inner { literal, ring, scales: chain.scales, log_q, log_qp, digest })))
+        Ok(Self(Arc::new(Inner {
+            literal,
+            ring,
+            scales: chain.scales,
+            log_q,
+            log_qp,
+            digest,
+        })))
     }
 
     /// The literal that it was made from.
@@ -181,7 +197,11 @@ impl Parameters {
     /// [`CkksError::LevelTooHigh`].
     pub fn q_set(&self, op: &'static str, level: usize) -> Result<PrimeSet, CkksError> {
         if level > self.max_level() {
-            return Err(CkksError::LevelTooHigh { op, needed: level, available: self.max_level() });
+            return Err(CkksError::LevelTooHigh {
+                op,
+                needed: level,
+                available: self.max_level(),
+            });
         }
         Ok(PrimeSet { q: level + 1, p: 0 })
     }
@@ -191,11 +211,18 @@ impl Parameters {
     /// # Errors
     /// [`CkksError::LevelTooHigh`].
     pub fn qp_set(&self, op: &'static str, level: usize) -> Result<PrimeSet, CkksError> {
-        Ok(PrimeSet { p: self.0.ring.p_len(), ..self.q_set(op, level)? })
+        Ok(PrimeSet {
+            p: self.0.ring.p_len(),
+            ..self.q_set(op, level)?
+        })
     }
 
     pub(crate) fn check_scale(&self, op: &'static str, scale: f64) -> Result<(), CkksError> {
-        if scale.is_finite() && scale > 0.0 { Ok(()) } else { Err(CkksError::InvalidScale { op, scale }) }
+        if scale.is_finite() && scale > 0.0 {
+            Ok(())
+        } else {
+            Err(CkksError::InvalidScale { op, scale })
+        }
     }
 
     pub(crate) fn check_shape(
@@ -230,22 +257,39 @@ impl Eq for Parameters {}
 
 impl fmt::Debug for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parameters").field("literal", self.literal()).field("log_qp", &self.log_qp()).finish()
+        f.debug_struct("Parameters")
+            .field("literal", self.literal())
+            .field("log_qp", &self.log_qp())
+            .finish()
     }
 }
 
 fn invalid(field: &'static str, needed: &str, available: impl fmt::Display) -> CkksError {
-    CkksError::InvalidParameters { field, needed: needed.into(), available: available.to_string() }
+    CkksError::InvalidParameters {
+        field,
+        needed: needed.into(),
+        available: available.to_string(),
+    }
 }
 
 fn check_literal(literal: &ParametersLiteral) -> Result<(), CkksError> {
-    let ParametersLiteral { log_n, log_q, log_p, log_scale, dnum_alpha } = literal;
+    let ParametersLiteral {
+        log_n,
+        log_q,
+        log_p,
+        log_scale,
+        dnum_alpha,
+    } = literal;
     if !(4..=17).contains(log_n) {
         return Err(invalid("log_n", "4 to 17", log_n));
     }
     if log_q.is_empty() || log_p.is_empty() || log_q.len() + log_p.len() > MAX_PRIMES {
         let available = format!("{} + {}", log_q.len(), log_p.len());
-        return Err(invalid("log_q and log_p", "at least one prime each, 160 in all", available));
+        return Err(invalid(
+            "log_q and log_p",
+            "at least one prime each, 160 in all",
+            available,
+        ));
     }
     for (field, bits) in [("log_q", log_q), ("log_p", log_p)] {
         if let Some(bits) = bits.iter().find(|bits| !(21..=50).contains(*bits)) {
@@ -256,7 +300,11 @@ fn check_literal(literal: &ParametersLiteral) -> Result<(), CkksError> {
         return Err(invalid("log_scale", "10 to 100", log_scale));
     }
     if !(1..=log_q.len()).contains(dnum_alpha) {
-        return Err(invalid("dnum_alpha", "1 to the number of q primes", dnum_alpha));
+        return Err(invalid(
+            "dnum_alpha",
+            "1 to the number of q primes",
+            dnum_alpha,
+        ));
     }
     Ok(())
 }
@@ -267,7 +315,11 @@ fn check_digits(log_q: &[f64], log_p: f64, alpha: usize) -> Result<(), CkksError
     for (digit, primes) in log_q.chunks(alpha).enumerate() {
         let needed: f64 = primes.iter().sum();
         if needed > log_p + 0.01 {
-            return Err(CkksError::DigitTooLarge { digit, needed, available: log_p });
+            return Err(CkksError::DigitTooLarge {
+                digit,
+                needed,
+                available: log_p,
+            });
         }
     }
     Ok(())
@@ -276,7 +328,10 @@ fn check_digits(log_q: &[f64], log_p: f64, alpha: usize) -> Result<(), CkksError
 fn digest(literal: &ParametersLiteral, chain: &primes::Chain) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("confide 2026 ckks parameters v1");
     let sizes = [literal.dnum_alpha, chain.q.len(), chain.p.len()].map(|size| size as u64);
-    for number in [u64::from(literal.log_n), u64::from(literal.log_scale)].into_iter().chain(sizes) {
+    for number in [u64::from(literal.log_n), u64::from(literal.log_scale)]
+        .into_iter()
+        .chain(sizes)
+    {
         hasher.update(&number.to_le_bytes());
     }
     for prime in chain.q.iter().chain(&chain.p) {
@@ -290,34 +345,71 @@ mod tests {
     use super::*;
 
     fn literal(log_n: u32, q: &[u32], p: &[u32], alpha: usize) -> ParametersLiteral {
-        ParametersLiteral { log_n, log_q: q.into(), log_p: p.into(), log_scale: 40, dnum_alpha: alpha }
+        ParametersLiteral {
+            log_n,
+            log_q: q.into(),
+            log_p: p.into(),
+            log_scale: 40,
+            dnum_alpha: alpha,
+        }
     }
 
     #[test]
     fn a_secure_set_is_accepted_and_consistent() {
         let params = Parameters::new(literal(13, &[50, 40, 40], &[50], 1)).expect("secure");
-        assert_eq!((params.degree(), params.slots(), params.max_level()), (8192, 4096, 2));
+        assert_eq!(
+            (params.degree(), params.slots(), params.max_level()),
+            (8192, 4096, 2)
+        );
         assert!((params.log_qp() - 180.0).abs() < 0.01);
         assert_eq!((params.digits(0), params.digits(2)), (1, 3));
         for level in 1..=2 {
             let scale = params.scale_at(level);
-            assert_eq!(params.scale_at(level - 1), scale * scale / params.q(level) as f64);
+            assert_eq!(
+                params.scale_at(level - 1),
+                scale * scale / params.q(level) as f64
+            );
         }
-        assert!(params.security_bits_estimate().is_some_and(|bits| bits > 140.0));
+        assert!(
+            params
+                .security_bits_estimate()
+                .is_some_and(|bits| bits > 140.0)
+        );
     }
 
     #[test]
     fn sets_below_128_bits_are_refused() {
         let too_large = Parameters::new(literal(13, &[50, 40, 40, 40], &[50], 1));
-        assert!(matches!(too_large, Err(CkksError::Insecure { log_n: 13, needed: 214.0, .. })), "{too_large:?}");
+        assert!(
+            matches!(
+                too_large,
+                Err(CkksError::Insecure {
+                    log_n: 13,
+                    needed: 214.0,
+                    ..
+                })
+            ),
+            "{too_large:?}"
+        );
         let too_small = Parameters::new(literal(12, &[40], &[40], 1));
-        assert!(matches!(too_small, Err(CkksError::UnsupportedDegree { log_n: 12, min: 13, max: 17 })));
+        assert!(matches!(
+            too_small,
+            Err(CkksError::UnsupportedDegree {
+                log_n: 12,
+                min: 13,
+                max: 17
+            })
+        ));
     }
 
     #[test]
     fn a_digit_larger_than_the_special_modulus_is_refused() {
-        let error = Parameters::new(literal(14, &[50, 40, 40], &[50], 2)).expect_err("digit of 90 bits");
-        assert!(matches!(error, CkksError::DigitTooLarge { digit: 0, .. }), "{error}");
+        let error =
+            Parameters::new(literal(14, &[50, 40, 40], &[50], 2)).expect_err("digit of 90 bits");
+        assert!(
+            matches!(error, CkksError::DigitTooLarge { digit: 0, .. }),
+            "{error}"
+        );
         assert!(Parameters::new(literal(14, &[50, 40, 40], &[50, 50], 2)).is_ok());
     }
 
@@ -333,7 +425,10 @@ mod tests {
             (literal(14, &[40], &[50], 1), "log_q"),
         ] {
             let error = Parameters::new(bad).expect_err(field);
-            assert!(matches!(error, CkksError::InvalidParameters { field: found, .. } if found == field), "{error}");
+            assert!(
+                matches!(error, CkksError::InvalidParameters { field: found, .. } if found == field),
+                "{error}"
+            );
         }
         let mut scale = literal(14, &[50, 40], &[50], 1);
         scale.log_scale = 101;

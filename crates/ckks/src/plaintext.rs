@@ -19,8 +19,18 @@ impl Plaintext {
     /// # Errors
     /// [`CkksError::ShapeMismatch`] if the polynomial has other limbs or is in coefficient form,
     /// [`CkksError::InvalidScale`] for a scale that is not positive and finite.
-    pub fn from_poly(params: &Parameters, poly: RnsPoly, level: usize, scale: f64) -> Result<Self, CkksError> {
-        params.check_shape("Plaintext::from_poly", &poly, params.q_set("Plaintext::from_poly", level)?, Form::Ntt)?;
+    pub fn from_poly(
+        params: &Parameters,
+        poly: RnsPoly,
+        level: usize,
+        scale: f64,
+    ) -> Result<Self, CkksError> {
+        params.check_shape(
+            "Plaintext::from_poly",
+            &poly,
+            params.q_set("Plaintext::from_poly", level)?,
+            Form::Ntt,
+        )?;
         params.check_scale("Plaintext::from_poly", scale)?;
         Ok(Self { poly, level, scale })
     }
@@ -44,6 +54,9 @@ impl Plaintext {
 /// Shows sizes only: a plaintext may be a patient's record.
 impl std::fmt::Debug for Plaintext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plaintext").field("level", &self.level).field("scale", &self.scale).finish_non_exhaustive()
+        f.debug_struct("Plaintext")
+            .field("level", &self.level)
+            .field("scale", &self.scale)
+            .finish_non_exhaustive()
     }
 }

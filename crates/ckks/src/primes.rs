@@ -63,13 +63,19 @@ fn power_of_two(exponent: i64) -> f64 {
 /// The largest free prime below `2^bits`.
 fn below(log_n: u32, bits: u32, taken: &[u64]) -> Result<u64, CkksError> {
     let primes = ntt_primes(log_n, bits, 1, taken)?;
-    primes.first().copied().ok_or(CkksError::NoPrime { bits, log_2n: log_n + 1 })
+    primes.first().copied().ok_or(CkksError::NoPrime {
+        bits,
+        log_2n: log_n + 1,
+    })
 }
 
 /// The free prime `1 mod 2N` closest to `target`; ties go to the larger.
 fn near(log_n: u32, bits: u32, target: f64, taken: &[u64]) -> Result<u64, CkksError> {
     let step = 1u64 << (log_n + 1);
-    let none = CkksError::NoPrime { bits, log_2n: log_n + 1 };
+    let none = CkksError::NoPrime {
+        bits,
+        log_2n: log_n + 1,
+    };
     if !(target > MIN_PRIME as f64 && target < 2.0 * MAX_PRIME as f64) {
         return Err(none);
     }
@@ -98,17 +104,26 @@ mod tests {
     fn the_scale_does_not_drift_over_a_deep_chain() {
         let literal = ParametersLiteral {
             log_n: 16,
-            log_q: std::iter::once(50).chain(std::iter::repeat_n(36, 40)).collect(),
+            log_q: std::iter::once(50)
+                .chain(std::iter::repeat_n(36, 40))
+                .collect(),
             log_p: vec![50; 4],
             log_scale: 36,
             dnum_alpha: 4,
         };
         let chain = choose(&literal).expect("a usable literal");
         for (level, scale) in chain.scales.iter().enumerate() {
-            assert!((scale.log2() - 36.0).abs() < 1e-2, "level {level}: 2^{}", scale.log2());
+            assert!(
+                (scale.log2() - 36.0).abs() < 1e-2,
+                "level {level}: 2^{}",
+                scale.log2()
+            );
         }
         let mut all: Vec<u64> = chain.q.iter().chain(&chain.p).copied().collect();
-        assert!(all.iter().all(|&prime| is_prime(prime) && prime < MAX_PRIME && prime % (1 << 17) == 1));
+        assert!(
+            all.iter()
+                .all(|&prime| is_prime(prime) && prime < MAX_PRIME && prime % (1 << 17) == 1)
+        );
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), 45);

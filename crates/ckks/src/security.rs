@@ -50,7 +50,11 @@ pub fn check(log_n: u32, log_qp: f64) -> Result<(), CkksError> {
     if log_qp <= cap {
         return Ok(());
     }
-    Err(CkksError::Insecure { log_n, needed: cap, available: log_qp })
+    Err(CkksError::Insecure {
+        log_n,
+        needed: cap,
+        available: log_qp,
+    })
 }
 
 /// A rough estimate of the security in bits, for display only: near the table's entries the hardness of the
@@ -69,7 +73,14 @@ mod tests {
             assert!(preset < cap);
             assert_eq!(check(log_n, cap), Ok(()));
             let above = cap + 1e-6;
-            assert_eq!(check(log_n, above), Err(CkksError::Insecure { log_n, needed: cap, available: above }));
+            assert_eq!(
+                check(log_n, above),
+                Err(CkksError::Insecure {
+                    log_n,
+                    needed: cap,
+                    available: above
+                })
+            );
             assert!(check(log_n, f64::NAN).is_err());
         }
     }
@@ -77,7 +88,14 @@ mod tests {
     #[test]
     fn small_and_huge_rings_are_refused() {
         for log_n in [0, 4, 12, 18, 64] {
-            assert_eq!(check(log_n, 10.0), Err(CkksError::UnsupportedDegree { log_n, min: 13, max: 17 }));
+            assert_eq!(
+                check(log_n, 10.0),
+                Err(CkksError::UnsupportedDegree {
+                    log_n,
+                    min: 13,
+                    max: 17
+                })
+            );
         }
     }
 

@@ -3,7 +3,9 @@
 /// Appends the low `bits` bits of each residue. `residues.len() * bits` must be a multiple of 8 and each residue
 /// below `2^bits`.
 pub(super) fn pack(residues: &[u64], bits: u32, out: &mut Vec<u8>) {
-    debug_assert!((1..64).contains(&bits) && (residues.len() as u64 * u64::from(bits)).is_multiple_of(8));
+    debug_assert!(
+        (1..64).contains(&bits) && (residues.len() as u64 * u64::from(bits)).is_multiple_of(8)
+    );
     let mut word = 0;
     let mut filled = 0;
     for &residue in residues {
@@ -23,7 +25,12 @@ pub(super) fn pack(residues: &[u64], bits: u32, out: &mut Vec<u8>) {
 ///
 /// `packed` must hold `residues.len() * bits` bits and `bits` be at most 57, so that a residue lies within the 8
 /// bytes from its first one on.
-pub(super) fn unpack(packed: &[u8], bits: u32, bound: u64, residues: &mut [u64]) -> Result<(), usize> {
+pub(super) fn unpack(
+    packed: &[u8],
+    bits: u32,
+    bound: u64,
+    residues: &mut [u64],
+) -> Result<(), usize> {
     debug_assert!(bits <= 57 && packed.len() * 8 == residues.len() * bits as usize);
     let mask = (1 << bits) - 1;
     let mut position = 0;
@@ -34,7 +41,14 @@ pub(super) fn unpack(packed: &[u8], bits: u32, bound: u64, residues: &mut [u64])
         *residue = value;
         position += bits as usize;
     }
-    if valid { Ok(()) } else { Err(residues.iter().position(|&residue| residue >= bound).unwrap_or(0)) }
+    if valid {
+        Ok(())
+    } else {
+        Err(residues
+            .iter()
+            .position(|&residue| residue >= bound)
+            .unwrap_or(0))
+    }
 }
 
 /// The 8 bytes from `start` on, zeros beyond the end.
@@ -42,7 +56,10 @@ fn word_at(bytes: &[u8], start: usize) -> u64 {
     let rest = &bytes[start..];
     match rest.first_chunk::<8>() {
         Some(chunk) => u64::from_le_bytes(*chunk),
-        None => rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        None => rest
+            .iter()
+            .rev()
+            .fold(0, |word, &byte| word << 8 | u64::from(byte)),
     }
 }
 
@@ -78,6 +95,11 @@ mod tests {
     fn bits_are_little_endian() {
         let mut packed = Vec::new();
         pack(&[1, 2, 3, 4, 0, 0, 0, 0xF_FFFF], 20, &mut packed);
-        assert_eq!(packed, [1, 0, 0x20, 0, 0, 3, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF0, 0xFF, 0xFF]);
+        assert_eq!(
+            packed,
+            [
+                1, 0, 0x20, 0, 0, 3, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF0, 0xFF, 0xFF
+            ]
+        );
     }
 }

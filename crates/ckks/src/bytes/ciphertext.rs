@@ -16,7 +16,13 @@ impl Ciphertext {
     pub fn to_bytes(&self, params: &Parameters) -> Result<Vec<u8>, CkksError> {
         let set = params.q_set("Ciphertext::to_bytes", self.level)?;
         let (kind, polys, extra) = (Kind::Ciphertext, self.parts.len(), self.scale.to_bits());
-        let header = Header { kind, level: self.level, polys, extra, seed: [0; 32] };
+        let header = Header {
+            kind,
+            level: self.level,
+            polys,
+            extra,
+            seed: [0; 32],
+        };
         write(params, &header, set, self.parts.iter())
     }
 
@@ -29,7 +35,11 @@ impl Ciphertext {
         header.check_polys(&[2, 3])?;
         let scale = header.scale(params)?;
         let parts = read_polys(params, &header, q_set(header.level), bytes)?;
-        Ok(Self { parts, level: header.level, scale })
+        Ok(Self {
+            parts,
+            level: header.level,
+            scale,
+        })
     }
 
     /// Exact length of the bytes of a ciphertext of `parts` polynomials at `level`.
@@ -49,7 +59,13 @@ impl SeededCiphertext {
     pub fn to_bytes(&self, params: &Parameters) -> Result<Vec<u8>, CkksError> {
         let set = params.q_set("SeededCiphertext::to_bytes", self.level)?;
         let (kind, extra) = (Kind::SeededCiphertext, self.scale.to_bits());
-        let header = Header { kind, level: self.level, polys: 1, extra, seed: self.seed };
+        let header = Header {
+            kind,
+            level: self.level,
+            polys: 1,
+            extra,
+            seed: self.seed,
+        };
         write(params, &header, set, std::iter::once(&self.b))
     }
 
@@ -63,7 +79,12 @@ impl SeededCiphertext {
         let scale = header.scale(params)?;
         let mut polys = read_polys(params, &header, q_set(header.level), bytes)?;
         let b = polys.pop().ok_or_else(|| missing(&header))?;
-        Ok(Self { b, seed: header.seed, level: header.level, scale })
+        Ok(Self {
+            b,
+            seed: header.seed,
+            level: header.level,
+            scale,
+        })
     }
 
     /// Exact length of the bytes of a seeded ciphertext at `level`.

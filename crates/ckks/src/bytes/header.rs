@@ -28,7 +28,11 @@ impl Kind {
     }
 
     pub(super) fn header_len(self) -> usize {
-        if self == Self::Ciphertext { FIXED } else { FIXED + SEED }
+        if self == Self::Ciphertext {
+            FIXED
+        } else {
+            FIXED + SEED
+        }
     }
 }
 
@@ -62,18 +66,35 @@ impl Header {
     /// check.
     pub(super) fn read(params: &Parameters, kind: Kind, bytes: &[u8]) -> Result<Self, BytesError> {
         let object = kind.name();
-        let mut reader = Reader { object, needed: kind.header_len(), total: bytes.len(), rest: bytes };
+        let mut reader = Reader {
+            object,
+            needed: kind.header_len(),
+            total: bytes.len(),
+            rest: bytes,
+        };
         let magic = reader.take::<4>()?;
         if magic != MAGIC {
-            return Err(BytesError::Magic { object, needed: MAGIC, available: magic });
+            return Err(BytesError::Magic {
+                object,
+                needed: MAGIC,
+                available: magic,
+            });
         }
         let [found] = reader.take::<1>()?;
         if found != kind as u8 {
-            return Err(BytesError::Kind { object, needed: kind as u8, available: found });
+            return Err(BytesError::Kind {
+                object,
+                needed: kind as u8,
+                available: found,
+            });
         }
         let version = u16::from_le_bytes(reader.take()?);
         if version != VERSION {
-            return Err(BytesError::Version { object, needed: VERSION, available: version });
+            return Err(BytesError::Version {
+                object,
+                needed: VERSION,
+                available: version,
+            });
         }
         let [reserved] = reader.take::<1>()?;
         if reserved != 0 {
@@ -81,17 +102,41 @@ impl Header {
         }
         let digest = reader.take::<32>()?;
         if digest != *params.digest() {
-            let short = |digest: &[u8; 32]| digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-            return Err(BytesError::Parameters { object, needed: short(params.digest()), available: short(&digest) });
+            let short = |digest: &[u8; 32]| {
+                digest[..8]
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect()
+            };
+            return Err(BytesError::Parameters {
+                object,
+                needed: short(params.digest()),
+                available: short(&digest),
+            });
         }
         let level = u32::from_le_bytes(reader.take()?) as usize;
         if level > params.max_level() {
-            return Err(field(object, "level", format!("at most {}", params.max_level()), level));
+            return Err(field(
+                object,
+                "level",
+                format!("at most {}", params.max_level()),
+                level,
+            ));
         }
         let polys = u32::from_le_bytes(reader.take()?) as usize;
         let extra = u64::from_le_bytes(reader.take()?);
-        let seed = if kind.header_len() > FIXED { reader.take()? } else { [0; SEED] };
-        Ok(Self { kind, level, polys, extra, seed })
+        let seed = if kind.header_len() > FIXED {
+            reader.take()?
+        } else {
+            [0; SEED]
+        };
+        Ok(Self {
+            kind,
+            level,
+            polys,
+            extra,
+            seed,
+        })
     }
 
     /// The scale of a ciphertext: from 1 to the modulus of its level, beyond which nothing decrypts.
@@ -101,7 +146,12 @@ impl Header {
         if scale >= 1.0 && scale.log2() <= bits {
             return Ok(scale);
         }
-        Err(field(self.kind.name(), "scale", format!("1 to 2^{bits:.1}"), format!("{scale:e}")))
+        Err(field(
+            self.kind.name(),
+            "scale",
+            format!("1 to 2^{bits:.1}"),
+            format!("{scale:e}"),
+        ))
     }
 
     pub(super) fn check_polys(&self, needed: &[usize]) -> Result<(), BytesError> {
@@ -109,16 +159,36 @@ impl Header {
             return Ok(());
         }
         let needed: Vec<String> = needed.iter().map(ToString::to_string).collect();
-        Err(field(self.kind.name(), "number of polynomials", needed.join(" or "), self.polys))
+        Err(field(
+            self.kind.name(),
+            "number of polynomials",
+            needed.join(" or "),
+            self.polys,
+        ))
     }
 
-    pub(super) fn field(&self, name: &'static str, needed: impl ToString, available: impl ToString) -> BytesError {
+    pub(super) fn field(
+        &self,
+        name: &'static str,
+        needed: impl ToString,
+        available: impl ToString,
+    ) -> BytesError {
         field(self.kind.name(), name, needed, available)
     }
 }
 
-fn field(object: &'static str, field: &'static str, needed: impl ToString, available: impl ToString) -> BytesError {
-    BytesError::Field { object, field, needed: needed.to_string(), available: available.to_string() }
+fn field(
+    object: &'static str,
+    field: &'static str,
+    needed: impl ToString,
+    available: impl ToString,
+) -> BytesError {
+    BytesError::Field {
+        object,
+        field,
+        needed: needed.to_string(),
+        available: available.to_string(),
+    }
 }
 
 struct Reader<'a> {
@@ -130,11 +200,14 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn take<const LEN: usize>(&mut self) -> Result<[u8; LEN], BytesError> {
-        let (head, rest) = self.rest.split_first_chunk::<LEN>().ok_or(BytesError::Length {
-            object: self.object,
-            needed: self.needed,
-            available: self.total,
-        })?;
+        let (head, rest) = self
+            .rest
+            .split_first_chunk::<LEN>()
+            .ok_or(BytesError::Length {
+                object: self.object,
+                needed: self.needed,
+                available: self.total,
+            })?;
         self.rest = rest;
         Ok(*head)
     }

@@ -21,7 +21,13 @@ impl SeededSwitchingKey {
             KeyKind::Galois(element) => element,
         };
         let (kind, polys) = (Kind::SeededSwitchingKey, self.b.len());
-        let header = Header { kind, level: self.level, polys, extra, seed: self.seed };
+        let header = Header {
+            kind,
+            level: self.level,
+            polys,
+            extra,
+            seed: self.seed,
+        };
         write(params, &header, set, self.b.iter())
     }
 
@@ -34,14 +40,21 @@ impl SeededSwitchingKey {
         header.check_polys(&[params.digits(header.level)])?;
         let kind = match header.extra {
             0 => KeyKind::Relin,
-            element if element % 2 == 1 && element < 2 * params.degree() as u64 => KeyKind::Galois(element),
+            element if element % 2 == 1 && element < 2 * params.degree() as u64 => {
+                KeyKind::Galois(element)
+            }
             element => {
                 let needed = format!("0 or an odd number below {}", 2 * params.degree());
                 return Err(header.field("Galois element", needed, element).into());
             }
         };
         let b = read_polys(params, &header, qp_set(params, header.level), bytes)?;
-        Ok(Self { kind, level: header.level, seed: header.seed, b })
+        Ok(Self {
+            kind,
+            level: header.level,
+            seed: header.seed,
+            b,
+        })
     }
 
     /// Exact length of the bytes of a seeded switching key for `level`.
@@ -49,7 +62,12 @@ impl SeededSwitchingKey {
     /// # Panics
     /// If `level` exceeds [`Parameters::max_level`].
     pub fn encoded_len(params: &Parameters, level: usize) -> usize {
-        object_len(params, Kind::SeededSwitchingKey, qp_set(params, level), params.digits(level))
+        object_len(
+            params,
+            Kind::SeededSwitchingKey,
+            qp_set(params, level),
+            params.digits(level),
+        )
     }
 }
 
@@ -61,7 +79,13 @@ impl PublicKey {
     pub fn to_bytes(&self, params: &Parameters) -> Result<Vec<u8>, CkksError> {
         let level = params.max_level();
         let set = params.q_set("PublicKey::to_bytes", level)?;
-        let header = Header { kind: Kind::PublicKey, level, polys: 1, extra: 0, seed: self.seed };
+        let header = Header {
+            kind: Kind::PublicKey,
+            level,
+            polys: 1,
+            extra: 0,
+            seed: self.seed,
+        };
         write(params, &header, set, std::iter::once(&self.b))
     }
 
@@ -73,12 +97,17 @@ impl PublicKey {
         let header = Header::read(params, Kind::PublicKey, bytes)?;
         header.check_polys(&[1])?;
         if header.level != params.max_level() {
-            return Err(header.field("level", params.max_level(), header.level).into());
+            return Err(header
+                .field("level", params.max_level(), header.level)
+                .into());
         }
         if header.extra != 0 {
             return Err(header.field("unused field", 0, header.extra).into());
         }
-        let set = PrimeSet { q: header.level + 1, p: 0 };
+        let set = PrimeSet {
+            q: header.level + 1,
+            p: 0,
+        };
         let mut polys = read_polys(params, &header, set, bytes)?;
         let b = polys.pop().ok_or_else(|| missing(&header))?;
         Self::from_seeded(params, header.seed, b)
@@ -86,10 +115,21 @@ impl PublicKey {
 
     /// Exact length of the bytes of a public key.
     pub fn encoded_len(params: &Parameters) -> usize {
-        object_len(params, Kind::PublicKey, PrimeSet { q: params.max_level() + 1, p: 0 }, 1)
+        object_len(
+            params,
+            Kind::PublicKey,
+            PrimeSet {
+                q: params.max_level() + 1,
+                p: 0,
+            },
+            1,
+        )
     }
 }
 
 fn qp_set(params: &Parameters, level: usize) -> PrimeSet {
-    PrimeSet { q: level + 1, p: params.ring().p_len() }
+    PrimeSet {
+        q: level + 1,
+        p: params.ring().p_len(),
+    }
 }

@@ -34,7 +34,8 @@ use header::{Header, Kind};
 pub fn max_encoded_len(params: &Parameters) -> usize {
     let level = params.max_level();
     let key = crate::SeededSwitchingKey::encoded_len(params, level);
-    key.max(crate::Ciphertext::encoded_len(params, level, 3)).max(crate::PublicKey::encoded_len(params))
+    key.max(crate::Ciphertext::encoded_len(params, level, 3))
+        .max(crate::PublicKey::encoded_len(params))
 }
 
 /// Exact size of an object with `polys` polynomials over `set`.
@@ -64,18 +65,31 @@ fn write<'a>(
     for poly in polys {
         params.check_shape(header.kind.name(), poly, set, Form::Ntt)?;
         for (limb, residues) in poly.limbs().enumerate() {
-            bits::pack(residues, params.ring().modulus_at(set, limb).bits(), &mut out);
+            bits::pack(
+                residues,
+                params.ring().modulus_at(set, limb).bits(),
+                &mut out,
+            );
         }
     }
     Ok(out)
 }
 
 /// Reads the polynomials that follow a checked header.
-fn read_polys(params: &Parameters, header: &Header, set: PrimeSet, bytes: &[u8]) -> Result<Vec<RnsPoly>, BytesError> {
+fn read_polys(
+    params: &Parameters,
+    header: &Header,
+    set: PrimeSet,
+    bytes: &[u8],
+) -> Result<Vec<RnsPoly>, BytesError> {
     let object = header.kind.name();
     let needed = object_len(params, header.kind, set, header.polys);
     if bytes.len() != needed {
-        return Err(BytesError::Length { object, needed, available: bytes.len() });
+        return Err(BytesError::Length {
+            object,
+            needed,
+            available: bytes.len(),
+        });
     }
     let mut rest = &bytes[header.kind.header_len()..];
     let mut polys = Vec::with_capacity(header.polys);
@@ -85,15 +99,20 @@ fn read_polys(params: &Parameters, header: &Header, set: PrimeSet, bytes: &[u8])
             let modulus = params.ring().modulus_at(set, limb);
             let (packed, tail) = rest.split_at(limb_len(params, set, limb));
             rest = tail;
-            if let Err(index) = bits::unpack(packed, modulus.bits(), modulus.value(), poly.limb_mut(limb)) {
+            if let Err(index) =
+                bits::unpack(packed, modulus.bits(), modulus.value(), poly.limb_mut(limb))
+            {
                 let available = poly.limb(limb)[index];
-                return Err(BytesError::Residue { object, limb, index, needed: modulus.value(), available });
+                return Err(BytesError::Residue {
+                    object,
+                    limb,
+                    index,
+                    needed: modulus.value(),
+                    available,
+                });
             }
         }
         polys.push(poly);
     }
     Ok(polys)
 }
-
-#[cfg(test)]
-mod tests;

@@ -48,12 +48,21 @@ impl<'a> Radix<'a> {
         };
         // Below Q/2 in absolute value, so equal residues everywhere mean that it is the value.
         let rest = self.moduli.iter().zip(residues).skip(2);
-        if rest.into_iter().all(|(q, &residue)| signed_residue(q, value) == residue) {
+        if rest
+            .into_iter()
+            .all(|(q, &residue)| signed_residue(q, value) == residue)
+        {
             return value as f64;
         }
         // Horner from the top. The highest non-zero digit outweighs all lower ones together, so nothing cancels.
         let digits = self.digits(residues, self.moduli.len());
-        digits.iter().zip(self.moduli).rev().fold(0.0, |sum, (&digit, q)| sum * q.value() as f64 + digit as f64)
+        digits
+            .iter()
+            .zip(self.moduli)
+            .rev()
+            .fold(0.0, |sum, (&digit, q)| {
+                sum * q.value() as f64 + digit as f64
+            })
     }
 
     /// The first `count` balanced digits.
@@ -72,7 +81,11 @@ impl<'a> Radix<'a> {
 
 fn signed_residue(q: &Modulus, value: i128) -> u64 {
     let magnitude = q.reduce_u128(value.unsigned_abs());
-    if value < 0 { q.neg(magnitude) } else { magnitude }
+    if value < 0 {
+        q.neg(magnitude)
+    } else {
+        magnitude
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +95,10 @@ mod tests {
 
     fn moduli() -> Vec<Modulus> {
         let primes = confide_ring::ntt_primes(4, 30, 4, &[]).expect("30-bit primes");
-        primes.into_iter().map(|prime| Modulus::new(prime).expect("prime")).collect()
+        primes
+            .into_iter()
+            .map(|prime| Modulus::new(prime).expect("prime"))
+            .collect()
     }
 
     proptest! {
@@ -101,11 +117,18 @@ mod tests {
     #[test]
     fn the_extreme_values_are_centred() {
         let moduli = &moduli()[..3];
-        let half = moduli.iter().map(|q| i128::from(q.value())).product::<i128>() / 2;
+        let half = moduli
+            .iter()
+            .map(|q| i128::from(q.value()))
+            .product::<i128>()
+            / 2;
         for value in [half, -half, 0, 1, -1] {
             let residues: Vec<u64> = moduli.iter().map(|q| signed_residue(q, value)).collect();
             let found = Radix::new(moduli).centred(&residues);
-            assert!((found / value.max(1) as f64 - value.signum() as f64).abs() < 1e-15 || found == value as f64);
+            assert!(
+                (found / value.max(1) as f64 - value.signum() as f64).abs() < 1e-15
+                    || found == value as f64
+            );
         }
     }
 }

@@ -110,7 +110,9 @@ mod tests {
                 let value = z
                     .iter()
                     .enumerate()
-                    .map(|(j, z)| z * Complex64::cis(TAU * (j * power % order) as f64 / order as f64))
+                    .map(|(j, z)| {
+                        z * Complex64::cis(TAU * (j * power % order) as f64 / order as f64)
+                    })
                     .sum();
                 power = power * 5 % order;
                 value
@@ -119,7 +121,9 @@ mod tests {
     }
 
     fn sample(slots: usize) -> Vec<Complex64> {
-        (0..slots).map(|j| Complex64::new((j as f64 * 1.7).sin() + 0.1, (j as f64 * 0.3).cos())).collect()
+        (0..slots)
+            .map(|j| Complex64::new((j as f64 * 1.7).sin() + 0.1, (j as f64 * 0.3).cos()))
+            .collect()
     }
 
     #[test]
@@ -129,7 +133,10 @@ mod tests {
             let mut fast = z.clone();
             SlotTransform::new(slots).coefficients_to_slots(&mut fast);
             for (fast, naive) in fast.iter().zip(naive(&z)) {
-                assert!((fast - naive).norm() < 1e-11, "{slots} slots: {fast} {naive}");
+                assert!(
+                    (fast - naive).norm() < 1e-11,
+                    "{slots} slots: {fast} {naive}"
+                );
             }
         }
     }

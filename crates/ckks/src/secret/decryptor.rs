@@ -20,7 +20,9 @@ pub struct Decryptor {
 impl Decryptor {
     /// For one parameter set.
     pub fn new(params: &Parameters) -> Self {
-        Self { params: params.clone() }
+        Self {
+            params: params.clone(),
+        }
     }
 
     /// `c_0 + c_1 s (+ c_2 s^2)`, at the ciphertext's level and scale. Takes two or three parts.
@@ -28,7 +30,11 @@ impl Decryptor {
     /// # Errors
     /// [`CkksError::PartCount`], [`CkksError::ShapeMismatch`] or [`CkksError::LevelTooHigh`] if key or ciphertext
     /// belong to other parameters.
-    pub fn decrypt(&self, key: &SecretKey, ciphertext: &Ciphertext) -> Result<Plaintext, CkksError> {
+    pub fn decrypt(
+        &self,
+        key: &SecretKey,
+        ciphertext: &Ciphertext,
+    ) -> Result<Plaintext, CkksError> {
         const OP: &str = "decrypt";
         let params = &self.params;
         let set = params.q_set(OP, ciphertext.level)?;
@@ -49,8 +55,18 @@ impl Decryptor {
                 ring.mul_add_assign(&mut poly, &inner.0, &s.0);
                 ring.add_assign(&mut poly, c0);
             }
-            parts => return Err(CkksError::PartCount { op: OP, needed: 2, available: parts.len() }),
+            parts => {
+                return Err(CkksError::PartCount {
+                    op: OP,
+                    needed: 2,
+                    available: parts.len(),
+                });
+            }
         }
-        Ok(Plaintext { poly, level: ciphertext.level, scale: ciphertext.scale })
+        Ok(Plaintext {
+            poly,
+            level: ciphertext.level,
+            scale: ciphertext.scale,
+        })
     }
 }

@@ -39,13 +39,19 @@ pub(super) struct Derivation {
 
 impl Derivation {
     pub(super) fn new(params: &Parameters, master: &[u8; 32]) -> Self {
-        Self { master: Zeroizing::new(*master), digest: *params.digest() }
+        Self {
+            master: Zeroizing::new(*master),
+            digest: *params.digest(),
+        }
     }
 
     /// The seed for a purpose and a label. The fields of the label are hashed with their lengths, so that no two
     /// lists of fields collide; the parameters are part of it.
     pub(super) fn seed(&self, purpose: Purpose, label: &[&[u8]]) -> Zeroizing<[u8; 32]> {
-        let key = Zeroizing::new(blake3::derive_key(purpose.context(), self.master.as_slice()));
+        let key = Zeroizing::new(blake3::derive_key(
+            purpose.context(),
+            self.master.as_slice(),
+        ));
         let mut hasher = blake3::Hasher::new_keyed(&key);
         hasher.update(&self.digest);
         for field in label {

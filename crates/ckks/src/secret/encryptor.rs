@@ -20,7 +20,10 @@ pub struct Encryptor {
 impl Encryptor {
     /// With the master seed of the [`KeyGenerator`](super::KeyGenerator).
     pub fn new(params: &Parameters, master_seed: &[u8; 32]) -> Self {
-        Self { params: params.clone(), derivation: Derivation::new(params, master_seed) }
+        Self {
+            params: params.clone(),
+            derivation: Derivation::new(params, master_seed),
+        }
     }
 
     /// `b = -a s + e + m` with `a` from a seed, at the plaintext's level and scale; noise of standard deviation 3.19.
@@ -51,13 +54,20 @@ impl Encryptor {
         let s = key.over(params, set)?;
         let mut b = encrypt_zero(params, &s, &seed, DOMAIN_CIPHERTEXT, &mut rng);
         params.ring().add_assign(&mut b, &plaintext.poly);
-        Ok(SeededCiphertext { b, seed, level: plaintext.level, scale: plaintext.scale })
+        Ok(SeededCiphertext {
+            b,
+            seed,
+            level: plaintext.level,
+            scale: plaintext.scale,
+        })
     }
 }
 
 impl std::fmt::Debug for Encryptor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encryptor").field("params", &self.params).finish_non_exhaustive()
+        f.debug_struct("Encryptor")
+            .field("params", &self.params)
+            .finish_non_exhaustive()
     }
 }
 

@@ -17,7 +17,9 @@ pub struct SecretKey {
 impl SecretKey {
     pub(super) fn generate(params: &Parameters, rng: &mut Prng) -> Self {
         let ring = params.ring();
-        Self { poly: small_poly(params, ternary(params.degree(), rng), ring.full_set()) }
+        Self {
+            poly: small_poly(params, ternary(params.degree(), rng), ring.full_set()),
+        }
     }
 
     /// The secret over fewer primes.
@@ -27,7 +29,12 @@ impl SecretKey {
         if self.poly.degree() != params.degree() || own != ring.full_set() {
             return Err(CkksError::ShapeMismatch {
                 op: "SecretKey",
-                needed: format!("degree {}, {}+{} limbs", params.degree(), ring.q_len(), ring.p_len()),
+                needed: format!(
+                    "degree {}, {}+{} limbs",
+                    params.degree(),
+                    ring.q_len(),
+                    ring.p_len()
+                ),
                 available: format!("degree {}, {}+{} limbs", self.poly.degree(), own.q, own.p),
             });
         }
@@ -36,15 +43,22 @@ impl SecretKey {
             poly.limb_mut(limb).copy_from_slice(self.poly.limb(limb));
         }
         for limb in 0..set.p {
-            poly.limb_mut(set.q + limb).copy_from_slice(self.poly.limb(own.q + limb));
+            poly.limb_mut(set.q + limb)
+                .copy_from_slice(self.poly.limb(own.q + limb));
         }
         Ok(Wiped(poly))
     }
 }
 
+impl SecretKey {
+    pub(super) fn wipe(&mut self) {
+        self.poly.zeroize();
+    }
+}
+
 impl Drop for SecretKey {
     fn drop(&mut self) {
-        self.poly.zeroize();
+        self.wipe();
     }
 }
 

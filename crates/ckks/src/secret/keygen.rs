@@ -27,7 +27,11 @@ impl KeyGenerator {
     pub fn new(params: &Parameters, master_seed: &[u8; 32]) -> Self {
         let derivation = Derivation::new(params, master_seed);
         let secret = secret_key(params, &derivation);
-        Self { params: params.clone(), derivation, secret }
+        Self {
+            params: params.clone(),
+            derivation,
+            secret,
+        }
     }
 
     /// The secret key.
@@ -69,7 +73,11 @@ impl KeyGenerator {
     ///
     /// # Errors
     /// [`CkksError::LevelTooHigh`] or [`CkksError::InvalidGaloisElement`].
-    pub fn switching_key(&self, kind: KeyKind, level: usize) -> Result<SeededSwitchingKey, CkksError> {
+    pub fn switching_key(
+        &self,
+        kind: KeyKind,
+        level: usize,
+    ) -> Result<SeededSwitchingKey, CkksError> {
         const OP: &str = "switching_key";
         let params = &self.params;
         let set = params.qp_set(OP, level)?;
@@ -84,8 +92,12 @@ impl KeyGenerator {
             KeyKind::Relin => (Wiped(params.ring().mul(&s.0, &s.0)), s),
             KeyKind::Galois(element) => {
                 let bound = 2 * params.degree() as u64;
-                if element % 2 == 0 || element >= bound {
-                    return Err(CkksError::InvalidGaloisElement { op: OP, element, bound });
+                if element.is_multiple_of(2) || element >= bound {
+                    return Err(CkksError::InvalidGaloisElement {
+                        op: OP,
+                        element,
+                        bound,
+                    });
                 }
                 let inverse = inverse_of_odd(element) % bound;
                 let under = Wiped(params.ring().automorphism(&s.0, inverse));
@@ -104,7 +116,12 @@ impl KeyGenerator {
                 b
             })
             .collect();
-        Ok(SeededSwitchingKey { kind, level, seed, b })
+        Ok(SeededSwitchingKey {
+            kind,
+            level,
+            seed,
+            b,
+        })
     }
 
     /// Adds `P g_d s_from`: `P s_from` on the limbs of the digit, zero on all others.
@@ -112,7 +129,8 @@ impl KeyGenerator {
         let ring = self.params.ring();
         for limb in self.params.digit_range(digit, set.q - 1) {
             let q = *ring.q(limb);
-            let special = (0..set.p).fold(1, |product, j| q.mul(product, q.reduce(ring.p(j).value())));
+            let special =
+                (0..set.p).fold(1, |product, j| q.mul(product, q.reduce(ring.p(j).value())));
             for (b, &from) in b.limb_mut(limb).iter_mut().zip(from.limb(limb)) {
                 *b = q.add(*b, q.mul(special, from));
             }
@@ -122,13 +140,17 @@ impl KeyGenerator {
 
 impl std::fmt::Debug for KeyGenerator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyGenerator").field("params", &self.params).finish_non_exhaustive()
+        f.debug_struct("KeyGenerator")
+            .field("params", &self.params)
+            .finish_non_exhaustive()
     }
 }
 
 /// Inverse modulo 2^64 of an odd number by Newton's iteration: each step doubles the correct bits.
 fn inverse_of_odd(odd: u64) -> u64 {
-    (0..6).fold(odd, |inverse, _| inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse))))
+    (0..6).fold(odd, |inverse, _| {
+        inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)))
+    })
 }
 
 fn secret_key(params: &Parameters, derivation: &Derivation) -> SecretKey {
@@ -137,7 +159,13 @@ fn secret_key(params: &Parameters, derivation: &Derivation) -> SecretKey {
 }
 
 /// `b = -a s + e` in NTT form, `a` expanded from the seed and domain, over the primes of `s`.
-pub(super) fn encrypt_zero(params: &Parameters, s: &Wiped, seed: &[u8; 32], domain: u64, rng: &mut Prng) -> RnsPoly {
+pub(super) fn encrypt_zero(
+    params: &Parameters,
+    s: &Wiped,
+    seed: &[u8; 32],
+    domain: u64,
+    rng: &mut Prng,
+) -> RnsPoly {
     let ring = params.ring();
     let set = s.0.set();
     let mut b = uniform(ring, seed, domain, set);

@@ -13,3 +13,6 @@ pub use decryptor::Decryptor;
 pub use encryptor::Encryptor;
 pub use key::SecretKey;
 pub use keygen::KeyGenerator;
+
+#[cfg(test)]
+mod tests;
