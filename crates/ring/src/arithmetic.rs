@@ -9,7 +9,9 @@ impl Ring {
     /// When they do not.
     pub fn add_assign(&self, a: &mut RnsPoly, b: &RnsPoly) {
         same_shape("add", a, b);
-        self.for_each_indexed_limb(a, |i, t, limb| self.backend.add(t.modulus(), limb, b.limb(i)));
+        self.for_each_indexed_limb(a, |i, t, limb| {
+            self.backend.add(t.modulus(), limb, b.limb(i))
+        });
     }
 
     /// a -= b. Operands share set and form.
@@ -18,7 +20,9 @@ impl Ring {
     /// When they do not.
     pub fn sub_assign(&self, a: &mut RnsPoly, b: &RnsPoly) {
         same_shape("sub", a, b);
-        self.for_each_indexed_limb(a, |i, t, limb| self.backend.sub(t.modulus(), limb, b.limb(i)));
+        self.for_each_indexed_limb(a, |i, t, limb| {
+            self.backend.sub(t.modulus(), limb, b.limb(i))
+        });
     }
 
     /// a = -a.
@@ -33,7 +37,9 @@ impl Ring {
     pub fn mul_assign(&self, a: &mut RnsPoly, b: &RnsPoly) {
         same_shape("mul", a, b);
         need_ntt("mul", a);
-        self.for_each_indexed_limb(a, |i, t, limb| self.backend.mul_assign(t.modulus(), limb, b.limb(i)));
+        self.for_each_indexed_limb(a, |i, t, limb| {
+            self.backend.mul_assign(t.modulus(), limb, b.limb(i))
+        });
     }
 
     /// a * b. Operands are in NTT form over one set.
@@ -44,7 +50,9 @@ impl Ring {
         same_shape("mul", a, b);
         need_ntt("mul", a);
         let mut out = self.zero(a.set, Form::Ntt);
-        self.for_each_indexed_limb(&mut out, |i, t, limb| self.backend.mul(t.modulus(), limb, a.limb(i), b.limb(i)));
+        self.for_each_indexed_limb(&mut out, |i, t, limb| {
+            self.backend.mul(t.modulus(), limb, a.limb(i), b.limb(i))
+        });
         out
     }
 
@@ -56,7 +64,10 @@ impl Ring {
         same_shape("mul_add", a, b);
         same_shape("mul_add", acc, a);
         need_ntt("mul_add", a);
-        self.for_each_indexed_limb(acc, |i, t, limb| self.backend.mul_add(t.modulus(), limb, a.limb(i), b.limb(i)));
+        self.for_each_indexed_limb(acc, |i, t, limb| {
+            self.backend
+                .mul_add(t.modulus(), limb, a.limb(i), b.limb(i))
+        });
     }
 
     /// a *= scalar, one canonical residue a limb. Either form.
@@ -66,7 +77,9 @@ impl Ring {
     pub fn mul_scalar_assign(&self, a: &mut RnsPoly, scalar: &[u64]) {
         assert_eq!(scalar.len(), a.set.len(), "one residue a limb");
         self.for_each_indexed_limb(a, |i, t, limb| {
-            let c = self.backend.prepare(t.modulus(), t.modulus().reduce(scalar[i]));
+            let c = self
+                .backend
+                .prepare(t.modulus(), t.modulus().reduce(scalar[i]));
             self.backend.mul_scalar(t.modulus(), limb, c);
         });
     }
@@ -79,7 +92,9 @@ impl Ring {
         same_shape("mul_scalar_add", acc, a);
         assert_eq!(scalar.len(), a.set.len(), "one residue a limb");
         self.for_each_indexed_limb(acc, |i, t, limb| {
-            let c = self.backend.prepare(t.modulus(), t.modulus().reduce(scalar[i]));
+            let c = self
+                .backend
+                .prepare(t.modulus(), t.modulus().reduce(scalar[i]));
             self.backend.mul_scalar_add(t.modulus(), limb, a.limb(i), c);
         });
     }

@@ -27,7 +27,11 @@ impl Ring {
                 Form::Coefficient => {
                     for (x, &s) in limb.iter_mut().zip(&permutation.source) {
                         let v = source[(s & !NEGATE) as usize];
-                        *x = if s & NEGATE == 0 { v } else { t.modulus().neg(v) };
+                        *x = if s & NEGATE == 0 {
+                            v
+                        } else {
+                            t.modulus().neg(v)
+                        };
                     }
                 }
             }
@@ -60,11 +64,21 @@ impl Ring {
         assert!(galois % 2 == 1, "Galois element {galois} is even");
         let key = (galois % (2 * self.degree() as u64), form);
         // A poisoned lock only means that another thread panicked between complete insertions.
-        if let Some(p) = self.permutations.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(p) = self
+            .permutations
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+        {
             return p.clone();
         }
         let made = Arc::new(self.make_permutation(key.0, form));
-        self.permutations.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(made).clone()
+        self.permutations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(key)
+            .or_insert(made)
+            .clone()
     }
 
     fn make_permutation(&self, galois: u64, form: Form) -> Permutation {

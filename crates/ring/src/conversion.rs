@@ -33,21 +33,30 @@ pub(crate) struct Reduction {
 
 impl Extension {
     /// Constants for the primes at `sources` in the ring's tables.
-    fn new(ring: &Ring, sources: Range<usize>) -> Self {
+    fn new(ring: &Ring, sources: &[usize]) -> Self {
         let product = |q: &Modulus, skip: Option<usize>| {
             sources
-                .clone()
-                .filter(|&s| Some(s) != skip)
-                .fold(1, |acc, s| q.mul(acc, q.reduce(ring.tables[s].modulus().value())))
+                .iter()
+                .filter(|&&s| Some(s) != skip)
+                .fold(1, |acc, &s| {
+                    q.mul(acc, q.reduce(ring.tables[s].modulus().value()))
+                })
         };
         let scale = |s: usize, factor: u64| {
             let q = ring.tables[s].modulus();
-            ring.backend.prepare(q, q.inv(q.mul(product(q, Some(s)), factor)))
+            ring.backend
+                .prepare(q, q.inv(q.mul(product(q, Some(s)), factor)))
         };
         Self {
-            scales: sources.clone().map(|s| scale(s, 1)).collect(),
-            transform_scales: sources.clone().map(|s| scale(s, ring.degree() as u64)).collect(),
-            inverses: sources.clone().map(|s| 1.0 / ring.tables[s].modulus().value() as f64).collect(),
+            scales: sources.iter().map(|&s| scale(s, 1)).collect(),
+            transform_scales: sources
+                .iter()
+                .map(|&s| scale(s, ring.degree() as u64))
+                .collect(),
+            inverses: sources
+                .iter()
+                .map(|&s| 1.0 / ring.tables[s].modulus().value() as f64)
+                .collect(),
             weights: ring
                 .tables
                 .iter()
@@ -55,8 +64,8 @@ impl Extension {
                     let q = t.modulus();
                     let overflow = q.neg(product(q, None));
                     sources
-                        .clone()
-                        .map(|s| product(q, Some(s)))
+                        .iter()
+                        .map(|&s| product(q, Some(s)))
                         .chain([overflow])
                         .map(|w| ring.backend.prepare(q, w))
                         .collect()
@@ -72,16 +81,21 @@ impl Extension {
 }
 
 impl Reduction {
-    fn new(ring: &Ring, sources: Range<usize>) -> Self {
+    fn new(ring: &Ring, sources: &[usize]) -> Self {
         let inverses = (0..ring.q_len)
             .filter(|i| !sources.contains(i))
             .map(|i| {
                 let q = ring.tables[i].modulus();
-                let d = sources.clone().fold(1, |acc, s| q.mul(acc, q.reduce(ring.tables[s].modulus().value())));
+                let d = sources.iter().fold(1, |acc, &s| {
+                    q.mul(acc, q.reduce(ring.tables[s].modulus().value()))
+                });
                 ring.backend.prepare(q, q.inv(d))
             })
             .collect();
-        Self { extension: Extension::new(ring, sources), inverses }
+        Self {
+            extension: Extension::new(ring, sources),
+            inverses,
+        }
     }
 }
 
@@ -102,18 +116,38 @@ impl Ring {
     ///
     /// # Panics
     /// As [`Ring::mod_up`], and when `transformed` is not in NTT form or lacks limbs of the digit.
-    pub fn mod_up_from(&self, a: &RnsPoly, transformed: Option<&RnsPoly>, digit: Range<usize>, target: PrimeSet) -> RnsPoly {
-        assert!(a.form == Form::Coefficient, "mod_up: {a:?} is not in coefficient form");
-        assert!(!digit.is_empty() && digit.end <= a.set.q, "mod_up: digit {digit:?} of {a:?}");
+    pub fn mod_up_from(
+        &self,
+        a: &RnsPoly,
+        transformed: Option<&RnsPoly>,
+        digit: Range<usize>,
+        target: PrimeSet,
+    ) -> RnsPoly {
+        assert!(
+            a.form == Form::Coefficient,
+            "mod_up: {a:?} is not in coefficient form"
+        );
+        assert!(
+            !digit.is_empty() && digit.end <= a.set.q,
+            "mod_up: digit {digit:?} of {a:?}"
+        );
         if let Some(t) = transformed {
-            assert!(t.form == Form::Ntt && digit.end <= t.set.q, "mod_up: digit {digit:?} of {t:?}");
+            assert!(
+                t.form == Form::Ntt && digit.end <= t.set.q,
+                "mod_up: digit {digit:?} of {t:?}"
+            );
         }
         let extension = self.extension(&digit);
         let mut rows = Buffer::zeroed((extension.len() + 1) * self.degree());
-        par::for_each_chunk(&mut rows[..extension.len() * self.degree()], self.degree(), |i, row| {
-            row.copy_from_slice(a.limb(digit.start + i));
-            self.backend.mul_scalar(self.q(digit.start + i), row, extension.scales[i]);
-        });
+        par::for_each_chunk(
+            &mut rows[..extension.len() * self.degree()],
+            self.degree(),
+            |i, row| {
+                row.copy_from_slice(a.limb(digit.start + i));
+                self.backend
+                    .mul_scalar(self.q(digit.start + i), row, extension.scales[i]);
+            },
+        );
         self.add_overflow_row(&extension, &mut rows);
         let mut out = self.zero(target, Form::Ntt);
         self.for_each_indexed_limb(&mut out, |i, t, limb| {
@@ -144,9 +178,50 @@ impl Ring {
         if a.set.p == 0 {
             return a;
         }
-        let sources = self.q_len..self.q_len + a.set.p;
-        let reduction = self.mod_downs[a.set.p].get_or_init(|| Reduction::new(self, sources.clone()));
-        self.divide(a, reduction, sources)
+        let sources: Vec<usize> = (self.q_len..self.q_len + a.set.p).collect();
+        let reduction = self.mod_downs[a.set.p].get_or_init(|| Reduction::new(self, &sources));
+        self.divide(a, reduction, &sources)
+    }
+
+    /// round(a / (P q_l)) modulo the other main primes, q_l being the last main prime of `a` and P the
+    /// product of all special primes: [`Ring::mod_down`] and [`Ring::rescale`] in one pass, with one
+    /// rounding. From `PrimeSet { q: l + 1, p }` to `PrimeSet { q: l, p: 0 }`, NTT form in and out.
+    ///
+    /// # Panics
+    /// When `a` is not in NTT form, lacks a special prime, or has fewer than two main primes.
+    pub fn mod_down_rescale(&self, a: RnsPoly) -> RnsPoly {
+        assert!(
+            a.set.p == self.p_len() && a.set.q >= 2,
+            "mod_down_rescale: {a:?}"
+        );
+        let last = a.set.q - 1;
+        let sources: Vec<usize> = [last]
+            .into_iter()
+            .chain(self.q_len..self.tables.len())
+            .collect();
+        let reduction = self.mod_down_rescales[last].get_or_init(|| Reduction::new(self, &sources));
+        self.divide(a, reduction, &sources)
+    }
+
+    /// acc += P * a, P being the product of the special primes of `acc`, which `a` lacks: what
+    /// [`Ring::mod_down`] turns into `+ a`. Both have the same main primes and form.
+    ///
+    /// # Panics
+    /// When they have not.
+    pub fn add_times_p_assign(&self, acc: &mut RnsPoly, a: &RnsPoly) {
+        let set = acc.set;
+        assert!(
+            a.set == PrimeSet { p: 0, ..set } && a.form == acc.form,
+            "add_times_p: {acc:?} and {a:?}"
+        );
+        self.for_each_indexed_limb(acc, |i, t, limb| {
+            if i < set.q {
+                let q = t.modulus();
+                let p = (0..set.p).fold(1, |acc, j| q.mul(acc, q.reduce(self.p(j).value())));
+                self.backend
+                    .mul_scalar_add(q, limb, a.limb(i), self.backend.prepare(q, p));
+            }
+        });
     }
 
     /// round(a / q_l) modulo the other main primes, q_l being the last main prime of `a`: from
@@ -158,28 +233,34 @@ impl Ring {
     pub fn rescale(&self, a: RnsPoly) -> RnsPoly {
         assert!(a.set.p == 0 && a.set.q >= 2, "rescale: {a:?}");
         let last = a.set.q - 1;
-        let reduction = self.rescales[last].get_or_init(|| Reduction::new(self, last..last + 1));
-        self.divide(a, reduction, last..last + 1)
+        let reduction = self.rescales[last].get_or_init(|| Reduction::new(self, &[last]));
+        self.divide(a, reduction, &[last])
     }
 
     /// Division by the primes at `sources`, which are the last limbs of `a`.
-    fn divide(&self, a: RnsPoly, reduction: &Reduction, sources: Range<usize>) -> RnsPoly {
-        assert!(a.form == Form::Ntt, "division of {a:?}, which is not in NTT form");
+    fn divide(&self, a: RnsPoly, reduction: &Reduction, sources: &[usize]) -> RnsPoly {
+        assert!(
+            a.form == Form::Ntt,
+            "division of {a:?}, which is not in NTT form"
+        );
         self.check_set(a.set);
         let (n, kept) = (self.degree(), a.set.len() - sources.len());
         let extension = &reduction.extension;
         let mut rows = Buffer::zeroed((sources.len() + 1) * n);
         rows[..sources.len() * n].copy_from_slice(&a.words[kept * n..]);
         par::for_each_chunk(&mut rows[..sources.len() * n], n, |i, row| {
-            self.backend.intt(&self.tables[sources.start + i], row, extension.transform_scales[i]);
+            self.backend
+                .intt(&self.tables[sources[i]], row, extension.transform_scales[i]);
         });
         self.add_overflow_row(extension, &mut rows);
         let set = PrimeSet { q: kept, p: 0 };
         let mut out = self.zero(set, Form::Ntt);
         self.for_each_indexed_limb(&mut out, |i, t, limb| {
-            self.backend.convert(t.modulus(), limb, &rows, &extension.weights[i]);
+            self.backend
+                .convert(t.modulus(), limb, &rows, &extension.weights[i]);
             self.backend.ntt(t, limb);
-            self.backend.sub_from_mul_scalar(t.modulus(), limb, a.limb(i), reduction.inverses[i]);
+            self.backend
+                .sub_from_mul_scalar(t.modulus(), limb, a.limb(i), reduction.inverses[i]);
         });
         out
     }
@@ -194,10 +275,20 @@ impl Ring {
     fn extension(&self, digit: &Range<usize>) -> Arc<Extension> {
         let key = (digit.start, digit.end);
         // A poisoned lock only means that another thread panicked between complete insertions.
-        if let Some(e) = self.extensions.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(e) = self
+            .extensions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+        {
             return e.clone();
         }
-        let made = Arc::new(Extension::new(self, digit.clone()));
-        self.extensions.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(made).clone()
+        let made = Arc::new(Extension::new(self, &digit.clone().collect::<Vec<_>>()));
+        self.extensions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(key)
+            .or_insert(made)
+            .clone()
     }
 }

@@ -42,7 +42,9 @@ pub enum RingError {
     #[error("the main prime chain is empty")]
     EmptyChain,
     /// There are not enough primes of the size asked for.
-    #[error("needed {needed} primes of {bits} bits that are 1 modulo {order}, available {available}")]
+    #[error(
+        "needed {needed} primes of {bits} bits that are 1 modulo {order}, available {available}"
+    )]
     NotEnoughPrimes {
         /// Primes asked for.
         needed: usize,

@@ -102,7 +102,9 @@ impl Modulus {
         let (a1, a0) = ((a >> 64) as u64, a as u64);
         let (r1, r0) = ((self.wide_ratio >> 64) as u64, self.wide_ratio as u64);
         let wide = |x: u64, y: u64| u128::from(x) * u128::from(y);
-        let middle = (wide(a0, r0) >> 64) + (wide(a0, r1) & u128::from(u64::MAX)) + (wide(a1, r0) & u128::from(u64::MAX));
+        let middle = (wide(a0, r0) >> 64)
+            + (wide(a0, r1) & u128::from(u64::MAX))
+            + (wide(a1, r0) & u128::from(u64::MAX));
         let quotient = (wide(a0, r1) >> 64)
             .wrapping_add(wide(a1, r0) >> 64)
             .wrapping_add(middle >> 64)
@@ -119,11 +121,19 @@ impl Modulus {
         if a < 0 { self.neg(r) } else { r }
     }
 
+    /// floor(2^k / q) for k up to 127.
+    #[inline]
+    pub(crate) fn shifted_ratio(&self, k: u32) -> u64 {
+        (self.wide_ratio >> (128 - k)) as u64
+    }
+
     /// floor(w 2^64 / q) for a canonical w.
     #[inline]
     pub(crate) fn shoup_quotient(&self, w: u64) -> u64 {
         let (r1, r0) = ((self.wide_ratio >> 64) as u64, self.wide_ratio as u64);
-        let mut quotient = w.wrapping_mul(r1).wrapping_add(((u128::from(w) * u128::from(r0)) >> 64) as u64);
+        let mut quotient = w
+            .wrapping_mul(r1)
+            .wrapping_add(((u128::from(w) * u128::from(r0)) >> 64) as u64);
         // Two floors: at most two too small.
         while 0u64.wrapping_sub(quotient.wrapping_mul(self.value)) >= self.value {
             quotient += 1;
@@ -134,6 +144,10 @@ impl Modulus {
     /// The representative in (-q/2, q/2) of a canonical residue.
     #[inline]
     pub const fn to_centered(&self, a: u64) -> i64 {
-        if a > self.value / 2 { a as i64 - self.value as i64 } else { a as i64 }
+        if a > self.value / 2 {
+            a as i64 - self.value as i64
+        } else {
+            a as i64
+        }
     }
 }

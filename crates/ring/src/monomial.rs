@@ -15,7 +15,8 @@ impl Ring {
                 limb.rotate_right(k % n);
                 // What wrapped around changed its sign; X^N changes all of them.
                 let (wrapped, kept) = limb.split_at_mut(k % n);
-                self.backend.neg(t.modulus(), if k < n { wrapped } else { kept });
+                self.backend
+                    .neg(t.modulus(), if k < n { wrapped } else { kept });
             }),
             Form::Ntt => self.for_each_limb(a, |t, limb| {
                 let mut values = vec![0; n];
@@ -34,8 +35,15 @@ impl Ring {
         while m < out.len() {
             let factor = q.pow(t.psi(), k * (order / (2 * m as u64)) % order);
             let (low, high) = out[..2 * m].split_at_mut(m);
-            high.copy_from_slice(low);
-            self.backend.mul_scalar(q, high, self.backend.prepare(q, factor));
+            if m < 8 {
+                high.iter_mut()
+                    .zip(low)
+                    .for_each(|(h, l)| *h = q.mul(*l, factor));
+            } else {
+                high.copy_from_slice(low);
+                self.backend
+                    .mul_scalar(q, high, self.backend.prepare(q, factor));
+            }
             m *= 2;
         }
     }

@@ -2,15 +2,29 @@
 
 /// Runs `f(index, chunk)` for the chunks of `len` words of `words`.
 #[cfg(feature = "parallel")]
-pub(crate) fn for_each_chunk(words: &mut [u64], len: usize, f: impl Fn(usize, &mut [u64]) + Send + Sync) {
+pub(crate) fn for_each_chunk(
+    words: &mut [u64],
+    len: usize,
+    f: impl Fn(usize, &mut [u64]) + Send + Sync,
+) {
     use rayon::prelude::*;
-    words.par_chunks_exact_mut(len).enumerate().for_each(|(i, c)| f(i, c));
+    words
+        .par_chunks_exact_mut(len)
+        .enumerate()
+        .for_each(|(i, c)| f(i, c));
 }
 
 /// Runs `f(index, chunk)` for the chunks of `len` words of `words`.
 #[cfg(not(feature = "parallel"))]
-pub(crate) fn for_each_chunk(words: &mut [u64], len: usize, f: impl Fn(usize, &mut [u64]) + Send + Sync) {
-    words.chunks_exact_mut(len).enumerate().for_each(|(i, c)| f(i, c));
+pub(crate) fn for_each_chunk(
+    words: &mut [u64],
+    len: usize,
+    f: impl Fn(usize, &mut [u64]) + Send + Sync,
+) {
+    words
+        .chunks_exact_mut(len)
+        .enumerate()
+        .for_each(|(i, c)| f(i, c));
 }
 
 /// Runs `f(index, chunk of a, chunk of b)` over two vectors of the same length.
@@ -22,7 +36,10 @@ pub(crate) fn for_each_chunk_pair(
     f: impl Fn(usize, &mut [u64], &mut [u64]) + Send + Sync,
 ) {
     use rayon::prelude::*;
-    a.par_chunks_exact_mut(len).zip(b.par_chunks_exact_mut(len)).enumerate().for_each(|(i, (x, y))| f(i, x, y));
+    a.par_chunks_exact_mut(len)
+        .zip(b.par_chunks_exact_mut(len))
+        .enumerate()
+        .for_each(|(i, (x, y))| f(i, x, y));
 }
 
 /// Runs `f(index, chunk of a, chunk of b)` over two vectors of the same length.
@@ -33,7 +50,10 @@ pub(crate) fn for_each_chunk_pair(
     len: usize,
     f: impl Fn(usize, &mut [u64], &mut [u64]) + Send + Sync,
 ) {
-    a.chunks_exact_mut(len).zip(b.chunks_exact_mut(len)).enumerate().for_each(|(i, (x, y))| f(i, x, y));
+    a.chunks_exact_mut(len)
+        .zip(b.chunks_exact_mut(len))
+        .enumerate()
+        .for_each(|(i, (x, y))| f(i, x, y));
 }
 
 /// `f(0), ..., f(count - 1)` in order.

@@ -55,7 +55,12 @@ pub struct RnsPoly {
 
 impl RnsPoly {
     pub(crate) fn zero(degree: usize, set: PrimeSet, form: Form) -> Self {
-        Self { words: Buffer::zeroed(degree * set.len()), degree, set, form }
+        Self {
+            words: Buffer::zeroed(degree * set.len()),
+            degree,
+            set,
+            form,
+        }
     }
 
     /// The primes that the polynomial has limbs for.
@@ -137,7 +142,10 @@ impl Zeroize for RnsPoly {
 
 impl PartialEq for RnsPoly {
     fn eq(&self, other: &Self) -> bool {
-        self.degree == other.degree && self.set == other.set && self.form == other.form && self.words[..] == other.words[..]
+        self.degree == other.degree
+            && self.set == other.set
+            && self.form == other.form
+            && self.words[..] == other.words[..]
     }
 }
 

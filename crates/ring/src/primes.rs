@@ -12,7 +12,7 @@ pub fn is_prime(n: u64) -> bool {
         return false;
     }
     for b in BASES {
-        if n % b == 0 {
+        if n.is_multiple_of(b) {
             return n == b;
         }
     }
@@ -47,9 +47,18 @@ pub fn is_prime(n: u64) -> bool {
 /// # Errors
 /// [`RingError::Degree`] for an unsupported degree, [`RingError::NotEnoughPrimes`] when fewer than
 /// `count` primes of that size exist (always for `bits` outside 21 to 50).
-pub fn ntt_primes(log_n: u32, bits: u32, count: usize, exclude: &[u64]) -> Result<Vec<u64>, RingError> {
+pub fn ntt_primes(
+    log_n: u32,
+    bits: u32,
+    count: usize,
+    exclude: &[u64],
+) -> Result<Vec<u64>, RingError> {
     if !(MIN_LOG_N..=MAX_LOG_N).contains(&log_n) {
-        return Err(RingError::Degree { log_n, min: MIN_LOG_N, max: MAX_LOG_N });
+        return Err(RingError::Degree {
+            log_n,
+            min: MIN_LOG_N,
+            max: MAX_LOG_N,
+        });
     }
     let order = 2u64 << log_n;
     let mut found = Vec::new();
@@ -63,7 +72,12 @@ pub fn ntt_primes(log_n: u32, bits: u32, count: usize, exclude: &[u64]) -> Resul
         }
     }
     if found.len() < count {
-        return Err(RingError::NotEnoughPrimes { needed: count, available: found.len(), bits, order });
+        return Err(RingError::NotEnoughPrimes {
+            needed: count,
+            available: found.len(),
+            bits,
+            order,
+        });
     }
     Ok(found)
 }

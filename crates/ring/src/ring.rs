@@ -25,6 +25,7 @@ pub struct Ring {
     pub(crate) extensions: RwLock<HashMap<(usize, usize), Arc<Extension>>>,
     pub(crate) mod_downs: Vec<OnceLock<Reduction>>,
     pub(crate) rescales: Vec<OnceLock<Reduction>>,
+    pub(crate) mod_down_rescales: Vec<OnceLock<Reduction>>,
 }
 
 impl Ring {
@@ -42,9 +43,18 @@ impl Ring {
     ///
     /// # Errors
     /// As [`Ring::new`].
-    pub fn with_backend(log_n: u32, q: &[u64], p: &[u64], backend: &'static dyn Backend) -> Result<Arc<Self>, RingError> {
+    pub fn with_backend(
+        log_n: u32,
+        q: &[u64],
+        p: &[u64],
+        backend: &'static dyn Backend,
+    ) -> Result<Arc<Self>, RingError> {
         if !(MIN_LOG_N..=MAX_LOG_N).contains(&log_n) {
-            return Err(RingError::Degree { log_n, min: MIN_LOG_N, max: MAX_LOG_N });
+            return Err(RingError::Degree {
+                log_n,
+                min: MIN_LOG_N,
+                max: MAX_LOG_N,
+            });
         }
         if q.is_empty() {
             return Err(RingError::EmptyChain);
@@ -55,9 +65,11 @@ impl Ring {
                 return Err(RingError::Repeated { value });
             }
         }
-        let tables = par::map(primes.len(), |i| NttTable::new(Modulus::new(primes[i])?, log_n, backend))
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>()?;
+        let tables = par::map(primes.len(), |i| {
+            NttTable::new(Modulus::new(primes[i])?, log_n, backend)
+        })
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
         Ok(Arc::new(Self {
             log_n,
             backend,
@@ -67,6 +79,7 @@ impl Ring {
             extensions: RwLock::default(),
             mod_downs: (0..=p.len()).map(|_| OnceLock::new()).collect(),
             rescales: (0..=q.len()).map(|_| OnceLock::new()).collect(),
+            mod_down_rescales: (0..=q.len()).map(|_| OnceLock::new()).collect(),
         }))
     }
 
@@ -120,7 +133,10 @@ impl Ring {
 
     /// All primes of the ring.
     pub fn full_set(&self) -> PrimeSet {
-        PrimeSet { q: self.q_len(), p: self.p_len() }
+        PrimeSet {
+            q: self.q_len(),
+            p: self.p_len(),
+        }
     }
 
     /// The zero polynomial.
@@ -137,7 +153,12 @@ impl Ring {
     /// # Panics
     /// When there are more than N coefficients.
     pub fn from_i64(&self, coeffs: &[i64], set: PrimeSet) -> RnsPoly {
-        assert!(coeffs.len() <= self.degree(), "{} coefficients in degree {}", coeffs.len(), self.degree());
+        assert!(
+            coeffs.len() <= self.degree(),
+            "{} coefficients in degree {}",
+            coeffs.len(),
+            self.degree()
+        );
         let mut out = self.zero(set, Form::Coefficient);
         self.for_each_limb(&mut out, |t, limb| {
             let q = *t.modulus();
@@ -168,7 +189,11 @@ impl Ring {
     #[inline]
     pub(crate) fn table_index(&self, set: PrimeSet, limb: usize) -> usize {
         debug_assert!(limb < set.len());
-        if limb < set.q { limb } else { self.q_len + limb - set.q }
+        if limb < set.q {
+            limb
+        } else {
+            self.q_len + limb - set.q
+        }
     }
 
     #[inline]
@@ -178,20 +203,34 @@ impl Ring {
 
     #[track_caller]
     pub(crate) fn check_set(&self, set: PrimeSet) {
-        assert!(set.q <= self.q_len && set.p <= self.p_len(), "{set:?} of a ring with {:?}", self.full_set());
+        assert!(
+            set.q <= self.q_len && set.p <= self.p_len(),
+            "{set:?} of a ring with {:?}",
+            self.full_set()
+        );
     }
 
     /// Runs `f(table, limb)` over the limbs of `a`, in parallel with feature `parallel`.
-    pub(crate) fn for_each_limb(&self, a: &mut RnsPoly, f: impl Fn(&NttTable, &mut [u64]) + Send + Sync) {
+    pub(crate) fn for_each_limb(
+        &self,
+        a: &mut RnsPoly,
+        f: impl Fn(&NttTable, &mut [u64]) + Send + Sync,
+    ) {
         self.for_each_indexed_limb(a, |_, t, limb| f(t, limb));
     }
 
     /// As [`Ring::for_each_limb`], with the limb's index.
-    pub(crate) fn for_each_indexed_limb(&self, a: &mut RnsPoly, f: impl Fn(usize, &NttTable, &mut [u64]) + Send + Sync) {
+    pub(crate) fn for_each_indexed_limb(
+        &self,
+        a: &mut RnsPoly,
+        f: impl Fn(usize, &NttTable, &mut [u64]) + Send + Sync,
+    ) {
         let (set, degree) = (a.set, self.degree());
         assert_eq!(a.degree, degree, "polynomial of another ring");
         self.check_set(set);
-        par::for_each_chunk(&mut a.words, degree, |i, limb| f(i, self.table_at(set, i), limb));
+        par::for_each_chunk(&mut a.words, degree, |i, limb| {
+            f(i, self.table_at(set, i), limb)
+        });
     }
 }
 

@@ -46,10 +46,16 @@ impl NttTable {
                 *h = modulus.mul(l, step);
             }
         }
-        let mut quotients = Buffer::zeroed(n);
+        let mut quotients = Buffer::zeroed(if backend.has_quotients() { n } else { 0 });
         backend.prepare_all(&modulus, &mut values, &mut quotients);
         let inverse_degree = backend.prepare(&modulus, modulus.inv(n as u64));
-        Ok(Self { modulus, psi, values, quotients, inverse_degree })
+        Ok(Self {
+            modulus,
+            psi,
+            values,
+            quotients,
+            inverse_degree,
+        })
     }
 
     /// The prime.
@@ -70,13 +76,13 @@ impl NttTable {
         self.psi
     }
 
-    /// psi^brv(i) in the backend's encoding.
+    /// psi^brv(i) in the backend's encoding; the last stages may be in the backend's own order.
     #[inline]
     pub fn values(&self) -> &[u64] {
         &self.values
     }
 
-    /// Quotients of [`NttTable::values`] in the backend's encoding.
+    /// Quotients of [`NttTable::values`] in the backend's encoding; empty where it has none.
     #[inline]
     pub fn quotients(&self) -> &[u64] {
         &self.quotients
@@ -93,11 +99,19 @@ impl NttTable {
 /// the smallest base that gives one.
 fn primitive_root(modulus: &Modulus, order: u64) -> Result<u64, RingError> {
     let q = modulus.value();
-    if (q - 1) % order != 0 {
-        return Err(RingError::NoRoot { value: q, order, degree: order / 2 });
+    if !(q - 1).is_multiple_of(order) {
+        return Err(RingError::NoRoot {
+            value: q,
+            order,
+            degree: order / 2,
+        });
     }
     (2..q)
         .map(|base| modulus.pow(base, (q - 1) / order))
         .find(|&root| modulus.pow(root, order / 2) == q - 1)
-        .ok_or(RingError::NoRoot { value: q, order, degree: order / 2 })
+        .ok_or(RingError::NoRoot {
+            value: q,
+            order,
+            degree: order / 2,
+        })
 }

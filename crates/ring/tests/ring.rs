@@ -42,7 +42,11 @@ fn naive_product(ring: &Ring, a: &RnsPoly, b: &RnsPoly) -> RnsPoly {
             for j in 0..n {
                 let v = q.mul(a.limb(l)[i], b.limb(l)[j]);
                 let o = &mut out.limb_mut(l)[(i + j) % n];
-                *o = if i + j < n { q.add(*o, v) } else { q.sub(*o, v) };
+                *o = if i + j < n {
+                    q.add(*o, v)
+                } else {
+                    q.sub(*o, v)
+                };
             }
         }
     }
@@ -54,7 +58,10 @@ fn products_match_the_naive_negacyclic_product() {
     for log_n in 3..=8 {
         let r = ring(log_n, 3, 1);
         let set = r.full_set();
-        let (a, b) = (random(&r, set, Form::Coefficient, 1), random(&r, set, Form::Coefficient, 2));
+        let (a, b) = (
+            random(&r, set, Form::Coefficient, 1),
+            random(&r, set, Form::Coefficient, 2),
+        );
         let (mut x, mut y) = (a.clone(), b.clone());
         r.ntt(&mut x);
         r.ntt(&mut y);
@@ -74,10 +81,29 @@ fn products_match_the_naive_negacyclic_product() {
 fn errors_name_what_was_refused() {
     let q = ntt_primes(10, 50, 2, &[]).unwrap();
     assert_eq!(Ring::new(10, &[], &q).unwrap_err(), RingError::EmptyChain);
-    assert_eq!(Ring::new(10, &[q[0]], &[q[0]]).unwrap_err(), RingError::Repeated { value: q[0] });
-    assert_eq!(Ring::new(10, &[q[0] - 2048], &[]).unwrap_err(), RingError::Modulus { value: q[0] - 2048 });
-    assert_eq!(Ring::new(2, &q, &[]).unwrap_err(), RingError::Degree { log_n: 2, min: 3, max: 17 });
+    assert_eq!(
+        Ring::new(10, &[q[0]], &[q[0]]).unwrap_err(),
+        RingError::Repeated { value: q[0] }
+    );
+    assert_eq!(
+        Ring::new(10, &[q[0] - 2048], &[]).unwrap_err(),
+        RingError::Modulus { value: q[0] - 2048 }
+    );
+    assert_eq!(
+        Ring::new(2, &q, &[]).unwrap_err(),
+        RingError::Degree {
+            log_n: 2,
+            min: 3,
+            max: 17
+        }
+    );
     let small = ntt_primes(4, 30, 1, &[]).unwrap()[0];
-    assert!(matches!(Ring::new(17, &[small], &[]), Err(RingError::NoRoot { .. })));
-    assert!(matches!(ntt_primes(17, 22, 50, &[]), Err(RingError::NotEnoughPrimes { needed: 50, .. })));
+    assert!(matches!(
+        Ring::new(17, &[small], &[]),
+        Err(RingError::NoRoot { .. })
+    ));
+    assert!(matches!(
+        ntt_primes(17, 22, 50, &[]),
+        Err(RingError::NotEnoughPrimes { needed: 50, .. })
+    ));
 }

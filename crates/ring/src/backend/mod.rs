@@ -8,7 +8,27 @@ use std::sync::OnceLock;
 
 use crate::{Constant, Modulus, NttTable};
 
+mod arithmetic;
+mod kernel;
 pub mod portable;
+mod quotient;
+
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "relaxed-simd")
+))]
+mod fma;
+#[cfg(target_arch = "aarch64")]
+mod fma_neon;
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+mod fma_wasm;
+#[cfg(target_arch = "x86_64")]
+mod fma_x86;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
+
+use kernel::Kernels;
 
 /// One way to compute modulo primes below 2^50.
 ///
@@ -18,10 +38,16 @@ pub trait Backend: Send + Sync + Debug {
     /// Short name, as the environment variable `CONFIDE_BACKEND` takes it.
     fn name(&self) -> &'static str;
 
+    /// Whether the quotients of constants are read; tables store them only then.
+    fn has_quotients(&self) -> bool {
+        true
+    }
+
     /// Encodes a canonical multiplicand.
     fn prepare(&self, q: &Modulus, value: u64) -> Constant;
 
-    /// Encodes canonical multiplicands in place and fills in their quotients.
+    /// Encodes a table of twiddles, in bit-reversed order, in place, and fills in their quotients (an empty
+    /// slice without [`Backend::has_quotients`]). The order may change to what the backend's transforms want.
     fn prepare_all(&self, q: &Modulus, values: &mut [u64], quotients: &mut [u64]) {
         for (v, k) in values.iter_mut().zip(quotients) {
             let c = self.prepare(q, *v);
@@ -69,7 +95,10 @@ pub trait Backend: Send + Sync + Debug {
     fn overflow(&self, out: &mut [u64], rows: &[u64], inverses: &[f64]) {
         let n = out.len();
         for (j, o) in out.iter_mut().enumerate() {
-            let sum = inverses.iter().enumerate().fold(0.5, |acc, (i, inv)| acc + rows[i * n + j] as f64 * inv);
+            let sum = inverses
+                .iter()
+                .enumerate()
+                .fold(0.5, |acc, (i, inv)| acc + rows[i * n + j] as f64 * inv);
             *o = sum as u64;
         }
     }
@@ -103,9 +132,74 @@ pub trait Backend: Send + Sync + Debug {
     }
 }
 
-/// Every backend that this machine can run, fastest first. The last one is portable.
+static PORTABLE: portable::Portable = portable::Portable;
+// SAFETY: this arithmetic needs no processor features.
+static QUOTIENT: Kernels<quotient::Quotient> = unsafe { Kernels::new() };
+
+/// Every backend that this machine can run, fastest first. Each agrees with all others to the bit.
 pub fn available_backends() -> Vec<&'static dyn Backend> {
-    vec![&portable::Portable]
+    let mut all = vectors();
+    if cfg!(target_arch = "wasm32") {
+        // Wide products are calls there.
+        all.extend([&QUOTIENT as &dyn Backend, &PORTABLE]);
+    } else {
+        all.extend([&PORTABLE as &dyn Backend, &QUOTIENT]);
+    }
+    all
+}
+
+/// The vector backends of this machine.
+#[cfg(target_arch = "x86_64")]
+fn vectors() -> Vec<&'static dyn Backend> {
+    use fma_x86::{avx2::Avx2, avx512::Avx512};
+    // SAFETY: handed out below only after checking the features that each enables.
+    static IFMA: Kernels<ifma::Ifma<ifma::avx512::Avx512>> = unsafe { Kernels::new() };
+    // SAFETY: as above.
+    static FMA512: Kernels<fma::Fma<Avx512>> = unsafe { Kernels::new() };
+    // SAFETY: as above.
+    static FMA: Kernels<fma::Fma<Avx2>> = unsafe { Kernels::new() };
+    let mut all: Vec<&'static dyn Backend> = Vec::new();
+    let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq");
+    if wide && is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512ifma") {
+        all.push(&IFMA);
+    }
+    if wide {
+        all.push(&FMA512);
+    }
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        all.push(&FMA);
+    }
+    all
+}
+
+/// The vector backends of this machine.
+#[cfg(target_arch = "aarch64")]
+fn vectors() -> Vec<&'static dyn Backend> {
+    // SAFETY: NEON is part of the base architecture.
+    static FMA: Kernels<fma::Fma<fma_neon::Neon>> = unsafe { Kernels::new() };
+    vec![&FMA]
+}
+
+/// The vector backends of this machine.
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+fn vectors() -> Vec<&'static dyn Backend> {
+    // SAFETY: compiled with the features that it needs.
+    static FMA: Kernels<fma::Fma<fma_wasm::Relaxed>> = unsafe { Kernels::new() };
+    if fma_wasm::fuses() {
+        vec![&FMA]
+    } else {
+        Vec::new()
+    }
+}
+
+/// The vector backends of this machine.
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "relaxed-simd")
+)))]
+fn vectors() -> Vec<&'static dyn Backend> {
+    Vec::new()
 }
 
 /// The backend of new rings: the fastest that runs here, or the one that the environment variable

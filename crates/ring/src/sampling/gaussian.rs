@@ -51,9 +51,17 @@ pub fn gaussian(n: usize, rng: &mut Prng) -> Vec<i8> {
         rng.fill(&mut bytes);
         rng.fill(&mut signs);
         let signs = u64::from_le_bytes(signs);
-        for (i, word) in bytes.as_chunks::<8>().0.iter().take(n - out.len()).enumerate() {
+        for (i, word) in bytes
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .take(n - out.len())
+            .enumerate()
+        {
             let r = u64::from_le_bytes(*word);
-            let magnitude = CUMULATIVE.iter().fold(0i8, |k, &bound| k + i8::from(r >= bound));
+            let magnitude = CUMULATIVE
+                .iter()
+                .fold(0i8, |k, &bound| k + i8::from(r >= bound));
             // All ones for a negative sign: (m ^ -1) + 1 = -m.
             let sign = -(((signs >> i) & 1) as i8);
             out.push((magnitude ^ sign) - sign);

@@ -45,6 +45,8 @@ impl fmt::Debug for Prng {
 /// [`RingError::Randomness`] when there is none.
 pub fn os_seed() -> Result<[u8; 32], RingError> {
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|e| RingError::Randomness { reason: e.to_string() })?;
+    getrandom::fill(&mut seed).map_err(|e| RingError::Randomness {
+        reason: e.to_string(),
+    })?;
     Ok(seed)
 }

@@ -21,7 +21,11 @@ pub fn uniform(ring: &Ring, seed: &[u8; 32], domain: u64, set: PrimeSet) -> RnsP
     Prng::from_seed(*seed, domain).fill(&mut key);
     let mut out = ring.zero(set, Form::Ntt);
     ring.for_each_indexed_limb(&mut out, |i, t, limb| {
-        let stream = if i < set.q { i as u64 } else { SPECIAL + (i - set.q) as u64 };
+        let stream = if i < set.q {
+            i as u64
+        } else {
+            SPECIAL + (i - set.q) as u64
+        };
         fill_uniform(&mut Prng::from_seed(key, stream), t.modulus(), limb);
     });
     key.zeroize();

@@ -5,7 +5,11 @@ use crate::{Constant, Modulus};
 
 pub(super) fn dot(q: &Modulus, out: &mut [u64], xs: &[&[u64]], ys: &[&[u64]]) {
     for (j, o) in out.iter_mut().enumerate() {
-        let sum: u128 = xs.iter().zip(ys).map(|(x, y)| u128::from(x[j]) * u128::from(y[j])).sum();
+        let sum: u128 = xs
+            .iter()
+            .zip(ys)
+            .map(|(x, y)| u128::from(x[j]) * u128::from(y[j]))
+            .sum();
         *o = q.reduce_u128(sum);
     }
 }
@@ -13,7 +17,11 @@ pub(super) fn dot(q: &Modulus, out: &mut [u64], xs: &[&[u64]], ys: &[&[u64]]) {
 pub(super) fn convert(q: &Modulus, out: &mut [u64], rows: &[u64], weights: &[Constant]) {
     let n = out.len();
     for (j, o) in out.iter_mut().enumerate() {
-        let sum: u128 = weights.iter().enumerate().map(|(i, w)| u128::from(rows[i * n + j]) * u128::from(w.value)).sum();
+        let sum: u128 = weights
+            .iter()
+            .enumerate()
+            .map(|(i, w)| u128::from(rows[i * n + j]) * u128::from(w.value))
+            .sum();
         *o = q.reduce_u128(sum);
     }
 }

@@ -18,7 +18,8 @@ pub struct Portable;
 #[inline(always)]
 fn mul_lazy(x: u64, w: Constant, q: u64) -> u64 {
     let quotient = ((u128::from(x) * u128::from(w.quotient)) >> 64) as u64;
-    x.wrapping_mul(w.value).wrapping_sub(quotient.wrapping_mul(q))
+    x.wrapping_mul(w.value)
+        .wrapping_sub(quotient.wrapping_mul(q))
 }
 
 /// From [0, 2 bound) to [0, bound).
@@ -34,7 +35,10 @@ impl Backend for Portable {
     }
 
     fn prepare(&self, q: &Modulus, value: u64) -> Constant {
-        Constant { value, quotient: q.shoup_quotient(value) }
+        Constant {
+            value,
+            quotient: q.shoup_quotient(value),
+        }
     }
 
     fn ntt(&self, table: &NttTable, a: &mut [u64]) {

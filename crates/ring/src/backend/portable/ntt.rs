@@ -12,7 +12,10 @@ pub(super) fn forward(table: &NttTable, a: &mut [u64]) {
     while m < a.len() {
         let t = a.len() / (2 * m);
         for (i, block) in a.chunks_exact_mut(2 * t).enumerate() {
-            let w = Constant { value: values[m + i], quotient: quotients[m + i] };
+            let w = Constant {
+                value: values[m + i],
+                quotient: quotients[m + i],
+            };
             let (low, high) = block.split_at_mut(t);
             for (x, y) in low.iter_mut().zip(high) {
                 debug_assert!(*x < 4 * q && *y < 4 * q);
@@ -39,7 +42,10 @@ pub(super) fn inverse(table: &NttTable, a: &mut [u64], scale: Constant) {
         let t = a.len() / (2 * m);
         for (i, block) in a.chunks_exact_mut(2 * t).enumerate() {
             let k = 2 * m - 1 - i;
-            let w = Constant { value: values[k], quotient: quotients[k] };
+            let w = Constant {
+                value: values[k],
+                quotient: quotients[k],
+            };
             let (low, high) = block.split_at_mut(t);
             for (x, y) in low.iter_mut().zip(high) {
                 debug_assert!(*x < 2 * q && *y < 2 * q);

@@ -1,0 +1,269 @@
+//! Integers with a 52-bit multiply-add (AVX-512 IFMA).
+//!
+//! A prepared constant w carries w' = floor(w 2^52 / q). For x < 2^52, x w - floor(x w' / 2^52) q is in
+//! [0, 2q) (Shoup), and its low 52 bits are all of it. Ranges with q < 2^50, so that 4q < 2^52:
+//! * Forward: [0, 4q) between stages; x is folded to [0, 2q) before each step.
+//! * Inverse: [0, 2q) between stages; sums and differences below 4q.
+//! * Products of two residues: Barrett, in [0, 3q).
+
+pub(super) mod avx512;
+pub(super) mod words;
+
+use self::words::Words;
+use super::arithmetic::{Arithmetic, Job, MAX_LANES};
+use crate::{Constant, Modulus};
+
+const MASK: u64 = (1 << 52) - 1;
+
+/// Arithmetic on vectors of `W`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ifma<W> {
+    q: W,
+    twice: W,
+    /// 2^52 - q.
+    minus: W,
+    mask: W,
+    /// floor(2^52 / q): the quotient of the constant 1.
+    one: W,
+    /// 2^52 mod q, prepared.
+    carry: [W; 2],
+    /// floor(2^(50 + bits) / q).
+    barrett: W,
+    /// bits - 2 and 54 - bits.
+    shifts: [W; 2],
+}
+
+impl<W: Words> Ifma<W> {
+    /// From [0, 2 bound) to [0, bound).
+    #[inline(always)]
+    unsafe fn fold(x: W, bound: W) -> W {
+        // SAFETY: callers have the features. A negative difference wraps around to a huge number.
+        unsafe { x.min(x.sub(bound)) }
+    }
+
+    /// low - quotient * q, known to be in [0, 2^52).
+    #[inline(always)]
+    unsafe fn remainder(self, low: W, quotient: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe { W::madd_low(low, quotient, self.minus).and(self.mask) }
+    }
+
+    #[inline(always)]
+    unsafe fn product(self, x: W, w: [W; 2]) -> W {
+        // SAFETY: callers have the features.
+        unsafe {
+            debug_assert!(x.below(MASK + 1));
+            let zero = W::splat(0);
+            self.remainder(W::madd_low(zero, x, w[0]), W::madd_high(zero, x, w[1]))
+        }
+    }
+}
+
+impl<W: Words> Arithmetic for Ifma<W> {
+    const LANES: usize = W::LANES;
+    const NAME: &'static str = "ifma";
+    const QUOTIENTS: bool = true;
+    const FORWARD_STAGES: u32 = u32::MAX;
+    type V = W;
+    type Sum = [W; 2];
+    type Real = W::Real;
+    type Small = Ifma<u64>;
+
+    #[inline(always)]
+    unsafe fn dispatch<J: Job>(job: J) {
+        // SAFETY: the caller has the features.
+        unsafe { W::dispatch(job) }
+    }
+
+    fn prepare(q: &Modulus, value: u64) -> Constant {
+        Constant {
+            value,
+            quotient: q.shoup_quotient(value) >> 12,
+        }
+    }
+
+    fn decode(_: &Modulus, constant: Constant) -> u64 {
+        constant.value
+    }
+
+    #[inline(always)]
+    unsafe fn new(q: &Modulus) -> Self {
+        let (value, bits) = (q.value(), q.bits());
+        let carry = Self::prepare(q, q.reduce(1 << 52));
+        // SAFETY: callers have the features.
+        unsafe {
+            Self {
+                q: W::splat(value),
+                twice: W::splat(2 * value),
+                minus: W::splat((1 << 52) - value),
+                mask: W::splat(MASK),
+                one: W::splat((1 << 52) / value),
+                carry: [W::splat(carry.value), W::splat(carry.quotient)],
+                barrett: W::splat(q.shifted_ratio(50 + bits)),
+                shifts: [
+                    W::splat(u64::from(bits) - 2),
+                    W::splat(54 - u64::from(bits)),
+                ],
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const u64) -> W {
+        // SAFETY: the caller's.
+        unsafe { W::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(to: *mut u64, v: W) {
+        // SAFETY: the caller's.
+        unsafe { v.store(to) }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(word: u64) -> W {
+        // SAFETY: callers have the features.
+        unsafe { W::splat(word) }
+    }
+
+    #[inline(always)]
+    unsafe fn reverse(v: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe { v.reverse() }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(v: &mut [W; MAX_LANES]) {
+        // SAFETY: callers have the features.
+        unsafe { W::transpose(v) }
+    }
+
+    #[inline(always)]
+    unsafe fn enter(self, v: W) -> W {
+        v
+    }
+
+    /// From [0, 4q).
+    #[inline(always)]
+    unsafe fn leave(self, v: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe { Self::fold(Self::fold(v, self.twice), self.q) }
+    }
+
+    #[inline(always)]
+    unsafe fn settle(self, v: W) -> W {
+        v
+    }
+
+    #[inline(always)]
+    unsafe fn tidy(self, v: W) -> W {
+        v
+    }
+
+    #[inline(always)]
+    unsafe fn forward(self, x: W, y: W, w: [W; 2]) -> (W, W) {
+        // SAFETY: callers have the features.
+        unsafe {
+            let u = Self::fold(x, self.twice);
+            let v = self.product(y, w);
+            (u.add(v), u.add(self.twice).sub(v))
+        }
+    }
+
+    /// Of values below 2q: below 4q.
+    #[inline(always)]
+    unsafe fn sum(self, x: W, y: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe { x.add(y) }
+    }
+
+    /// Of values below 2q: below 4q.
+    #[inline(always)]
+    unsafe fn difference(self, x: W, y: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe { x.add(self.twice).sub(y) }
+    }
+
+    #[inline(always)]
+    unsafe fn relax(self, v: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe { Self::fold(v, self.twice) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_constant(self, x: W, w: [W; 2]) -> W {
+        // SAFETY: callers have the features.
+        unsafe { self.product(x, w) }
+    }
+
+    /// With c = x y and n bits in q: c1 = floor(c / 2^(n-2)) < 2^52, and c1 mu / 2^52 is below c / q by less
+    /// than 3, so that the result is in [0, 3q).
+    #[inline(always)]
+    unsafe fn mul(self, x: W, y: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe {
+            let zero = W::splat(0);
+            let (low, high) = (W::madd_low(zero, x, y), W::madd_high(zero, x, y));
+            let top = high
+                .shift_left(self.shifts[1])
+                .add(low.shift_right(self.shifts[0]));
+            self.remainder(low, W::madd_high(zero, top, self.barrett))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, x: W, y: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe { x.add(y) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum_zero(self) -> [W; 2] {
+        // SAFETY: callers have the features.
+        unsafe { [W::splat(0); 2] }
+    }
+
+    /// Low halves below 2^52 and high halves below 2^48 each: eight of them stay below 2^55 and 2^51.
+    #[inline(always)]
+    unsafe fn sum_add(self, sum: [W; 2], x: W, y: W) -> [W; 2] {
+        // SAFETY: callers have the features.
+        unsafe { [W::madd_low(sum[0], x, y), W::madd_high(sum[1], x, y)] }
+    }
+
+    #[inline(always)]
+    unsafe fn sum_fold(self, sum: [W; 2]) -> [W; 2] {
+        // SAFETY: callers have the features.
+        unsafe { [self.sum_finish(sum), W::splat(0)] }
+    }
+
+    /// Below 4q.
+    #[inline(always)]
+    unsafe fn sum_finish(self, sum: [W; 2]) -> W {
+        // SAFETY: callers have the features.
+        unsafe {
+            let low = sum[0].and(self.mask);
+            let high = sum[1].add(sum[0].shift_right(W::splat(52)));
+            let quotient = W::madd_high(W::splat(0), low, self.one);
+            self.product(high, self.carry)
+                .add(self.remainder(low, quotient))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn real_splat(value: f64) -> W::Real {
+        // SAFETY: callers have the features.
+        unsafe { W::real_splat(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn real_step(acc: W::Real, word: W, factor: W::Real) -> W::Real {
+        // SAFETY: callers have the features.
+        unsafe { word.real_step(acc, factor) }
+    }
+
+    #[inline(always)]
+    unsafe fn real_floor(v: W::Real) -> W {
+        // SAFETY: callers have the features.
+        unsafe { W::real_floor(v) }
+    }
+}

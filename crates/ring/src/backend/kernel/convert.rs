@@ -1,0 +1,108 @@
+//! Sums of products with one reduction for each output, and the overflow count of base conversion.
+
+use crate::backend::arithmetic::{Arithmetic, Job, SUM_TERMS};
+use crate::{Constant, Modulus};
+
+pub(super) struct Dot<'a> {
+    pub q: &'a Modulus,
+    pub out: &'a mut [u64],
+    pub xs: &'a [&'a [u64]],
+    pub ys: &'a [&'a [u64]],
+}
+
+impl Job for Dot<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self { q, out, xs, ys } = self;
+        let n = out.len();
+        assert!(xs.len() == ys.len() && xs.iter().chain(ys).all(|x| x.len() == n));
+        // SAFETY: jobs run inside `dispatch`, which has the features; every slice has n words, and n is a
+        // multiple of LANES by the contract of `Backend`, checked here.
+        unsafe {
+            assert_eq!(n % A::LANES, 0);
+            let ar = A::new(q);
+            for j in (0..n).step_by(A::LANES) {
+                let mut sum = ar.sum_zero();
+                for (d, (x, y)) in xs.iter().zip(ys).enumerate() {
+                    if d > 0 && d % SUM_TERMS == 0 {
+                        sum = ar.sum_fold(sum);
+                    }
+                    let (x, y) = (A::load(x.as_ptr().add(j)), A::load(y.as_ptr().add(j)));
+                    sum = ar.sum_add(sum, ar.enter(x), ar.enter(y));
+                }
+                A::store(out.as_mut_ptr().add(j), ar.leave(ar.sum_finish(sum)));
+            }
+        }
+    }
+}
+
+pub(super) struct Convert<'a> {
+    pub q: &'a Modulus,
+    pub out: &'a mut [u64],
+    pub rows: &'a [u64],
+    pub weights: &'a [Constant],
+}
+
+impl Job for Convert<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self {
+            q,
+            out,
+            rows,
+            weights,
+        } = self;
+        let n = out.len();
+        assert!(rows.len() == n * weights.len() && n % A::LANES == 0);
+        debug_assert!(rows.iter().all(|&x| x < 1 << 50));
+        // SAFETY: jobs run inside `dispatch`, which has the features; there are as many rows of n words as
+        // weights, and n is a multiple of LANES.
+        unsafe {
+            let ar = A::new(q);
+            for j in (0..n).step_by(A::LANES) {
+                let mut sum = ar.sum_zero();
+                for (i, w) in weights.iter().enumerate() {
+                    if i > 0 && i % SUM_TERMS == 0 {
+                        sum = ar.sum_fold(sum);
+                    }
+                    let x = A::load(rows.as_ptr().add(i * n + j));
+                    sum = ar.sum_add(sum, ar.enter(x), A::splat(w.value));
+                }
+                A::store(out.as_mut_ptr().add(j), ar.leave(ar.sum_finish(sum)));
+            }
+        }
+    }
+}
+
+pub(super) struct Overflow<'a> {
+    pub out: &'a mut [u64],
+    pub rows: &'a [u64],
+    pub inverses: &'a [f64],
+}
+
+impl Job for Overflow<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self {
+            out,
+            rows,
+            inverses,
+        } = self;
+        let n = out.len();
+        assert!(rows.len() == n * inverses.len() && n % A::LANES == 0);
+        // SAFETY: as in `Convert`.
+        unsafe {
+            for j in (0..n).step_by(A::LANES) {
+                let mut sum = A::real_splat(0.5);
+                for (i, inverse) in inverses.iter().enumerate() {
+                    sum = A::real_step(
+                        sum,
+                        A::load(rows.as_ptr().add(i * n + j)),
+                        A::real_splat(*inverse),
+                    );
+                }
+                A::store(out.as_mut_ptr().add(j), A::real_floor(sum));
+            }
+        }
+    }
+}
