@@ -1,0 +1,172 @@
+//! Which jobs are run: only those of a plan that this worker's own planner derives, with exactly
+//! the objects that it needs, within the memory that it may use. All before anything is loaded.
+
+use std::collections::BTreeSet;
+
+use confide_protocol::{Digest, JobSpec, Limits, WireError, code, from_bytes};
+use confide_train::{Layout, Plan, PlanRequest, TrainError};
+
+use crate::fault;
+
+/// Most iterations, special primes, and pairs of features in all blocks: what deriving a plan
+/// takes grows with them.
+const MAX_ITERATIONS: usize = 32;
+const MAX_SPECIAL_PRIMES: usize = 64;
+const MAX_PAIRS: usize = 1 << 18;
+
+/// Reads a plan.
+///
+/// # Errors
+/// `CF-3001`.
+pub(super) fn decode(plan: &[u8]) -> Result<Plan, WireError> {
+    from_bytes(plan).map_err(|error| {
+        fault::client(
+            code::PLAN_MALFORMED,
+            format!("the plan cannot be read: {error}"),
+            "Ask this worker for a plan.",
+        )
+    })
+}
+
+/// Checks a job, and gives its plan.
+///
+/// # Errors
+/// `CF-3001` to `CF-3003` for what is wrong with it, `CF-3005` if it needs too much memory.
+pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<Plan, WireError> {
+    let plan = decode(spec.plan())?;
+    let layout = bounded(&plan)?;
+    check_objects(spec, &plan, &layout)?;
+    let request = PlanRequest {
+        rows: plan.shape.rows,
+        features: plan.shape.features,
+        classes: plan.shape.classes,
+        predict_rows_hint: plan.shape.predict_rows,
+        max_upload_bytes: u64::MAX,
+        max_memory_bytes: u64::MAX,
+        max_iterations: MAX_ITERATIONS,
+        threads: plan.costs.threads,
+        log_n: None,
+        key_stride: None,
+    };
+    plan.check(&request).map_err(|error| refused(&error))?;
+    // Derived again by the check, so that it is not the client's word.
+    if plan.costs.memory_bytes > limits.max_memory_bytes {
+        return Err(fault::limit(
+            code::MEMORY,
+            "the job's memory",
+            plan.costs.memory_bytes,
+            limits.max_memory_bytes,
+            "Choose a smaller plan.",
+        ));
+    }
+    Ok(plan)
+}
+
+/// Bounds what it takes to derive the plan again.
+fn bounded(plan: &Plan) -> Result<Layout, WireError> {
+    let choice = &plan.choice;
+    for (what, have, limit) in [
+        ("iterations", choice.iterations, MAX_ITERATIONS),
+        (
+            "special primes",
+            choice.special_bits.len(),
+            MAX_SPECIAL_PRIMES,
+        ),
+        ("primes", plan.params.log_q.len(), 1 << 8),
+        ("predicted rows", plan.shape.predict_rows, u32::MAX as usize),
+        ("threads", plan.costs.threads, 1 << 10),
+    ] {
+        if have > limit {
+            return Err(fault::client(
+                code::PLAN_REFUSED,
+                format!("the plan has {have} {what}, at most {limit} are run"),
+                "Ask this worker for a plan.",
+            ));
+        }
+    }
+    let sizes = [plan.shape.rows, plan.shape.features, plan.shape.classes];
+    let layout = Layout::new(choice.log_n, sizes, choice.pack_steps, choice.key_stride)
+        .map_err(|error| refused(&error))?;
+    let pairs = layout.blocks.saturating_mul(layout.pairs);
+    if pairs > MAX_PAIRS {
+        return Err(fault::client(
+            code::PLAN_REFUSED,
+            format!(
+                "the plan has {pairs} ciphertexts after unpacking, at most {MAX_PAIRS} are run"
+            ),
+            "Ask this worker for a plan.",
+        ));
+    }
+    Ok(layout)
+}
+
+fn check_objects(spec: &JobSpec, plan: &Plan, layout: &Layout) -> Result<(), WireError> {
+    let galois = match spec {
+        JobSpec::Train {
+            galois,
+            features,
+            labels,
+            ..
+        } => {
+            count(
+                "feature ciphertexts",
+                layout.blocks * layout.packs(),
+                features,
+            )?;
+            count("label ciphertexts", layout.blocks, labels)?;
+            galois
+        }
+        JobSpec::Predict {
+            galois,
+            rows,
+            records,
+            ..
+        } => {
+            let batch = layout
+                .prediction(*rows as usize)
+                .map_err(|error| objects(error.to_string()))?;
+            count("record ciphertexts", batch.packs, records)?;
+            galois
+        }
+    };
+    let have: BTreeSet<u64> = galois.iter().map(|(element, _)| *element).collect();
+    let need: BTreeSet<u64> = plan.keys.iter().map(|key| key.element).collect();
+    if let Some(element) = have.difference(&need).next() {
+        return Err(objects(format!("the plan has no Galois element {element}")));
+    }
+    if let Some(element) = need.difference(&have).next() {
+        return Err(objects(format!(
+            "the key for Galois element {element} is missing"
+        )));
+    }
+    if have.len() != galois.len() || need.len() != plan.keys.len() {
+        return Err(objects("a Galois element is listed twice".to_owned()));
+    }
+    Ok(())
+}
+
+fn count(what: &str, need: usize, have: &[Digest]) -> Result<(), WireError> {
+    if need == have.len() {
+        return Ok(());
+    }
+    Err(objects(format!(
+        "the plan needs {need} {what}, the job lists {}",
+        have.len()
+    )))
+}
+
+fn objects(message: String) -> WireError {
+    fault::client(
+        code::JOB_OBJECTS,
+        message,
+        "Send exactly the objects of the plan.",
+    )
+}
+
+fn refused(error: &TrainError) -> WireError {
+    fault::client(
+        code::PLAN_REFUSED,
+        format!("this worker would not make this plan: {error}"),
+        "Ask this worker for a plan.",
+    )
+}

@@ -1,0 +1,144 @@
+//! The runner that computes on ciphertexts.
+
+use std::sync::{Mutex, PoisonError};
+
+use confide_protocol::{JobReport, JobSpec, Limits, WireError, code, from_bytes, to_bytes};
+use confide_train::{PlanRequest, TrainError, planner};
+
+use super::{JobRunner, Objects, Stopped, Watch, admission, predict, train};
+use crate::fault;
+
+/// Largest tables that a plan is searched for: the search takes time before any limit is known.
+const MAX_ROWS: usize = 1 << 21;
+const MAX_FEATURES: usize = 1 << 12;
+const MAX_CLASSES: usize = 64;
+
+/// Plans and runs training and prediction on ciphertexts.
+#[derive(Debug)]
+pub struct Compute {
+    threads: usize,
+    /// A search for a plan keeps a core busy; one at a time leaves the others to the jobs.
+    planning: Mutex<()>,
+}
+
+impl Compute {
+    /// A runner whose plans count on so many threads.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            planning: Mutex::new(()),
+        }
+    }
+}
+
+impl JobRunner for Compute {
+    fn plan(&self, request: &[u8], limits: &Limits) -> Result<Vec<u8>, WireError> {
+        let mut request: PlanRequest = from_bytes(request).map_err(|error| {
+            fault::client(
+                code::PLAN_MALFORMED,
+                format!("the plan request cannot be read: {error}"),
+                "Check that both programs are of the same release.",
+            )
+        })?;
+        for (what, have, limit) in [
+            (
+                "rows",
+                request.rows.max(request.predict_rows_hint),
+                MAX_ROWS,
+            ),
+            ("features", request.features, MAX_FEATURES),
+            ("classes", request.classes, MAX_CLASSES),
+        ] {
+            if have > limit {
+                return Err(fault::client(
+                    code::NO_PLAN,
+                    format!("the table has {have} {what}, this worker plans for at most {limit}"),
+                    "Train on a part of the table.",
+                ));
+            }
+        }
+        // The client may ask for less than the limits allow, not for more.
+        request.max_upload_bytes = request.max_upload_bytes.min(limits.max_client_bytes);
+        request.max_memory_bytes = request.max_memory_bytes.min(limits.max_memory_bytes);
+        request.threads = self.threads;
+        let plan = {
+            let _one = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
+            planner::plan(&request).map_err(|error| no_plan(&error))?
+        };
+        tracing::info!(
+            rows = plan.shape.rows,
+            features = plan.shape.features,
+            classes = plan.shape.classes,
+            log_n = plan.choice.log_n,
+            iterations = plan.choice.iterations,
+            memory_bytes = plan.costs.memory_bytes,
+            upload_bytes = plan.upload.total(),
+            "plan made"
+        );
+        to_bytes(&plan).map_err(|error| {
+            fault::worker(
+                code::INTERNAL,
+                format!("the plan cannot be sent: {error}"),
+                "Report this.",
+            )
+        })
+    }
+
+    fn check(&self, spec: &JobSpec, limits: &Limits) -> Result<(), WireError> {
+        admission::admit(spec, limits).map(drop)
+    }
+
+    fn run(
+        &self,
+        spec: &JobSpec,
+        objects: &dyn Objects,
+        watch: &dyn Watch,
+    ) -> Result<JobReport, Stopped> {
+        let plan = admission::decode(spec.plan())?;
+        match spec {
+            JobSpec::Train {
+                relin,
+                galois,
+                features,
+                labels,
+                ..
+            } => {
+                let inputs = train::Inputs {
+                    relin,
+                    galois,
+                    features,
+                    labels,
+                };
+                train::run(&plan, inputs, objects, watch)
+            }
+            JobSpec::Predict {
+                relin,
+                galois,
+                head,
+                rows,
+                records,
+                ..
+            } => {
+                let inputs = predict::Inputs {
+                    relin,
+                    galois,
+                    head,
+                    rows: *rows,
+                    records,
+                };
+                predict::run(&plan, inputs, objects, watch)
+            }
+        }
+    }
+}
+
+fn no_plan(error: &TrainError) -> WireError {
+    let remedy = match error {
+        TrainError::NoPlan { .. } | TrainError::Shape { .. } => {
+            "Allow more upload or memory, or train on fewer features or records."
+        }
+        _ => "Report this with the size of the table.",
+    };
+    fault::client(code::NO_PLAN, error.to_string(), remedy)
+}
