@@ -214,7 +214,7 @@ impl Evaluator {
         drop(babies);
         let terms: Vec<(&Ciphertext, i64)> = sums.iter().map(|(ct, k)| (ct, *k)).collect();
         let canonical = ct.scale() == self.params().scale_at(transform.level);
-        let mut out = self.rescale_owned(self.rotate_sum(&terms, keys)?)?;
+        let mut out = self.rotate_sum_rescale(&terms, keys)?;
         if canonical {
             out.scale = self.params().scale_at(transform.level - 1);
         }

@@ -39,6 +39,19 @@ impl Evaluator {
             .inner_product(&digits.0, &key.digits[..digits.0.len()])
     }
 
+    /// `plain + switched / P` over the main primes: the end of a key switch.
+    pub(crate) fn add_switched(&self, plain: &mut RnsPoly, switched: RnsPoly) {
+        let ring = self.params.ring();
+        ring.add_assign(plain, &ring.mod_down(switched));
+    }
+
+    /// `(plain + switched / P) / q_level`: the end of a key switch and a rescale, in one division.
+    pub(crate) fn add_switched_rescaled(&self, plain: &RnsPoly, mut switched: RnsPoly) -> RnsPoly {
+        let ring = self.params.ring();
+        ring.add_times_p_assign(&mut switched, plain);
+        ring.mod_down_rescale(switched)
+    }
+
     /// The relinearisation key, checked.
     pub(crate) fn relin_key<'k>(
         &self,

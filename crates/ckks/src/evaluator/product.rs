@@ -137,14 +137,53 @@ impl Evaluator {
         if ct.parts.len() < 3 {
             return Ok(ct);
         }
-        let key = self.relin_key(OP, keys, ct.level)?;
-        let ring = self.params.ring();
-        let digits = self.decompose(&ct.parts[2], ct.level);
-        let [k0, k1] = self.inner_product(&digits, key);
+        let switched = self.switch_square(OP, &ct, keys)?;
         ct.parts.truncate(2);
-        ring.add_assign(&mut ct.parts[0], &ring.mod_down(k0));
-        ring.add_assign(&mut ct.parts[1], &ring.mod_down(k1));
+        for (part, switched) in ct.parts.iter_mut().zip(switched) {
+            self.add_switched(part, switched);
+        }
         Ok(ct)
+    }
+
+    /// Relinearises, if there are three parts, and rescales: both divisions in one.
+    ///
+    /// # Errors
+    /// Those of [`Evaluator::relinearize`] and [`Evaluator::rescale`].
+    pub fn relinearize_rescale(
+        &self,
+        ct: Ciphertext,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "relinearize_rescale";
+        if ct.parts.len() < 3 {
+            return self.rescale_owned(ct);
+        }
+        self.check(OP, &ct)?;
+        has_level(OP, ct.level, 1)?;
+        let scale = ct.scale / self.params.q(ct.level) as f64;
+        self.params.check_scale(OP, scale)?;
+        let switched = self.switch_square(OP, &ct, keys)?;
+        let plain = ct.parts.iter();
+        let parts = plain
+            .zip(switched)
+            .map(|(p, s)| self.add_switched_rescaled(p, s))
+            .collect();
+        Ok(Ciphertext {
+            parts,
+            level: ct.level - 1,
+            scale,
+        })
+    }
+
+    /// The third part, switched from `s^2` to `s`, times `P`.
+    fn switch_square(
+        &self,
+        op: &'static str,
+        ct: &Ciphertext,
+        keys: &EvaluationKeys,
+    ) -> Result<[RnsPoly; 2], CkksError> {
+        let key = self.relin_key(op, keys, ct.level)?;
+        Ok(self.inner_product(&self.decompose(&ct.parts[2], ct.level), key))
     }
 
     /// Product, relinearisation and rescale. One level consumed; scale `a.scale * b.scale / q`,
@@ -189,6 +228,6 @@ impl Evaluator {
             [(a, b)] if std::ptr::eq(*a, *b) => self.square(a)?,
             _ => self.tensor_sum(op, pairs)?,
         };
-        self.rescale_owned(self.relinearize_owned(product, keys)?)
+        self.relinearize_rescale(product, keys)
     }
 }

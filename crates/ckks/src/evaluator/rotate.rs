@@ -1,8 +1,8 @@
 //! Rotations and conjugation of the slots, one by one, hoisted and summed.
 
-use confide_ring::RnsPoly;
+use confide_ring::{Form, PrimeSet, RnsPoly};
 
-use super::{Evaluator, same_scale, two_parts};
+use super::{Evaluator, has_level, same_scale, two_parts};
 use crate::ciphertext::Ciphertext;
 use crate::error::CkksError;
 use crate::keys::EvaluationKeys;
@@ -92,63 +92,113 @@ impl Evaluator {
         terms: &[(&Ciphertext, i64)],
         keys: &EvaluationKeys,
     ) -> Result<Ciphertext, CkksError> {
-        const OP: &str = "rotate_sum";
+        let sum = self.summed("rotate_sum", terms, keys)?;
+        let mut parts = Vec::with_capacity(2);
+        for (plain, switched) in sum.parts {
+            parts.push(match switched {
+                Some(mut switched) => {
+                    if let Some(plain) = plain {
+                        self.params.ring().add_times_p_assign(&mut switched, &plain);
+                    }
+                    self.params.ring().mod_down(switched)
+                }
+                None => plain.unwrap_or_else(|| self.zero(sum.level)),
+            });
+        }
+        Ok(Ciphertext {
+            parts,
+            level: sum.level,
+            scale: sum.scale,
+        })
+    }
+
+    /// [`Evaluator::rotate_sum`] and a rescale, both divisions in one. Consumes one level.
+    ///
+    /// # Errors
+    /// As [`Evaluator::rotate_sum`] and [`Evaluator::rescale`].
+    pub fn rotate_sum_rescale(
+        &self,
+        terms: &[(&Ciphertext, i64)],
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "rotate_sum_rescale";
+        for (ct, _) in terms {
+            has_level(OP, ct.level, 1)?;
+        }
+        let sum = self.summed(OP, terms, keys)?;
+        let scale = sum.scale / self.params.q(sum.level) as f64;
+        self.params.check_scale(OP, scale)?;
+        let mut parts = Vec::with_capacity(2);
+        for (plain, switched) in sum.parts {
+            let plain = plain.unwrap_or_else(|| self.zero(sum.level));
+            parts.push(match switched {
+                Some(switched) => self.add_switched_rescaled(&plain, switched),
+                None => self.params.ring().rescale(plain),
+            });
+        }
+        Ok(Ciphertext {
+            parts,
+            level: sum.level - 1,
+            scale,
+        })
+    }
+
+    fn summed(
+        &self,
+        op: &'static str,
+        terms: &[(&Ciphertext, i64)],
+        keys: &EvaluationKeys,
+    ) -> Result<Summed, CkksError> {
         let Some(((first, _), _)) = terms.split_first() else {
             let (needed, available) = ("at least 1".to_owned(), "0".to_owned());
+            let what = "number of terms";
             return Err(CkksError::InvalidArgument {
-                op: OP,
-                what: "number of terms",
+                op,
+                what,
                 needed,
                 available,
             });
         };
-        let level = terms.iter().map(|(ct, _)| ct.level).min().unwrap_or(0);
         let ring = self.params.ring();
-        let mut elements = Vec::with_capacity(terms.len());
+        let level = terms.iter().map(|(ct, _)| ct.level).min().unwrap_or(0);
+        // All checks before any work.
         for (ct, k) in terms {
-            self.check(OP, ct)?;
-            two_parts(OP, ct)?;
-            same_scale(OP, first.scale, ct.scale)?;
+            self.check(op, ct)?;
+            two_parts(op, ct)?;
+            same_scale(op, first.scale, ct.scale)?;
             let element = ring.galois_for_rotation(*k);
             if element != 1 {
-                self.galois_key(OP, keys, element, level)?;
+                self.galois_key(op, keys, element, level)?;
             }
-            elements.push(element);
         }
-        let mut plain: [Option<RnsPoly>; 2] = [None, None];
-        let mut switched: Option<[RnsPoly; 2]> = None;
-        for ((ct, _), element) in terms.iter().zip(elements) {
-            let c0 = self.lowered(&ct.parts[0], level);
-            let c1 = self.lowered(&ct.parts[1], level);
+        let mut parts = [(None, None), (None, None)];
+        for (ct, k) in terms {
+            let element = ring.galois_for_rotation(*k);
+            let halves = [0, 1].map(|i| self.lowered(&ct.parts[i], level));
             if element == 1 {
-                accumulate(self, &mut plain[0], c0.into_owned());
-                accumulate(self, &mut plain[1], c1.into_owned());
+                for ((plain, _), half) in parts.iter_mut().zip(halves) {
+                    accumulate(self, plain, half.into_owned());
+                }
                 continue;
             }
-            accumulate(self, &mut plain[0], ring.automorphism(&c0, element));
-            let key = self.galois_key(OP, keys, element, level)?;
-            let product = self.inner_product(&self.decompose(&c1, level), key);
-            let product = product.map(|poly| ring.automorphism(&poly, element));
-            match &mut switched {
-                Some(sum) => {
-                    for (own, poly) in sum.iter_mut().zip(&product) {
-                        ring.add_assign(own, poly);
-                    }
-                }
-                None => switched = Some(product),
+            let key = self.galois_key(op, keys, element, level)?;
+            let mut product = self.inner_product(&self.decompose(&halves[1], level), key);
+            ring.add_times_p_assign(&mut product[0], &halves[0]);
+            for ((_, switched), poly) in parts.iter_mut().zip(&product) {
+                accumulate(self, switched, ring.automorphism(poly, element));
             }
         }
-        if let Some(sum) = switched {
-            for (own, poly) in plain.iter_mut().zip(sum) {
-                accumulate(self, own, ring.mod_down(poly));
-            }
-        }
-        let parts = plain.into_iter().flatten().collect();
-        Ok(Ciphertext {
+        Ok(Summed {
             parts,
             level,
             scale: first.scale,
         })
+    }
+
+    fn zero(&self, level: usize) -> RnsPoly {
+        self.params
+            .ring()
+            .zero(PrimeSet { q: level + 1, p: 0 }, Form::Ntt)
     }
 
     /// `sum_{i < count} rotate(ct, i * stride)` in about `log2(count)` rotations, plus one for each
@@ -257,8 +307,8 @@ impl Evaluator {
             let [k0, k1] = self.inner_product(digits, key);
             // The key leads from s to s(X^(1/element)): the automorphism comes last, on two
             // polynomials instead of on all digits.
-            let mut c0 = ring.mod_down(k0);
-            ring.add_assign(&mut c0, &ct.parts[0]);
+            let mut c0 = ct.parts[0].clone();
+            self.add_switched(&mut c0, k0);
             let parts = vec![
                 ring.automorphism(&c0, element),
                 ring.automorphism(&ring.mod_down(k1), element),
@@ -271,6 +321,14 @@ impl Evaluator {
         }
         Ok(out)
     }
+}
+
+/// A sum of rotations before its division by `P`: of each part the terms that were not rotated, and
+/// the others times `P`.
+struct Summed {
+    parts: [(Option<RnsPoly>, Option<RnsPoly>); 2],
+    level: usize,
+    scale: f64,
 }
 
 /// One step of an inner sum over `done` terms so far.

@@ -202,9 +202,7 @@ impl Run<'_> {
 
     /// Relinearises and rescales; `scale` is what the division gives up to rounding of `f64`.
     fn finish(&self, ct: Ciphertext, scale: f64) -> Result<Ciphertext, CkksError> {
-        let mut out = self
-            .evaluator
-            .rescale_owned(self.evaluator.relinearize_owned(ct, self.keys)?)?;
+        let mut out = self.evaluator.relinearize_rescale(ct, self.keys)?;
         out.scale = scale;
         Ok(out)
     }

@@ -1,3 +1,5 @@
+use confide_ring::sampling::uniform;
+
 use super::{Fixture, ramp};
 
 const WITHIN: f64 = 1e-7;
@@ -96,4 +98,48 @@ fn digits_of_every_length_switch_keys() {
             f.assert_slots(&rotated, |s| a[(s + 1) % a.len()], WITHIN);
         }
     }
+}
+
+#[test]
+fn the_fused_division_equals_the_two_divisions_up_to_rounding() {
+    let f = Fixture::small();
+    let ring = f.params.ring();
+    for level in [1, 3, 6] {
+        let set = f.params.qp_set("test", level).unwrap();
+        let poly = uniform(ring, &[level as u8; 32], 7, set);
+        let mut fused = ring.mod_down_rescale(poly.clone());
+        let mut apart = ring.rescale(ring.mod_down(poly));
+        ring.intt(&mut fused);
+        ring.intt(&mut apart);
+        for limb in 0..level {
+            let q = ring.q(limb);
+            let pairs = fused.limb(limb).iter().zip(apart.limb(limb));
+            assert!(
+                pairs
+                    .clone()
+                    .all(|(&x, &y)| q.to_centered(q.sub(x, y)).abs() <= 1)
+            );
+        }
+    }
+    let a = ramp(f.params.slots(), 0);
+    let keys = f.keys(&[], 4);
+    let product = f.evaluator.square(&f.encrypt(&a, 4)).unwrap();
+    let fused = f
+        .evaluator
+        .relinearize_rescale(product.clone(), &keys)
+        .unwrap();
+    let apart = f
+        .evaluator
+        .rescale(&f.evaluator.relinearize(&product, &keys).unwrap())
+        .unwrap();
+    assert_eq!(
+        (fused.level(), fused.scale()),
+        (apart.level(), apart.scale())
+    );
+    f.assert_slots(&fused, |s| a[s] * a[s], WITHIN);
+    let two_parts = f
+        .evaluator
+        .relinearize_rescale(fused.clone(), &keys)
+        .unwrap();
+    assert_eq!(two_parts, f.evaluator.rescale(&fused).unwrap());
 }

@@ -88,6 +88,16 @@ fn sums_of_rotations_drop_to_the_lowest_level() {
         |s| a[(s + 1) % slots] + b[s] + c[(s + slots - 9) % slots],
         WITHIN,
     );
+    // A larger scale, so that something is left after the rescale.
+    let large = scale * f.params.q(3) as f64;
+    let [ca, cb, cc] = [(&a, 5), (&b, 3), (&c, 6)].map(|(x, level)| f.encrypt_at(x, level, large));
+    let terms = [(&ca, 1), (&cb, 0), (&cc, -9)];
+    let rescaled = f.evaluator.rotate_sum_rescale(&terms, &keys).unwrap();
+    assert_eq!((rescaled.level(), rescaled.scale()), (2, scale));
+    let expected = |s: usize| a[(s + 1) % slots] + b[s] + c[(s + slots - 9) % slots];
+    f.assert_slots(&rescaled, expected, WITHIN);
+    let unrotated = f.evaluator.rotate_sum_rescale(&[(&cb, 0)], &keys).unwrap();
+    assert_eq!(unrotated, f.evaluator.rescale(&cb).unwrap());
     let alone = f.evaluator.rotate_sum(&[(&cb, 0)], &keys).unwrap();
     assert_eq!(alone, cb);
 }
