@@ -1,2 +1,83 @@
-//! Placeholder.
-fn main() {}
+//! `confide`: the data party in a terminal.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod failure;
+mod jobs;
+mod keyfile;
+mod keys;
+mod link;
+mod plan;
+mod predict;
+mod progress;
+mod records;
+mod train;
+mod upload;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Train on records that the worker never sees: this program encrypts them, sends them to a confide-worker, and
+/// decrypts what comes back.
+#[derive(Parser, Debug)]
+#[command(name = "confide", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Make, copy and inspect key files
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Train a head on the encrypted records of a CSV file and test it
+    Train(train::TrainArgs),
+    /// Predict the records of a CSV file with a trained head
+    Predict(predict::PredictArgs),
+    /// Show what a training would send and take, without sending any records
+    Plan(plan::PlanArgs),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (json, result) = match arguments.command {
+        Command::Keys(command) => (false, keys::run(command)),
+        Command::Train(args) => (args.json, in_runtime(train::run(&args))),
+        Command::Predict(args) => (args.json, in_runtime(predict::run(&args))),
+        Command::Plan(args) => (args.json, in_runtime(plan::run(&args))),
+        Command::Bench(command) => (false, bench::run(command)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("confide: {failure}");
+            if json {
+                println!("{}", failure.to_json());
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn in_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            confide_client::ClientError::new(
+                "CC-6003",
+                format!("Cannot start: {error}."),
+                "Free some memory.",
+            )
+        })?;
+    let result = runtime.block_on(command);
+    // Threads that still make objects after a cancellation are not waited for.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,216 @@
+//! Talking to a worker: greeting, plans, jobs, results, interruption.
+
+use crate::failure::Failure;
+use crate::link::{Link, News};
+use crate::progress::Progress;
+use confide_client::ClientError;
+use confide_client::session::{Event, Session};
+use confide_client::vault::Vault;
+use confide_client::workflow::{TrainingRun, TrainingSetup, WorkerFacts};
+use confide_protocol::{Digest, JobId, JobReport, JobSpec, JobState, ObjectKind, code};
+use std::time::Duration;
+
+/// Ctrl-C, seen once.
+pub struct Interrupt {
+    seen: tokio::sync::watch::Receiver<bool>,
+}
+
+impl Interrupt {
+    /// Starts to listen.
+    pub fn listen() -> Self {
+        let (sender, seen) = tokio::sync::watch::channel(false);
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                let _ = sender.send(true);
+                // Keeps the channel open: a second wait sees it, too.
+                std::future::pending::<()>().await;
+            }
+        });
+        Self { seen }
+    }
+
+    /// Returns when the user has pressed Ctrl-C.
+    pub async fn wait(&mut self) {
+        if self.seen.wait_for(|seen| *seen).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Connects and waits for the greeting.
+pub async fn connect(
+    url: &str,
+    vault: &Vault,
+    interrupt: &mut Interrupt,
+) -> Result<(Link, WorkerFacts, String), Failure> {
+    let name = concat!("confide ", env!("CARGO_PKG_VERSION"));
+    let mut link = Link::start(url, Session::new(*vault.token(), name))?;
+    loop {
+        let news = tokio::select! {
+            news = link.next() => news,
+            () = interrupt.wait() => return Err(Failure::Cancelled),
+        };
+        match news {
+            News::Event(Event::Connected {
+                worker,
+                limits,
+                threads,
+                memory_bytes,
+            }) => {
+                let facts = WorkerFacts {
+                    threads: threads as usize,
+                    memory_bytes: memory_bytes.min(limits.max_memory_bytes),
+                    max_client_bytes: limits.max_client_bytes,
+                };
+                return Ok((link, facts, worker));
+            }
+            News::Event(event) => failed(event)?,
+            News::Lost(_) => {}
+            News::Ended(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Turns a failure among the events into an error; others are of no interest to the caller.
+pub fn failed(event: Event) -> Result<(), Failure> {
+    match event {
+        Event::Failed { error, .. } => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Asks for a plan, for less until the worker has one, and accepts it.
+pub async fn plan(
+    link: &mut Link,
+    facts: &WorkerFacts,
+    setup: &mut TrainingSetup,
+    interrupt: &mut Interrupt,
+) -> Result<TrainingRun, Failure> {
+    loop {
+        let request = setup.request_bytes(facts)?;
+        link.tell(move |session| {
+            session.request_plan(request);
+        });
+        let answer = loop {
+            let news = tokio::select! {
+                news = link.next() => news,
+                () = interrupt.wait() => return Err(Failure::Cancelled),
+            };
+            match news {
+                News::Event(Event::Plan { plan, .. }) => break Ok(plan),
+                News::Event(Event::Failed { error, .. }) => break Err(error),
+                News::Event(_) | News::Lost(_) => {}
+                News::Ended(error) => return Err(error.into()),
+            }
+        };
+        match answer {
+            Ok(plan) => return Ok(setup.accept(&plan, facts)?),
+            Err(error) if error.code == code::NO_PLAN && setup.ask_for_less(facts)? => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Runs a job to its end, with progress. An interruption cancels it at the worker.
+pub async fn run_job(
+    link: &mut Link,
+    progress: &Progress,
+    interrupt: &mut Interrupt,
+    spec: JobSpec,
+) -> Result<JobReport, Failure> {
+    let job = link.ask(move |session| session.start_job(spec)).await??;
+    loop {
+        let news = tokio::select! {
+            news = link.next() => news,
+            () = interrupt.wait() => {
+                progress.note("Cancelling the job at the worker.");
+                cancel(link, job).await;
+                return Err(Failure::Cancelled);
+            }
+        };
+        match news {
+            News::Event(Event::Job { job: id, state }) if id == job => match state {
+                JobState::Queued { position } => {
+                    progress.say(&format!("Waiting for {} other job(s)", position.max(1)))
+                }
+                JobState::Running {
+                    phase,
+                    done,
+                    total,
+                    remaining_ms,
+                    ..
+                } => {
+                    progress.say(&format!("Worker: {phase}"));
+                    progress.set(done, total, remaining_ms);
+                }
+                JobState::Done(report) => return Ok(report),
+                JobState::Failed(error) => return Err(error.into()),
+                JobState::Cancelled => return Err(Failure::Cancelled),
+            },
+            News::Event(event) => failed(event)?,
+            News::Lost(reason) => progress.note(&format!(
+                "Connection lost ({reason}); the job goes on, connecting again."
+            )),
+            News::Ended(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Asks the worker to end a job, and gives it a few seconds to say that it has.
+async fn cancel(link: &mut Link, job: JobId) {
+    link.tell(move |session| {
+        session.cancel_job(job);
+    });
+    let ended = async {
+        loop {
+            match link.next().await {
+                News::Event(Event::Job { job: id, state }) if id == job && state.is_final() => {
+                    return;
+                }
+                News::Event(Event::Failed { .. }) | News::Ended(_) => return,
+                _ => {}
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(10), ended).await;
+}
+
+/// Fetches the output of a kind from a finished job.
+pub async fn fetch(
+    link: &mut Link,
+    progress: &Progress,
+    interrupt: &mut Interrupt,
+    report: &JobReport,
+    kind: ObjectKind,
+    limit: u64,
+) -> Result<(Digest, Vec<u8>), Failure> {
+    let wanted = report
+        .outputs
+        .iter()
+        .find(|(output, _, _)| *output == kind)
+        .map(|(_, digest, _)| *digest);
+    let wanted = wanted.ok_or_else(|| {
+        ClientError::new(
+            "CC-6041",
+            "The job ended without its result.",
+            "Start the command again; report this if it goes on.",
+        )
+    })?;
+    link.tell(move |session| session.download(wanted, limit));
+    loop {
+        let news = tokio::select! {
+            news = link.next() => news,
+            () = interrupt.wait() => return Err(Failure::Cancelled),
+        };
+        match news {
+            News::Event(Event::Downloaded { digest, bytes }) if digest == wanted => {
+                return Ok((digest, bytes));
+            }
+            News::Event(event) => failed(event)?,
+            News::Lost(reason) => {
+                progress.note(&format!("Connection lost ({reason}); connecting again."))
+            }
+            News::Ended(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `confide plan`.
+
+use crate::failure::Failure;
+use crate::jobs::{Interrupt, connect, plan};
+use crate::records::TrainingRecords;
+use crate::train::to_json;
+use confide_client::vault::Vault;
+use confide_client::workflow::PlanSummary;
+
+/// Options of `confide plan`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// Address of the worker
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "ws://127.0.0.1:8443",
+        env = "CONFIDE_WORKER"
+    )]
+    pub worker: String,
+    #[command(flatten)]
+    pub records: TrainingRecords,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command: only the numbers of rows, features and classes leave this machine.
+pub async fn run(args: &PlanArgs) -> Result<(), Failure> {
+    let mut setup = args.records.prepare()?;
+    let mut interrupt = Interrupt::listen();
+    let vault = Vault::generate("")?;
+    let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
+    let run = plan(&mut link, &facts, &mut setup, &mut interrupt).await?;
+    let summary = PlanSummary::new(run.plan());
+    let (max_abs_z, range) = run.range();
+    if args.json {
+        let items: Vec<_> = run
+            .items()
+            .into_iter()
+            .map(|item| (item.name, item.bytes))
+            .collect();
+        let whole = serde_json::json!({
+            "worker": worker, "plan": summary, "notes": run.notes(), "max_abs_z": max_abs_z, "range": range, "objects": items,
+        });
+        println!("{}", to_json(&whole)?);
+        return Ok(());
+    }
+    println!("{}", summary.text);
+    println!(
+        "  range       the largest logit of the clear program is {max_abs_z:.2}, allowed are {range}"
+    );
+    for note in run.notes() {
+        println!("Note: {note}");
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! `confide predict`.
+
+use crate::failure::Failure;
+use crate::jobs::{Interrupt, connect, failed, fetch, run_job};
+use crate::keyfile::{self, PassphraseSource};
+use crate::link::{Link, News};
+use crate::progress::{Progress, human_bytes};
+use crate::records::{Missing, read_table, show_problems};
+use crate::train::{factories, threads, to_json, write};
+use crate::upload::upload;
+use confide_client::ClientError;
+use confide_client::session::Event;
+use confide_client::workflow::{Item, PredictionRun, ResultOpener, SavedModel, results_csv};
+use confide_protocol::{Digest, ObjectKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Options of `confide predict`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct PredictArgs {
+    /// Address of the worker
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "ws://127.0.0.1:8443",
+        env = "CONFIDE_WORKER"
+    )]
+    pub worker: String,
+    /// Model file written by `confide train --model-out`
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Key file of the training
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    #[command(flatten)]
+    pub passphrase: PassphraseSource,
+    /// CSV file with the feature columns of the training
+    #[arg(long, value_name = "FILE")]
+    pub csv: PathBuf,
+    /// What to do with rows that have gaps
+    #[arg(long, value_enum, default_value = "report")]
+    pub missing: Missing,
+    /// Write the predictions to this file; to standard output when absent
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Threads that make ciphertexts; all cores, at most 3, when absent
+    #[arg(long, value_name = "NUMBER")]
+    pub threads: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
+    let mut progress = Progress::new();
+    progress.phase("read", "Reading and preparing records", 0, false);
+    let text = std::fs::read_to_string(&args.model)
+        .map_err(|error| Failure::file("read", &args.model, &error))?;
+    let model = SavedModel::from_json(&text)?;
+    let vault = keyfile::open(&args.key, &args.passphrase)?;
+    if vault.fingerprint() != model.key_fingerprint {
+        return Err(ClientError::new(
+            "CC-6050",
+            format!(
+                "The model was trained with key {}, the file holds {}.",
+                model.key_fingerprint,
+                vault.fingerprint()
+            ),
+            "Give the key file of the training.",
+        )
+        .into());
+    }
+    let table = read_table(&args.csv)?;
+    show_problems(&table, args.missing != Missing::Report);
+    let records = table.select_records(&model.preprocessing.features, args.missing.into())?;
+    let prediction = Arc::new(PredictionRun::new(&model, &records)?);
+    for note in prediction.notes() {
+        progress.note(&format!("Note: {note}"));
+    }
+
+    let mut interrupt = Interrupt::listen();
+    progress.phase("upload", "Encrypting and uploading", 0, false);
+    let (mut link, _, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
+    let missing = missing_keys(&mut link, &prediction, &mut interrupt).await?;
+    if !missing.is_empty() {
+        progress.note(&format!(
+            "The worker lacks {} of the keys; they are made and sent again.",
+            missing.len()
+        ));
+    }
+    let items: Vec<Item> = prediction.items().into_iter().chain(missing).collect();
+    progress.phase(
+        "upload",
+        "Encrypting and uploading",
+        items.iter().map(|item| item.bytes).sum(),
+        true,
+    );
+    let slots = {
+        let prediction = prediction.clone();
+        Arc::new(move |job: &_| prediction.slots(job))
+    };
+    let factories = factories(&vault, prediction.plan(), threads(args.threads))?;
+    let digests = upload(
+        &mut link,
+        &progress,
+        &mut interrupt,
+        items,
+        factories,
+        slots,
+    )
+    .await?;
+
+    progress.phase("predict", "Worker: predicting", 1, false);
+    let opener = ResultOpener::new(vault.seed(), prediction.plan())?;
+    let mut logits = Vec::new();
+    for (job, rows) in prediction.jobs(&digests)? {
+        let report = run_job(&mut link, &progress, &mut interrupt, job).await?;
+        let (_, scores) = fetch(
+            &mut link,
+            &progress,
+            &mut interrupt,
+            &report,
+            ObjectKind::Scores,
+            opener.max_bytes(),
+        )
+        .await?;
+        logits.extend(opener.open_scores(&scores, rows)?);
+    }
+    let predictions = prediction.predictions(&logits);
+    let seconds = progress.finish();
+    let csv = results_csv(&predictions, prediction.classes())?;
+    if let Some(path) = &args.out {
+        write(path, &csv)?;
+    }
+    if args.json {
+        let ledger = link.ask(|session| session.ledger().summary()).await?;
+        let seconds: serde_json::Map<_, _> = seconds
+            .into_iter()
+            .map(|(key, value)| (key, value.into()))
+            .collect();
+        let whole = serde_json::json!({
+            "worker": worker, "classes": prediction.classes(), "predictions": predictions, "seconds": seconds,
+            "bytes_up": link.bytes_up(), "bytes_down": link.bytes_down(), "ledger": ledger, "notes": prediction.notes(),
+        });
+        println!("{}", to_json(&whole)?);
+    } else if let Some(path) = &args.out {
+        println!(
+            "{} predictions written to {} ({} sent).",
+            predictions.len(),
+            path.display(),
+            human_bytes(link.bytes_up())
+        );
+    } else {
+        print!("{csv}");
+    }
+    Ok(())
+}
+
+/// The keys that the worker does not have any more. Fails early when it has lost the head.
+async fn missing_keys(
+    link: &mut Link,
+    prediction: &PredictionRun,
+    interrupt: &mut Interrupt,
+) -> Result<Vec<Item>, Failure> {
+    let keys = prediction.keys();
+    let head = prediction.head();
+    let asked: Vec<Digest> = keys
+        .iter()
+        .map(|(_, digest)| *digest)
+        .chain([head])
+        .collect();
+    link.ask(move |session| session.have(asked)).await??;
+    let missing = loop {
+        let news = tokio::select! {
+            news = link.next() => news,
+            () = interrupt.wait() => return Err(Failure::Cancelled),
+        };
+        match news {
+            News::Event(Event::Have { missing, .. }) => break missing,
+            News::Event(event) => failed(event)?,
+            News::Lost(_) => {}
+            News::Ended(error) => return Err(error.into()),
+        }
+    };
+    let lacks = |digest: &Digest| missing.iter().any(|(other, _)| other == digest);
+    if lacks(&head) {
+        return Err(ClientError::new(
+            "CC-6051",
+            "The worker does not have the trained head.",
+            "Use the worker of the training, or train again.",
+        )
+        .into());
+    }
+    Ok(keys
+        .into_iter()
+        .filter(|(_, digest)| lacks(digest))
+        .map(|(item, _)| item)
+        .collect())
+}

@@ -1,0 +1,117 @@
+//! Options that choose file, columns and rows.
+
+use crate::failure::Failure;
+use confide_client::intake::{MissingPolicy, Severity, Table, read_csv};
+use confide_client::workflow::TrainingOptions;
+use std::path::{Path, PathBuf};
+
+/// What is done with rows that have gaps.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Refuse, and say where they are
+    Report,
+    /// Leave out rows with gaps
+    Drop,
+    /// Fill gaps with the column's median; rows without a label are left out
+    FillMedian,
+}
+
+impl From<Missing> for MissingPolicy {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Report => Self::Report,
+            Missing::Drop => Self::Drop,
+            Missing::FillMedian => Self::FillMedian,
+        }
+    }
+}
+
+/// Records to train with.
+#[derive(clap::Args, Clone, Debug)]
+pub struct TrainingRecords {
+    /// CSV file with a header
+    #[arg(long, value_name = "FILE")]
+    pub csv: PathBuf,
+    /// Column with the classes, numbers or text
+    #[arg(long, value_name = "COLUMN")]
+    pub label: String,
+    /// Feature columns, separated by commas; all columns of numbers when absent
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub features: Option<Vec<String>>,
+    /// Columns to leave out, separated by commas
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+    /// What to do with rows that have gaps
+    #[arg(long, value_enum, default_value = "report")]
+    pub missing: Missing,
+    /// The class that sensitivity and specificity speak of; the rarer one of two when absent
+    #[arg(long, value_name = "CLASS")]
+    pub positive: Option<String>,
+    /// Part of the records that tests the head, 0 to 0.9
+    #[arg(long, default_value_t = 0.2)]
+    pub test_fraction: f64,
+    /// Seed of the split into training and test records
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Most principal components to train on
+    #[arg(long, value_name = "NUMBER")]
+    pub components: Option<usize>,
+    /// Largest upload in megabytes; when absent, 140 and then more
+    #[arg(long, value_name = "MB")]
+    pub max_upload: Option<u64>,
+}
+
+impl TrainingRecords {
+    /// Reads the file, shows its problems, splits and prepares the records.
+    pub fn prepare(&self) -> Result<confide_client::workflow::TrainingSetup, Failure> {
+        let table = read_table(&self.csv)?;
+        show_problems(&table, self.missing != Missing::Report);
+        let selection = confide_client::intake::Selection {
+            label: self.label.clone(),
+            features: self.features.clone(),
+            exclude: self.exclude.clone(),
+            missing: self.missing.into(),
+        };
+        let options = TrainingOptions {
+            test_fraction: self.test_fraction,
+            seed: self.seed,
+            positive: self.positive.clone(),
+            components: self.components,
+            max_upload_bytes: self.max_upload.map(|mb| mb.saturating_mul(1_000_000)),
+        };
+        Ok(confide_client::workflow::TrainingSetup::new(
+            table.select(&selection)?,
+            options,
+        )?)
+    }
+}
+
+/// Reads a CSV file.
+pub fn read_table(path: &Path) -> Result<Table, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    Ok(read_csv(&bytes)?)
+}
+
+/// Problems on standard error, the first few of each kind.
+pub fn show_problems(table: &Table, decided: bool) {
+    const SHOWN: usize = 5;
+    for (kind, count) in &table.problem_counts {
+        let of_kind = table
+            .problems
+            .iter()
+            .filter(|problem| problem.kind == *kind);
+        for problem in of_kind
+            .take(SHOWN)
+            .filter(|p| !decided || p.severity == Severity::Error)
+        {
+            eprintln!(
+                "{} {}",
+                problem.message,
+                if decided { "" } else { &problem.remedy }
+            );
+        }
+        if *count > SHOWN {
+            eprintln!("... and {} more of this kind.", count - SHOWN);
+        }
+    }
+}
