@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The data party in a browser: thin wrappers that hand the logic of `confide-client` to JavaScript.
+//!
+//! A page has one instance in its engine worker (key, records, session, results) and one in each worker of the
+//! pool that makes keys and locks records ([`factory`]). Nothing here runs on the page's own thread.
+//! Plain values cross as plain objects; errors cross as objects with `code`, `blame`, `message` and `remedy`.
+#![forbid(unsafe_code)]
+
+mod bridge;
+mod columns;
+mod factory;
+mod items;
+mod key;
+mod link;
+mod prediction;
+mod report;
+mod training;
+mod workbench;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// The bundled records: Wisconsin diagnostic breast cancer, 569 tumours with 30 measurements (UCI, CC BY 4.0).
+#[wasm_bindgen(js_name = sampleRecords)]
+pub fn sample_records() -> Vec<u8> {
+    include_bytes!("../../samples/wisconsin.csv").to_vec()
+}

@@ -1,0 +1,79 @@
+//! Making keys and locking records, in each worker of the pool.
+
+use crate::bridge::{array32, from_js, internal, throw};
+use confide_ckks::Complex64;
+use confide_client::workflow::{ObjectFactory, ObjectJob};
+use confide_train::Plan;
+use wasm_bindgen::prelude::*;
+use zeroize::Zeroize;
+
+/// Makes the objects of one plan.
+#[wasm_bindgen]
+pub struct Factory {
+    inner: ObjectFactory,
+}
+
+/// An object as it will be sent.
+#[wasm_bindgen]
+pub struct Made {
+    digest: String,
+    bytes: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl Made {
+    /// BLAKE3 of the bytes, hexadecimal.
+    #[wasm_bindgen(getter)]
+    pub fn digest(&self) -> String {
+        self.digest.clone()
+    }
+
+    /// The bytes; they can be taken once.
+    #[wasm_bindgen(js_name = takeBytes)]
+    pub fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+#[wasm_bindgen]
+impl Factory {
+    /// A factory from the key's seed and the bytes of an accepted plan.
+    ///
+    /// # Errors
+    /// When the plan's parameters are refused.
+    #[wasm_bindgen(constructor)]
+    pub fn new(mut seed: Vec<u8>, plan: &[u8]) -> Result<Factory, JsValue> {
+        let taken = array32(&seed);
+        seed.zeroize();
+        let mut taken = taken?;
+        let plan: Plan = confide_protocol::from_bytes(plan)
+            .map_err(|error| internal("a plan cannot be read", &error.to_string()))?;
+        let inner = ObjectFactory::new(&taken, &plan).map_err(throw);
+        taken.zeroize();
+        Ok(Self { inner: inner? })
+    }
+
+    /// Makes one object. `slots` are pairs of real and imaginary part, none for keys.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn make(&self, job: JsValue, slots: Option<Vec<f64>>) -> Result<Made, JsValue> {
+        let job: ObjectJob = from_js(job)?;
+        let slots: Option<Vec<Complex64>> = slots.map(|pairs| {
+            pairs
+                .chunks_exact(2)
+                .map(|pair| Complex64::new(pair[0], pair[1]))
+                .collect()
+        });
+        let object = self.inner.make(&job, slots.as_deref()).map_err(throw)?;
+        Ok(Made {
+            digest: object.digest.to_hex(),
+            bytes: object.bytes.to_vec(),
+        })
+    }
+}
+
+/// Slots as pairs of real and imaginary part.
+pub(crate) fn pairs(slots: Option<Vec<Complex64>>) -> Option<Vec<f64>> {
+    slots.map(|slots| slots.iter().flat_map(|slot| [slot.re, slot.im]).collect())
+}

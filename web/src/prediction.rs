@@ -1,0 +1,234 @@
+//! Risk for new patients with a head that the worker keeps.
+
+use crate::bridge::{from_js, internal, throw, to_js};
+use crate::factory::pairs;
+use crate::items;
+use crate::link::{Link, digest};
+use crate::training::{open_with, start_jobs};
+use confide_client::intake::{MissingPolicy, Records, read_csv};
+use confide_client::workflow::{Digests, PredictionRun, ResultOpener, SavedModel, results_csv};
+use confide_protocol::{Digest, to_bytes};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+/// One or several new patients on their way to a prediction.
+#[wasm_bindgen]
+pub struct Prediction {
+    run: PredictionRun,
+    digests: Digests,
+    opener: ResultOpener,
+    logits: Vec<Vec<f64>>,
+    /// Rows of the file that cannot be scored, with the reason.
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize, Clone)]
+struct Refused {
+    row: usize,
+    refused: String,
+}
+
+#[derive(Serialize)]
+struct Scored {
+    row: usize,
+    label: String,
+    probabilities: Vec<f64>,
+}
+
+#[derive(Serialize)]
+struct PredictionView<'a> {
+    classes: &'a [String],
+    rows: Vec<Scored>,
+    refused: &'a [Refused],
+    notes: &'a [String],
+}
+
+#[wasm_bindgen]
+impl Prediction {
+    /// One patient, from values in the order of the model's features. `seed` is the key's and is wiped.
+    ///
+    /// # Errors
+    /// When the model or the values do not hold together.
+    #[wasm_bindgen(js_name = ofOne)]
+    pub fn of_one(model: &str, values: Vec<f64>, seed: Vec<u8>) -> Result<Prediction, JsValue> {
+        let model = SavedModel::from_json(model).map_err(throw)?;
+        let features = model.preprocessing.features.clone();
+        if values.len() != features.len() || values.iter().any(|value| !value.is_finite()) {
+            return Err(internal("a patient's values do not fit the model", ""));
+        }
+        let records = Records {
+            features,
+            values,
+            row_numbers: vec![1],
+            notes: Vec::new(),
+        };
+        Self::new(&model, &records, Vec::new(), seed)
+    }
+
+    /// Several patients, from a CSV file. Records with gaps are not scored. `seed` is the key's and is wiped.
+    ///
+    /// # Errors
+    /// When the file is no table or lacks a column of the model.
+    #[wasm_bindgen(js_name = ofFile)]
+    pub fn of_file(model: &str, csv: &[u8], seed: Vec<u8>) -> Result<Prediction, JsValue> {
+        let model = SavedModel::from_json(model).map_err(throw)?;
+        let features = &model.preprocessing.features;
+        let table = read_csv(csv).map_err(throw)?;
+        let records = table
+            .select_records(features, MissingPolicy::Drop)
+            .map_err(throw)?;
+        let mut refused: Vec<Refused> = Vec::new();
+        for problem in &table.problems {
+            let concerns = problem
+                .column
+                .as_ref()
+                .is_none_or(|column| features.contains(column));
+            let Some(row) = problem
+                .row
+                .filter(|row| concerns && !records.row_numbers.contains(row))
+            else {
+                continue;
+            };
+            if refused.iter().all(|known| known.row != row) {
+                refused.push(Refused {
+                    row,
+                    refused: problem.message.clone(),
+                });
+            }
+        }
+        Self::new(&model, &records, refused, seed)
+    }
+
+    /// The plan's bytes, for factories.
+    ///
+    /// # Errors
+    /// Never for a plan that was accepted.
+    pub fn plan(&self) -> Result<Vec<u8>, JsValue> {
+        to_bytes(self.run.plan())
+            .map_err(|error| internal("a plan cannot be written", &error.to_string()))
+    }
+
+    /// Record objects to make and upload.
+    ///
+    /// # Errors
+    /// Never for values that come from here.
+    pub fn items(&self) -> Result<JsValue, JsValue> {
+        items::items(&self.run.items())
+    }
+
+    /// Keys that the worker should still have, with their digests.
+    ///
+    /// # Errors
+    /// Never for values that come from here.
+    pub fn keys(&self) -> Result<JsValue, JsValue> {
+        items::digests_out(
+            &self
+                .run
+                .keys()
+                .into_iter()
+                .map(|(item, digest)| (item.job, digest))
+                .collect(),
+        )
+    }
+
+    /// Digest of the trained head that the worker should still have.
+    pub fn head(&self) -> String {
+        self.run.head().to_hex()
+    }
+
+    /// The slots of a record object.
+    ///
+    /// # Errors
+    /// For an object that is not of this run.
+    pub fn slots(&self, job: JsValue) -> Result<Option<Vec<f64>>, JsValue> {
+        Ok(pairs(self.run.slots(&from_js(job)?).map_err(throw)?))
+    }
+
+    /// Notes the digest of an object that was made.
+    ///
+    /// # Errors
+    /// For values of the wrong shape.
+    #[wasm_bindgen(js_name = setDigest)]
+    pub fn set_digest(&mut self, job: JsValue, hex: &str) -> Result<(), JsValue> {
+        let (job, digest): (_, Digest) = (from_js(job)?, digest(hex)?);
+        self.digests.insert(job, digest);
+        Ok(())
+    }
+
+    /// Starts the scoring; answers the jobs' names and numbers of records.
+    ///
+    /// # Errors
+    /// When an object is missing.
+    #[wasm_bindgen(js_name = startScoring)]
+    pub fn start_scoring(&self, link: &mut Link) -> Result<JsValue, JsValue> {
+        start_jobs(link, self.run.jobs(&self.digests).map_err(throw)?)
+    }
+
+    /// The most bytes that scores can have.
+    #[wasm_bindgen(js_name = maxBytes)]
+    pub fn max_bytes(&self) -> f64 {
+        self.opener.max_bytes() as f64
+    }
+
+    /// Opens the scores of the next batch.
+    ///
+    /// # Errors
+    /// When they are not there or decrypt to nonsense.
+    #[wasm_bindgen(js_name = openScores)]
+    pub fn open_scores(&mut self, link: &mut Link, hex: &str, rows: usize) -> Result<(), JsValue> {
+        let (_, bytes) = link.take(hex)?;
+        self.logits
+            .extend(self.opener.open_scores(&bytes, rows).map_err(throw)?);
+        Ok(())
+    }
+
+    /// The predictions, for the page.
+    ///
+    /// # Errors
+    /// Never for values that come from here.
+    pub fn view(&self) -> Result<JsValue, JsValue> {
+        let scored = |one: confide_client::workflow::Prediction| Scored {
+            row: one.row,
+            label: one.predicted,
+            probabilities: one.probabilities,
+        };
+        to_js(&PredictionView {
+            classes: self.run.classes(),
+            rows: self
+                .run
+                .predictions(&self.logits)
+                .into_iter()
+                .map(scored)
+                .collect(),
+            refused: &self.refused,
+            notes: self.run.notes(),
+        })
+    }
+
+    /// The predictions as CSV, for a file.
+    ///
+    /// # Errors
+    /// Never for values that come from here.
+    pub fn csv(&self) -> Result<String, JsValue> {
+        results_csv(&self.run.predictions(&self.logits), self.run.classes()).map_err(throw)
+    }
+}
+
+impl Prediction {
+    fn new(
+        model: &SavedModel,
+        records: &Records,
+        refused: Vec<Refused>,
+        mut seed: Vec<u8>,
+    ) -> Result<Self, JsValue> {
+        let run = PredictionRun::new(model, records).map_err(throw)?;
+        let opener = open_with(&mut seed, run.plan())?;
+        Ok(Self {
+            run,
+            digests: Digests::new(),
+            opener,
+            logits: Vec::new(),
+            refused,
+        })
+    }
+}

@@ -1,0 +1,368 @@
+//! Records while the user looks at them: the table, the choices, and what stands in the way.
+
+use crate::bridge::{from_js, throw, to_js};
+use crate::columns::TableView;
+use confide_client::ClientError;
+use confide_client::intake::{
+    ColumnKind, Dataset, MAX_CLASSES, MissingPolicy, Problem, ProblemKind, Selection, Severity,
+    Table, positive_class, read_csv,
+};
+use confide_client::prepare::{Split, split};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+
+/// Problems shown in detail.
+const SHOWN: usize = 30;
+
+/// What the user chose. Columns are named by position, so that two of one name can be told apart.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Choices {
+    pub(crate) label: Option<usize>,
+    /// Name of the class that sensitivity speaks of; by its meaning or rarity when absent.
+    pub(crate) positive: Option<String>,
+    pub(crate) features: Vec<usize>,
+    /// `report`, `drop` or `fill`.
+    pub(crate) missing: String,
+    pub(crate) test_fraction: f64,
+    pub(crate) seed: u32,
+}
+
+impl Choices {
+    /// A first proposal: the column that looks most like an outcome, and all columns of numbers.
+    fn suggest(table: &Table) -> Self {
+        let stats = table.stats();
+        let label = stats
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| (2..=MAX_CLASSES).contains(&column.distinct))
+            // A text of few values is an outcome before a number is, two values before many, later before earlier.
+            .max_by_key(|(index, column)| {
+                (
+                    column.kind == ColumnKind::Text,
+                    column.distinct == 2,
+                    *index,
+                )
+            })
+            .map(|(index, _)| index);
+        let identifiers: Vec<&str> = table
+            .problems
+            .iter()
+            .filter(|problem| problem.kind == ProblemKind::Identifier)
+            .filter_map(|problem| problem.column.as_deref())
+            .collect();
+        let features = (0..stats.len())
+            .filter(|&index| Some(index) != label && stats[index].kind == ColumnKind::Numeric)
+            .filter(|&index| !identifiers.contains(&stats[index].name.as_str()))
+            .collect();
+        Self {
+            label,
+            positive: None,
+            features,
+            missing: "report".to_owned(),
+            test_fraction: 0.2,
+            seed: 1,
+        }
+    }
+
+    fn policy(&self) -> MissingPolicy {
+        match self.missing.as_str() {
+            "drop" => MissingPolicy::Drop,
+            "fill" => MissingPolicy::FillMedian,
+            _ => MissingPolicy::Report,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ClassView {
+    name: String,
+    count: usize,
+}
+
+#[derive(Serialize)]
+struct ProblemView {
+    severity: &'static str,
+    message: String,
+    remedy: String,
+}
+
+impl ProblemView {
+    fn error(error: ClientError) -> Self {
+        Self {
+            severity: "error",
+            message: error.message,
+            remedy: error.remedy,
+        }
+    }
+
+    fn note(message: &str) -> Self {
+        Self {
+            severity: "warning",
+            message: message.to_owned(),
+            remedy: String::new(),
+        }
+    }
+}
+
+/// What the choices lead to.
+#[derive(Serialize)]
+struct DatasetView {
+    ready: bool,
+    classes: Vec<ClassView>,
+    positive: Option<String>,
+    problems: Vec<ProblemView>,
+    problems_total: usize,
+    /// Cells without a usable value in the chosen columns, and rows with a wrong number of cells.
+    missing: usize,
+    train_rows: usize,
+    test_rows: usize,
+    features: usize,
+    dropped: usize,
+    filled: usize,
+}
+
+/// The records that are trained on, once all choices fit.
+pub(crate) struct Chosen {
+    pub(crate) dataset: Dataset,
+    pub(crate) split: Split,
+    pub(crate) positive: usize,
+}
+
+/// A file of records and the choices made for it.
+#[wasm_bindgen]
+pub struct Workbench {
+    table: Table,
+    choices: Choices,
+    chosen: Option<Chosen>,
+}
+
+#[wasm_bindgen]
+impl Workbench {
+    /// Reads a CSV file.
+    ///
+    /// # Errors
+    /// When the file is no table.
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes: &[u8]) -> Result<Workbench, JsValue> {
+        let table = read_csv(bytes).map_err(throw)?;
+        Ok(Self {
+            choices: Choices::suggest(&table),
+            table,
+            chosen: None,
+        })
+    }
+
+    /// What the page shows of the table.
+    ///
+    /// # Errors
+    /// Never for values that come from here.
+    pub fn table(&self, name: &str) -> Result<JsValue, JsValue> {
+        to_js(&TableView::new(name, &self.table))
+    }
+
+    /// The choices in force; at first a proposal.
+    ///
+    /// # Errors
+    /// Never for values that come from here.
+    pub fn choices(&self) -> Result<JsValue, JsValue> {
+        to_js(&self.choices)
+    }
+
+    /// Takes choices and says what they lead to: counts, classes, problems with row and column.
+    ///
+    /// # Errors
+    /// When the choices are not of the right shape.
+    pub fn choose(&mut self, choices: JsValue) -> Result<JsValue, JsValue> {
+        self.choices = from_js(choices)?;
+        to_js(&self.apply())
+    }
+}
+
+impl Workbench {
+    pub(crate) fn chosen(&self) -> Option<&Chosen> {
+        self.chosen.as_ref()
+    }
+
+    pub(crate) fn choices_ref(&self) -> &Choices {
+        &self.choices
+    }
+
+    fn name(&self, index: usize) -> Option<&str> {
+        self.table
+            .columns
+            .get(index)
+            .map(|column| column.name.as_str())
+    }
+
+    fn apply(&mut self) -> DatasetView {
+        self.chosen = None;
+        let used: Vec<usize> = self
+            .choices
+            .features
+            .iter()
+            .copied()
+            .chain(self.choices.label)
+            .collect();
+        let gaps = self.gaps(&used);
+        let mut view = DatasetView {
+            ready: false,
+            classes: Vec::new(),
+            positive: None,
+            problems: self.table_problems(&used),
+            problems_total: 0,
+            missing: gaps,
+            train_rows: 0,
+            test_rows: 0,
+            features: self.choices.features.len(),
+            dropped: 0,
+            filled: 0,
+        };
+        let listed = view
+            .problems
+            .iter()
+            .filter(|problem| problem.severity == "error")
+            .count();
+        match self.select() {
+            Ok(chosen) => {
+                self.describe(&chosen, &mut view);
+                self.chosen = Some(chosen);
+                view.ready = true;
+            }
+            // Gaps are listed cell by cell already.
+            Err(error) if error.code == "CC-1012" && listed > 0 => {}
+            Err(error) => view.problems.insert(0, ProblemView::error(error)),
+        }
+        let unlisted = if self.choices.policy() == MissingPolicy::Report {
+            gaps.saturating_sub(listed)
+        } else {
+            0
+        };
+        view.problems_total = view.problems.len() + unlisted;
+        view.problems.truncate(SHOWN);
+        view
+    }
+
+    /// Cells of the used columns without a usable value, and ragged rows.
+    fn gaps(&self, used: &[usize]) -> usize {
+        let cells: usize = used
+            .iter()
+            .filter_map(|&index| self.table.columns.get(index))
+            .map(|c| c.stats().missing)
+            .sum();
+        cells + self.table.ragged_rows
+    }
+
+    /// Problems of the used columns that the choices leave open.
+    fn table_problems(&self, used: &[usize]) -> Vec<ProblemView> {
+        let names: Vec<&str> = used.iter().filter_map(|&index| self.name(index)).collect();
+        let concerns = |problem: &&Problem| {
+            problem
+                .column
+                .as_deref()
+                .is_none_or(|name| names.contains(&name))
+        };
+        let settled = |problem: &&Problem| {
+            let gap = matches!(
+                problem.kind,
+                ProblemKind::Missing | ProblemKind::NotANumber | ProblemKind::Ragged
+            );
+            // The selection itself says so when two columns of one name are in the way.
+            problem.kind == ProblemKind::DuplicateName
+                || gap && self.choices.policy() != MissingPolicy::Report
+        };
+        self.table
+            .problems
+            .iter()
+            .filter(|problem| concerns(problem) && !settled(problem))
+            .map(|problem| ProblemView {
+                severity: if problem.severity == Severity::Error {
+                    "error"
+                } else {
+                    "warning"
+                },
+                message: problem.message.clone(),
+                remedy: problem.remedy.clone(),
+            })
+            .collect()
+    }
+
+    fn select(&self) -> Result<Chosen, ClientError> {
+        let label = self
+            .choices
+            .label
+            .and_then(|index| self.name(index))
+            .ok_or_else(|| {
+                ClientError::new(
+                    "CC-1010",
+                    "No outcome is chosen.",
+                    "Choose the column that says which group a patient belongs to.",
+                )
+            })?;
+        let features: Vec<String> = self
+            .choices
+            .features
+            .iter()
+            .filter_map(|&i| self.name(i))
+            .map(str::to_owned)
+            .collect();
+        if features.is_empty() {
+            return Err(ClientError::new(
+                "CC-1010",
+                "No measurement is chosen.",
+                "Choose at least one column of numbers.",
+            ));
+        }
+        let dataset = self.table.select(&Selection {
+            label: label.to_owned(),
+            features: Some(features),
+            exclude: Vec::new(),
+            missing: self.choices.policy(),
+        })?;
+        let split = split(
+            &dataset.classes_of_rows,
+            dataset.classes.len(),
+            self.choices.test_fraction,
+            u64::from(self.choices.seed),
+        )?;
+        let named = |name: &String| dataset.classes.iter().position(|class| class.name == *name);
+        let positive = self.choices.positive.as_ref().and_then(named);
+        let positive = positive.unwrap_or_else(|| positive_class(&dataset.classes).0);
+        Ok(Chosen {
+            dataset,
+            split,
+            positive,
+        })
+    }
+
+    fn describe(&self, chosen: &Chosen, view: &mut DatasetView) {
+        let Chosen {
+            dataset,
+            split,
+            positive,
+        } = chosen;
+        view.classes = dataset
+            .classes
+            .iter()
+            .map(|c| ClassView {
+                name: c.name.clone(),
+                count: c.rows,
+            })
+            .collect();
+        view.positive = dataset
+            .classes
+            .get(*positive)
+            .map(|class| class.name.clone());
+        view.problems
+            .extend(split.notes.iter().map(|note| ProblemView::note(note)));
+        view.train_rows = split.train.len();
+        view.test_rows = split.test.len();
+        view.features = dataset.records.features.len();
+        view.dropped = self.table.rows() + self.table.ragged_rows - dataset.records.rows();
+        view.filled = dataset
+            .records
+            .values
+            .iter()
+            .filter(|value| value.is_nan())
+            .count();
+    }
+}

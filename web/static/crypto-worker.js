@@ -1,0 +1,32 @@
+// Makes keys and locks records. The seed arrives in the first message and is wiped here once the factory holds it.
+
+import { instantiate } from "./engine/wasm.js";
+import { explain } from "./engine/errors.js";
+
+let factory = null;
+let queue = Promise.resolve();
+
+async function begin({ compiled, seed, plan }) {
+  const engine = await instantiate(compiled);
+  try {
+    factory = new engine.Factory(seed, plan);
+  } finally {
+    seed.fill(0);
+  }
+}
+
+async function handle(data) {
+  try {
+    if (data.compiled) return await begin(data);
+    const made = factory.make(data.task.job, data.task.slots ?? undefined);
+    const value = { digest: made.digest, kind: made.kind, bytes: made.takeBytes() };
+    made.free();
+    return postMessage({ value }, [value.bytes.buffer]);
+  } catch (error) {
+    return postMessage({ error: explain(error) });
+  }
+}
+
+onmessage = ({ data }) => {
+  queue = queue.then(() => handle(data));
+};

@@ -1,0 +1,56 @@
+// Risk for new patients: lock, score, open.
+
+import { Pool } from "./pool.js";
+import { sendObjects } from "./objects.js";
+
+const GONE = {
+  code: "CF-0007",
+  blame: "Worker",
+  message: "The compute service no longer has the locked model.",
+  remedy: "Train again; it takes as long as the first time.",
+};
+
+/** Scores one patient (`values`) or a file of patients (`file`) with a kept model. */
+export async function predict({ engine, compiled, service, key, model, values, file }) {
+  const begun = performance.now();
+  const prediction = values
+    ? engine.Prediction.ofOne(model, Float64Array.from(values), key.seed())
+    : engine.Prediction.ofFile(model, new Uint8Array(await file.arrayBuffer()), key.seed());
+  const seed = key.seed();
+  let pool = null;
+  try {
+    const keys = prediction.keys();
+    const missing = await service.have([...keys.map((one) => one.digest), prediction.head()]);
+    if (missing.has(prediction.head())) throw GONE;
+    const lost = keys.filter((one) => missing.has(one.digest)).map(({ job }) => ({ job, form: "key", bytes: 0 }));
+    pool = new Pool(compiled, seed, prediction.plan());
+    seed.fill(0);
+    const source = {
+      slots: (job) => prediction.slots(job),
+      setDigest: (job, digest) => prediction.setDigest(job, digest),
+    };
+    await sendObjects({ service, pool, source, items: [...lost, ...prediction.items()], stopped: () => false, onProgress: () => {} });
+    for (const [job, rows] of prediction.startScoring(service.link)) {
+      const done = await service.job(job, () => {});
+      const scores = done.outputs[0][0];
+      await service.download(scores, prediction.maxBytes());
+      prediction.openScores(service.link, scores, rows);
+    }
+    const { classes, rows, refused, notes } = prediction.view();
+    return {
+      csv: prediction.csv(),
+      view: {
+        id: Date.now(),
+        kind: values ? "one" : "many",
+        classes,
+        notes,
+        rows: [...rows, ...refused].sort((a, b) => a.row - b.row),
+        seconds: (performance.now() - begun) / 1000,
+      },
+    };
+  } finally {
+    seed.fill(0);
+    pool?.close();
+    prediction.free();
+  }
+}

@@ -1,0 +1,162 @@
+// One training from the first key to the report. Everything that it needs to go on after a reload is kept on the way.
+
+import { Pool } from "./pool.js";
+import { Progress } from "./progress.js";
+import { sendObjects } from "./objects.js";
+
+/** Bytes a second that are assumed until the upload shows its pace. */
+const PACE = 20e6;
+/** How much slower this engine is than the native one that the plan's estimate speaks of. */
+const SLOWER = 2.5;
+
+/** Seconds by phase that a plan leads one to expect in this browser. */
+export function estimates(plan, threads) {
+  const making = (plan.client_seconds * SLOWER) / threads;
+  return { prepare: 0.3, keys: making, encrypt: making * 0.1, upload: plan.bytes_up / PACE, train: plan.worker_seconds, predict: 1, open: 0.5 };
+}
+
+/** What a run ends with when the user stopped it. */
+export const STOPPED = { code: "CF-0006", message: "", detail: "stopped by the user" };
+
+/** Keys, locking, sending, training, scoring, opening. */
+export class Run {
+  #context;
+  #pool = null;
+  #job = null;
+  #stopped = false;
+  progress;
+
+  /**
+   * `context`: compiled engine, service, key, training, plan view, pool size, kept digests, and `keep` to be called
+   * with what a resumption needs. `emit` gets the state for the page.
+   */
+  constructor(context, emit) {
+    this.#context = context;
+    this.progress = new Progress(Date.now(), estimates(context.planView, context.threads), emit);
+  }
+
+  /** Ends the run at the next safe point. */
+  stop() {
+    this.#stopped = true;
+    this.#pool?.close();
+    if (this.#job) this.#context.service.cancel(this.#job);
+    this.#context.service.abandon(STOPPED);
+  }
+
+  /** Runs to the end; answers the report. */
+  async finish() {
+    try {
+      await this.#send();
+      const head = await this.#train();
+      const batches = await this.#score(head.outputs[0][0]);
+      const report = await this.#open(head, batches);
+      this.progress.end("done");
+      return report;
+    } catch (error) {
+      this.progress.end(this.#stopped ? "stopped" : "failed");
+      throw this.#stopped ? STOPPED : error;
+    } finally {
+      this.#pool?.close();
+    }
+  }
+
+  #guard() {
+    if (this.#stopped) throw STOPPED;
+  }
+
+  async #send() {
+    const { compiled, service, key, training, kept, keep } = this.#context;
+    this.progress.set("prepare");
+    const items = training.items();
+    const seed = key.seed();
+    this.#pool = new Pool(compiled, seed, training.plan());
+    seed.fill(0);
+    this.progress.finish("prepare");
+    const over = new Set();
+    const follow = (name, done, total, unit) => {
+      if (over.has(name)) return;
+      this.progress.set(name, { done, total, unit });
+      if (done >= total) {
+        over.add(name);
+        this.progress.finish(name);
+      }
+    };
+    await sendObjects({
+      service,
+      pool: this.#pool,
+      source: training,
+      items,
+      kept,
+      stopped: () => this.#stopped,
+      onMade: () => keep({ digests: training.digests() }),
+      onProgress: ({ keys, locked, sent, total }) => {
+        follow("keys", keys[0], keys[1], "count");
+        follow("encrypt", locked[0], locked[1], "count");
+        follow("upload", sent, total, "bytes");
+      },
+    });
+    this.#guard();
+    this.#pool.close();
+    this.#pool = null;
+  }
+
+  #follow(phase, part = [0, 1]) {
+    return (state) => {
+      if (state.status === "queued") return this.progress.set(phase, { queued: state.position });
+      const remaining = state.remaining_ms === null || state.remaining_ms === undefined ? null : state.remaining_ms / 1000;
+      return this.progress.set(phase, { done: part[0] * state.total + state.done, total: part[1] * state.total, remaining });
+    };
+  }
+
+  async #train() {
+    const { service, training, keep } = this.#context;
+    this.progress.set("train");
+    this.#job = training.startTraining(service.link);
+    const done = service.job(this.#job, this.#follow("train"));
+    await keep({ job: this.#job });
+    // The comparison in the clear is worked out here while the service works on the locked copy.
+    training.trainClear();
+    const head = await done;
+    this.#job = null;
+    this.#guard();
+    this.progress.finish("train");
+    return head;
+  }
+
+  async #score(head) {
+    const { service, training } = this.#context;
+    this.progress.set("predict");
+    const jobs = training.startScoring(service.link, head);
+    const batches = await Promise.all(
+      jobs.map(async ([job, rows], index) => ({ rows, ...(await service.job(job, this.#follow("predict", [index, jobs.length]))) })),
+    );
+    this.#guard();
+    this.progress.finish("predict");
+    return batches;
+  }
+
+  async #open(head, batches) {
+    const { service, training, key } = this.#context;
+    this.progress.set("open");
+    const limit = training.prepareOpening(key.seed());
+    const name = head.outputs[0][0];
+    await service.download(name, limit);
+    training.openHead(service.link, name);
+    for (const { outputs, rows } of batches) {
+      const scores = outputs[0][0];
+      await service.download(scores, limit);
+      training.openScores(service.link, scores, rows);
+    }
+    const report = training.report();
+    this.#guard();
+    this.progress.finish("open");
+    return {
+      ...report,
+      id: Date.now(),
+      seconds: this.progress.seconds,
+      bytes_up: service.link.bytesUp,
+      bytes_down: service.link.bytesDown,
+      worker_peak: Math.max(head.peak_bytes, ...batches.map((batch) => batch.peak_bytes)),
+    };
+  }
+}

@@ -1,0 +1,89 @@
+// What the page knows. One object, changed only by `update`, watched by the views.
+
+/** The steps in order. `ledger` stands apart: it can be opened at any time. */
+export const STEPS = ["connect", "key", "records", "plan", "train", "results", "predict"];
+
+const state = {
+  step: "connect",
+  /** Counts up whenever a view must be built anew although the step stays. */
+  revision: 0,
+  engine: null, // { variant, cores, pool, storage }
+  connection: { status: "connecting" },
+  vault: null, // { name, created, backup }
+  table: null, // what the CSV holds
+  choices: null, // label, positive, features, missing, test_fraction, seed
+  dataset: null, // counts and problems for these choices
+  plan: null,
+  run: null, // { status, started, phases: { name: { done, total, … } }, error }
+  report: null,
+  predictor: null, // fields for a new patient
+  predictions: null,
+  ledger: [],
+  busy: null, // a sentence while something short is under way
+  error: null, // { code, blame, message, remedy, detail }
+};
+
+const watchers = new Set();
+let scheduled = false;
+
+/** The current state; to be read, not written. */
+export const get = () => state;
+
+/** Merges changes and tells the watchers once before the next frame. */
+export function update(changes) {
+  Object.assign(state, changes);
+  if (scheduled) return;
+  scheduled = true;
+  queueMicrotask(() => {
+    scheduled = false;
+    for (const watcher of watchers) watcher(state);
+  });
+}
+
+/** Calls `watcher` after every change. */
+export function watch(watcher) {
+  watchers.add(watcher);
+}
+
+/** Whether a step can be opened now. */
+export function reachable(step) {
+  switch (step) {
+    case "connect":
+    case "ledger":
+      return true;
+    case "key":
+      return state.engine !== null;
+    case "records":
+      return Boolean(state.vault?.safe);
+    case "plan":
+      return Boolean(state.vault?.safe && state.plan);
+    case "train":
+      return Boolean(state.vault?.safe && state.run);
+    case "results":
+      return Boolean(state.vault?.safe && state.report);
+    case "predict":
+      return Boolean(state.vault?.safe && state.report && state.predictor);
+    default:
+      return false;
+  }
+}
+
+/** Whether a step's work is finished. */
+export function finished(step) {
+  switch (step) {
+    case "connect":
+      return state.connection.status === "online";
+    case "key":
+      return Boolean(state.vault?.safe);
+    case "records":
+      return state.plan !== null;
+    case "plan":
+      return state.run !== null;
+    case "train":
+      return state.report !== null;
+    case "results":
+      return state.report !== null;
+    default:
+      return state.predictions !== null;
+  }
+}

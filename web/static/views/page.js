@@ -1,0 +1,23 @@
+// What all views share: the head of a page and the row of buttons at its end.
+
+import { h } from "../dom.js";
+
+/** Heading and leading sentence. The heading takes the focus when the step opens. */
+export function head(title, lead) {
+  return h("header", { class: "page-head" }, h("h1", { tabindex: "-1" }, title), lead ? h("p", { class: "lead" }, lead) : null);
+}
+
+/** A titled section of a page. */
+export function section(title, ...children) {
+  return h("section", { class: "card" }, h("h2", null, title), ...children);
+}
+
+/** The buttons that lead on. */
+export function actions(...children) {
+  return h("div", { class: "actions" }, ...children);
+}
+
+/** Shows the sentence of the short work under way. */
+export function working(sentence) {
+  return h("p", { class: "working", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), h("span", null, sentence));
+}

@@ -1,0 +1,203 @@
+// Third step: a file, its table, what to predict from what, and what stands in the way.
+
+import { button, details, field, h, icon, notice } from "../dom.js";
+import { askPlan, choose, go, openTable } from "../actions.js";
+import { percent, short } from "../format.js";
+import { recordTable } from "./table.js";
+import { actions, head, section, working } from "./page.js";
+import { text } from "../text.js";
+
+const words = text.records;
+
+/** A button-like label over a file input, and a place to drop a file on. */
+export function filePicker(id, label, onfile) {
+  const input = h("input", { type: "file", id, accept: ".csv,text/csv,.tsv,text/tab-separated-values,text/plain", class: "file-input", onchange: () => input.files[0] && onfile(input.files[0]) });
+  const zone = h("div", { class: "drop" }, icon("file"), h("label", { for: id, class: "button" }, label), input, h("span", { class: "hint" }, words.drop));
+  const over = (event) => {
+    event.preventDefault();
+    zone.classList.toggle("over", event.type === "dragover");
+    if (event.type === "drop" && event.dataTransfer.files[0]) onfile(event.dataTransfer.files[0]);
+  };
+  for (const name of ["dragover", "dragleave", "drop"]) zone.addEventListener(name, over);
+  return zone;
+}
+
+function pickSource() {
+  return h(
+    "div",
+    { class: "pair" },
+    h("section", { class: "card" }, h("h2", null, words.choose), filePicker("csv", words.choose, openTable)),
+    h(
+      "section",
+      { class: "card" },
+      h("h2", null, words.sampleName),
+      h("p", null, words.sampleAbout),
+      button(words.sample, () => openTable(null), { id: "use-sample" }),
+    ),
+  );
+}
+
+function outcome({ table, choices, dataset }) {
+  const label = h(
+    "select",
+    { onchange: (event) => choose({ label: event.target.value === "" ? null : Number(event.target.value), positive: null }) },
+    h("option", { value: "" }, words.outcomeNone),
+    table.columns.map((column) => h("option", { value: column.index, selected: column.index === choices.label }, column.name)),
+  );
+  const classes = dataset?.classes ?? [];
+  const positive =
+    classes.length === 2
+      ? h(
+          "select",
+          { onchange: (event) => choose({ positive: event.target.value }) },
+          classes.map((one) => h("option", { value: one.name, selected: one.name === dataset.positive }, one.name)),
+        )
+      : null;
+  return section(
+    words.outcome,
+    h(
+      "div",
+      { class: "pair" },
+      field(words.outcome, label, { id: "label-column", hint: words.outcomeHint }),
+      positive ? field(words.positive, positive, { id: "positive-class", hint: words.positiveHint }) : null,
+    ),
+    classes.length > 0 ? h("p", { class: "classes" }, words.classes(classes)) : null,
+  );
+}
+
+function features({ table, choices }) {
+  const possible = table.columns.filter((column) => column.index !== choices.label);
+  const chosen = new Set(choices.features);
+  const numeric = possible.filter((column) => column.kind === "number").map((column) => column.index);
+  const toggle = (index, on) => choose({ features: on ? [...choices.features, index].sort((a, b) => a - b) : choices.features.filter((one) => one !== index) });
+  return section(
+    words.features,
+    h(
+      "div",
+      { class: "row spread" },
+      h("span", { class: "hint" }, words.featuresChosen(choices.features.length, possible.length)),
+      h("span", { class: "row" }, button(words.all, () => choose({ features: numeric }), { kind: "quiet", id: "all-features" }), button(words.none, () => choose({ features: [] }), { kind: "quiet", id: "no-features" })),
+    ),
+    h(
+      "ul",
+      { class: "feature-list", "aria-label": words.features },
+      possible.map((column) => {
+        const id = `feature-${column.index}`;
+        const about = column.kind === "number" ? words.range(short(column.min), short(column.max)) : words.kind[column.kind];
+        return h(
+          "li",
+          null,
+          h(
+            "label",
+            { for: id, class: "tick" },
+            h("input", { type: "checkbox", id, checked: chosen.has(column.index), onchange: (event) => toggle(column.index, event.target.checked) }),
+            h("span", null, column.name, h("span", { class: "hint" }, about, column.missing > 0 ? h("strong", null, ` · ${words.missingCount(column.missing)}`) : null)),
+          ),
+        );
+      }),
+    ),
+  );
+}
+
+function missing({ choices, dataset }) {
+  if (!dataset?.missing && choices.missing === "report") return null;
+  return section(
+    words.missingTitle,
+    h("p", null, words.missingCount(dataset?.missing ?? 0), ". ", words.missingLead),
+    h(
+      "fieldset",
+      null,
+      h("legend", { class: "visually-hidden" }, words.missingTitle),
+      Object.entries(words.missingPolicy).map(([policy, label]) =>
+        h(
+          "label",
+          { class: "tick", for: `missing-${policy}` },
+          h("input", { type: "radio", name: "missing", id: `missing-${policy}`, checked: choices.missing === policy, onchange: () => choose({ missing: policy }) }),
+          h("span", null, label),
+        ),
+      ),
+    ),
+  );
+}
+
+function split({ choices }) {
+  const share = h("input", { type: "number", min: 5, max: 50, step: 5, value: Math.round(choices.test_fraction * 100), onchange: (event) => choose({ test_fraction: Math.min(50, Math.max(5, Number(event.target.value) || 20)) / 100 }) });
+  const seed = h("input", { type: "number", min: 0, max: 4294967295, step: 1, value: choices.seed, onchange: (event) => choose({ seed: Math.max(0, Math.trunc(Number(event.target.value) || 0)) }) });
+  return details(
+    `${words.split} (${percent(choices.test_fraction, 0)})`,
+    h("div", { class: "pair" }, field(`${words.holdout} (%)`, share, { id: "test-share", hint: words.holdoutHint }), field(words.seed, seed, { id: "split-seed", hint: words.seedHint })),
+  );
+}
+
+function problems({ dataset }) {
+  if (!dataset) return null;
+  if (dataset.problems.length === 0) return section(words.problems, notice("good", h("p", null, words.problemsNone)));
+  const hidden = dataset.problems_total - dataset.problems.length;
+  return section(
+    words.problems,
+    h(
+      "ul",
+      { class: "problems", id: "problems" },
+      dataset.problems.map((problem) =>
+        h(
+          "li",
+          { class: `problem problem-${problem.severity}` },
+          icon(problem.severity === "error" ? "cross" : "alert"),
+          h(
+            "div",
+            null,
+            h("p", { class: "where" }, problem.message),
+            problem.remedy ? h("p", { class: "hint" }, problem.remedy) : null,
+          ),
+        ),
+      ),
+    ),
+    hidden > 0 ? h("p", { class: "hint" }, words.problemsMore(hidden)) : null,
+  );
+}
+
+function summary({ dataset }) {
+  if (!dataset?.ready) return null;
+  return h(
+    "p",
+    { class: "ready" },
+    words.ready(dataset.train_rows, dataset.test_rows, dataset.features),
+    dataset.dropped > 0 ? ` ${words.dropped(dataset.dropped)}` : null,
+    dataset.filled > 0 ? ` ${words.filled(dataset.filled)}` : null,
+  );
+}
+
+export const shape = ({ table, choices, dataset, busy, connection }) =>
+  `${table?.name}/${table?.rows}/${JSON.stringify(choices)}/${dataset?.ready}/${dataset?.problems_total}/${dataset?.train_rows}/${dataset?.positive}/${busy}/${connection.status === "online"}`;
+
+export function build(state) {
+  const { table, dataset, busy, connection } = state;
+  if (busy) return { element: h("div", { class: "view" }, head(words.title, words.lead), h("section", { class: "card" }, working(busy))) };
+  if (!table) return { element: h("div", { class: "view" }, head(words.title, words.lead), pickSource()) };
+  const online = connection.status === "online";
+  const element = h(
+    "div",
+    { class: "view" },
+    head(words.title, words.lead),
+    h(
+      "section",
+      { class: "card" },
+      h("div", { class: "row spread" }, h("h2", null, table.name || words.sampleName), h("span", { class: "hint" }, words.summary(table.rows, table.columns.length))),
+      recordTable(table, state.choices),
+      h("div", { class: "row" }, h("label", { for: "csv", class: "button quiet" }, words.replace), h("input", { type: "file", id: "csv", class: "file-input", accept: ".csv,text/csv,.tsv,text/plain", onchange: (event) => event.target.files[0] && openTable(event.target.files[0]) })),
+    ),
+    outcome(state),
+    problems(state),
+    missing(state),
+    features(state),
+    h("section", { class: "card plain-card" }, summary(state), split(state)),
+    dataset?.ready ? notice("info", h("p", { id: "ask-hint" }, words.askHint(dataset.train_rows, dataset.features, dataset.classes.length))) : null,
+    online ? null : notice("warning", h("p", null, words.offline)),
+    actions(
+      state.plan
+        ? button(text.next, () => go("plan"), { kind: "primary", id: "records-next", iconName: "arrow" })
+        : button(words.ask, askPlan, { kind: "primary", id: "ask-plan", disabled: !dataset?.ready || !online, iconName: "arrow", describedby: dataset?.ready ? "ask-hint" : null }),
+    ),
+  );
+  return { element };
+}

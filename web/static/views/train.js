@@ -1,0 +1,76 @@
+// Fifth step: what is under way, how far, how long still, and a way to stop.
+
+import { button, fill, h, icon, announce } from "../dom.js";
+import { resumeRun, stopRun } from "../actions.js";
+import { duration } from "../format.js";
+import { actions, head } from "./page.js";
+import { text } from "../text.js";
+
+const words = text.train;
+const PHASES = ["prepare", "keys", "encrypt", "upload", "train", "predict", "open"];
+
+function row(phase) {
+  const bar = h("progress", { max: 1, value: 0, id: `progress-${phase}`, "aria-labelledby": `phase-${phase}` });
+  const symbol = h("span", { class: "badge", "aria-hidden": "true" });
+  const value = h("span", { class: "phase-value" });
+  const element = h("li", { class: "phase" }, symbol, h("span", { class: "phase-name", id: `phase-${phase}` }, words.phases[phase]), value, bar);
+  let drawn = "";
+  return {
+    element,
+    refresh(progress) {
+      const status = progress?.status ?? "waiting";
+      const done = progress?.done ?? 0;
+      const total = progress?.total ?? 0;
+      const amount = total > 0 ? (progress.unit === "bytes" ? words.ofBytes(done, total) : words.of(done, total)) : "";
+      const queue = progress?.queued !== null && progress?.queued !== undefined ? words.queued(progress.queued) : null;
+      const sentence = status === "done" ? duration(progress.seconds) : status === "working" ? (queue ?? (amount || words.working)) : words.waiting;
+      bar.value = status === "done" ? 1 : total > 0 ? done / total : 0;
+      if (status === "working" && total === 0) bar.removeAttribute("value");
+      value.textContent = sentence;
+      if (drawn === status) return;
+      drawn = status;
+      element.className = `phase phase-${status}`;
+      fill(symbol, status === "done" ? icon("check") : status === "working" ? h("span", { class: "spinner" }) : null);
+    },
+  };
+}
+
+export const shape = ({ run }) => `${run?.id}`;
+
+export function build(state) {
+  const rows = PHASES.map(row);
+  const overall = h("progress", { max: 1, value: 0, id: "progress-all", "aria-label": words.overall });
+  const remaining = h("p", { class: "remaining" });
+  const elapsed = h("span", { class: "hint" });
+  const place = h("div", { role: "status" });
+  const stop = button(words.cancel, stopRun, { kind: "danger", id: "stop-run" });
+  const resume = button(words.resume, resumeRun, { kind: "primary", id: "resume-run", iconName: "arrow" });
+  let said = "";
+  let shown = "";
+  const refresh = ({ run, connection }) => {
+    if (!run) return;
+    PHASES.forEach((phase, index) => rows[index].refresh(run.phases[phase]));
+    overall.value = run.fraction;
+    const working = run.status === "working";
+    remaining.textContent = working ? (run.remaining === null ? words.working : words.remaining(run.remaining)) : run.status === "done" ? words.done : "";
+    elapsed.textContent = words.elapsed(run.elapsed);
+    stop.hidden = !working;
+    resume.hidden = working || run.status === "done";
+    const phase = PHASES.find((name) => run.phases[name]?.status === "working");
+    if (phase && phase !== said) announce(words.phases[phase]);
+    said = phase ?? said;
+    const sentence = run.status === "stopped" ? words.cancelled : working && connection.status !== "online" ? words.offline : "";
+    if (sentence !== shown) fill(place, sentence ? h("p", { class: "notice notice-warning" }, icon("alert"), h("span", null, sentence)) : null);
+    shown = sentence;
+  };
+  refresh(state);
+  const element = h(
+    "div",
+    { class: "view" },
+    head(words.title, words.lead),
+    h("section", { class: "card" }, h("div", { class: "row spread" }, remaining, elapsed), overall, h("ol", { class: "phases" }, rows.map((one) => one.element))),
+    place,
+    actions(resume, stop),
+  );
+  return { element, refresh };
+}
