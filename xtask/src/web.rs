@@ -63,7 +63,7 @@ pub struct Options {
     /// Write the page into this folder instead of target/web-dist
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Only add the relaxed-SIMD bindings to the page that Trunk is staging
+    /// Put both variants of the bindings into the page that Trunk is staging
     #[arg(long, conflicts_with = "out")]
     pub trunk_hook: bool,
 }
@@ -79,7 +79,11 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
         let staging = std::env::var_os("TRUNK_STAGING_DIR")
             .context("--trunk-hook is for Trunk, which sets TRUNK_STAGING_DIR")?;
         let staging = PathBuf::from(staging);
-        variant(workspace, options, &VARIANTS[0], &staging)?;
+        // Trunk names its bindings after the package, with a hyphen, and makes one variant.
+        replace_folder(&staging.join("pkg"))?;
+        for each in &VARIANTS {
+            variant(workspace, options, each, &staging)?;
+        }
         return Ok(staging);
     }
     let dist = match &options.out {
