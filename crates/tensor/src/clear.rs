@@ -181,7 +181,7 @@ impl Evaluator for ClearEvaluator {
             .values
             .iter()
             .zip(&self.powers)
-            .map(|(x, power)| x * self.roots[k * power & mask]);
+            .map(|(x, power)| x * self.roots[(k * power) & mask]);
         Ok(ClearCt {
             values: values.collect(),
             level: a.level,

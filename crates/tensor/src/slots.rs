@@ -42,9 +42,9 @@ impl SlotRing {
         let (mut result, mut base) = (1u64, 5u64);
         while exponent > 0 {
             if exponent & 1 == 1 {
-                result = result * base & mask;
+                result = (result * base) & mask;
             }
-            base = base * base & mask;
+            base = (base * base) & mask;
             exponent >>= 1;
         }
         result
@@ -62,7 +62,7 @@ impl SlotRing {
         (0..self.slots())
             .map(|_| {
                 let current = power;
-                power = power * 5 & mask;
+                power = (power * 5) & mask;
                 current
             })
             .collect()

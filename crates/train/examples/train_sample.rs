@@ -20,10 +20,10 @@ struct Phases(Mutex<Vec<(String, Instant)>>);
 
 impl Observer for Phases {
     fn progress(&self, _done: u64, _total: u64, phase: &str) {
-        if let Ok(mut phases) = self.0.lock() {
-            if phases.last().is_none_or(|(name, _)| name != phase) {
-                phases.push((phase.to_owned(), Instant::now()));
-            }
+        if let Ok(mut phases) = self.0.lock()
+            && phases.last().is_none_or(|(name, _)| name != phase)
+        {
+            phases.push((phase.to_owned(), Instant::now()));
         }
     }
 

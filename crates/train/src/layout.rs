@@ -49,7 +49,7 @@ impl Layout {
             return Err(shape("log2 of the ring degree", "4 to 17", log_n));
         }
         let slots = 1usize << (log_n - 1);
-        if rows < 2 || rows > 1 << 24 {
+        if !(2..=1 << 24).contains(&rows) {
             return Err(shape("rows", "2 to 16777216", rows));
         }
         if features < 2 {

@@ -35,7 +35,7 @@ pub struct Choice {
     pub special_bits: Vec<u32>,
     /// Primes in a key-switching digit.
     pub alpha: usize,
-    /// Degree of the sigmoid polynomial, 3 or 7.
+    /// Degree of the sigmoid polynomial: 3, 7 or 15.
     pub degree: usize,
     /// The polynomial holds for logits up to this.
     pub range: f64,
@@ -294,8 +294,8 @@ impl Plan {
         let (own, found) = (numbers(&self.schedule), numbers(other));
         compare("number of schedule constants", &own.len(), &found.len())?;
         for (own, found) in own.iter().zip(&found) {
-            // Written so that a NaN is refused.
-            if !((own - found).abs() <= 1e-6 * own.abs()) {
+            let apart = (own - found).abs();
+            if apart.is_nan() || apart > 1e-6 * own.abs() {
                 return Err(deviation("schedule", own, found));
             }
         }

@@ -8,6 +8,7 @@ use crate::error::TrainError;
 use crate::plan::{
     Choice, Costs, Plan, TableShape, depth, key_levels, key_limbs, layout_and_schedule, measure,
 };
+use crate::sigmoid::DEGREES;
 
 /// Bytes per second at which an upload is weighed against computing (100 Mbit/s).
 const UPLOAD_RATE: f64 = 12.5e6;
@@ -100,19 +101,23 @@ impl PlanRequest {
 }
 
 /// How much a schedule's missing accuracy weighs: time is multiplied by this. Measured on three data sets (see
-/// `docs/maths/training.md`), degree 7 on a wide range keeps larger steps stable than degree 3.
+/// `docs/maths/training.md`): the error of the sigmoid's fit counts for more than the number of iterations.
 fn penalty(degree: usize, iterations: usize) -> f64 {
     match (degree, iterations) {
-        (7, 6..) => 1.0,
-        (7, 5) => 1.15,
-        (7, 4) => 2.2,
+        (15, 5..) => 0.95,
+        (15, 4) => 1.0,
+        (15, 3) => 2.5,
+        (15, _) => 18.0,
+        (7, 6..) => 2.0,
+        (7, 5) => 2.1,
+        (7, 4) => 2.8,
         (7, 3) => 6.0,
         (7, _) => 20.0,
-        (_, 7..) => 2.5,
-        (_, 6) => 2.8,
-        (_, 5) => 3.5,
-        (_, 4) => 7.0,
-        (_, 3) => 12.0,
+        (_, 7..) => 3.5,
+        (_, 6) => 3.8,
+        (_, 5) => 4.5,
+        (_, 4) => 8.0,
+        (_, 3) => 13.0,
         _ => 25.0,
     }
 }
@@ -147,7 +152,7 @@ impl Nearest {
 pub fn plan(request: &PlanRequest) -> Result<Plan, TrainError> {
     let mut nearest = Nearest::default();
     let mut candidates = Vec::new();
-    for degree in [7, 3] {
+    for degree in DEGREES {
         for iterations in 2..=request.max_iterations.min(8) {
             let levels = depth(degree, iterations)?;
             for log_n in 13..=16 {

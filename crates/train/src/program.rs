@@ -18,15 +18,15 @@ pub struct TrainingInputs<Ct> {
     pub labels: Vec<Ct>,
 }
 
-/// What a block needs of its logits: `z`, and the factors of the sigmoid's polynomial in `u = z^2`.
+/// What a block needs of its logits: `z`, and the factors of the sigmoid's polynomial in `u = z^2` that its features
+/// are multiplied by in turn, each one level below the one before.
 struct Activation<Ct> {
     z: Ct,
-    linear: Ct,
-    quadratic: Option<Ct>,
+    factors: Vec<Ct>,
 }
 
 /// Trains a head. The result is one dense ciphertext, `head_scale` times the weights, one level below the data after the
-/// first iteration and another 3 (degree 3) or 4 (degree 7) for each further one.
+/// first iteration and another 3, 4 or 5 (degree 3, 7 or 15) for each further one.
 ///
 /// # Errors
 /// [`TensorError`] of the evaluator, or `TooFewOperands` for inputs that do not match the layout.
@@ -142,20 +142,27 @@ fn gradient<E: Evaluator>(
     })?;
     drop(weights);
     let leaves = map(ev, (0..layout.pairs).collect(), |p| {
-        let mut factors = Vec::with_capacity(data.len());
-        for (block, activation) in data.iter().zip(&activations) {
-            factors.push(ev.mul(&block[p], &activation.z)?);
-        }
         // The last product of every block is summed before it is relinearised.
-        let mut sum = Vec::with_capacity(data.len());
-        for (factor, activation) in factors.into_iter().zip(&activations) {
-            sum.push(match &activation.quadratic {
-                None => (factor, &activation.linear),
-                Some(quadratic) => (ev.mul(&factor, &activation.linear)?, quadratic),
-            });
+        let mut last = Vec::with_capacity(data.len());
+        for (block, activation) in data.iter().zip(&activations) {
+            let (final_factor, earlier) =
+                activation
+                    .factors
+                    .split_last()
+                    .ok_or(TensorError::TooFewOperands {
+                        op: "gradient",
+                        needed: 1,
+                        available: 0,
+                    })?;
+            let first = ev.mul(&block[p], &activation.z)?;
+            let product = earlier
+                .iter()
+                .try_fold(first, |product, factor| ev.mul(&product, factor))?;
+            last.push((product, final_factor));
         }
         ev.dot(
-            &sum.iter()
+            &last
+                .iter()
                 .map(|(left, right)| (left, *right))
                 .collect::<Vec<_>>(),
         )
@@ -164,8 +171,8 @@ fn gradient<E: Evaluator>(
     merge(ev, layout, leaves)
 }
 
-/// Logits of a block and the factors of its sigmoid, each scaled by a power of `mu = z_scale`:
-/// `mu z`, `mu^2 (u - r)` and `mu^4 (u^2 + s u + t)`.
+/// Logits of a block and the factors of its sigmoid, each scaled by a power of `mu = z_scale`: `mu z`, then
+/// `mu^2 (u - r)`, `mu^4 (u^2 + s u + t)`, and for degree 15 the product of two more such quadratics.
 fn activation<E: Evaluator>(
     ev: &E,
     schedule: &Schedule,
@@ -177,21 +184,20 @@ fn activation<E: Evaluator>(
     // The real part of the product of a pair with conjugated weights is its share of the logit.
     let z = ev.add(&product, &ev.conjugate(&product)?)?;
     let u = ev.mul(&z, &z)?;
-    let (root, rest) = schedule.sigmoid.factors();
     let square = mu * mu;
-    let linear = ev.add_const(&u, -root * square)?;
-    let quadratic = match rest {
-        None => None,
-        Some([s, t]) => {
-            let shifted = ev.add_const(&u, s * square)?;
-            Some(ev.add_const(&ev.mul(&u, &shifted)?, t * square * square)?)
-        }
-    };
-    Ok(Activation {
-        z,
-        linear,
-        quadratic,
-    })
+    let shape = schedule.sigmoid.factors();
+    let mut factors = vec![ev.add_const(&u, -shape.root * square)?];
+    let mut quadratics = Vec::with_capacity(shape.quadratics.len());
+    for [s, t] in &shape.quadratics {
+        let shifted = ev.add_const(&u, s * square)?;
+        quadratics.push(ev.add_const(&ev.mul(&u, &shifted)?, t * square * square)?);
+    }
+    let mut quadratics = quadratics.into_iter();
+    factors.extend(quadratics.next());
+    if let Some(second) = quadratics.next() {
+        factors.push(quadratics.try_fold(second, |product, q| ev.mul(&product, &q))?);
+    }
+    Ok(Activation { z, factors })
 }
 
 /// Sum over pairs of left times right.

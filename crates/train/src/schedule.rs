@@ -7,13 +7,19 @@ use crate::layout::Layout;
 use crate::sigmoid::OddSigmoid;
 
 /// Penalty on the squared weights, bias included.
-const L2: f64 = 0.01;
-/// Step sizes for whitened features, whose Hessian is at most a quarter: the first step, the first step for several
-/// classes (whose labels are mostly negative) and the later ones.
-const FIRST_STEP: f64 = 4.0;
-const FIRST_STEP_MULTI: f64 = 8.0;
-const LATER_STEP: f64 = 6.0;
-const LATER_STEP_CUBIC: f64 = 4.0;
+const L2: f64 = 0.02;
+
+/// Step sizes for softly whitened features, whose Hessian is at most a quarter: the first step and the later ones. A
+/// better fit of the sigmoid keeps larger steps stable. Several classes start larger, their labels are mostly negative.
+fn steps(degree: usize, classes: usize) -> (f64, f64) {
+    match (degree, classes) {
+        (15, _) => (8.0, 8.0),
+        (7, 2) => (4.0, 6.0),
+        (7, _) => (8.0, 6.0),
+        (_, 2) => (4.0, 4.0),
+        _ => (8.0, 4.0),
+    }
+}
 
 /// Everything that the training program does with numbers, fixed before the run. Derivation: `docs/maths/training.md`.
 ///
@@ -47,7 +53,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of `iterations` with a polynomial of `degree` 3 or 7 for data in `layout`.
+    /// The schedule of `iterations` with a polynomial of `degree` 3, 7 or 15 for data in `layout`.
     ///
     /// # Errors
     /// [`TrainError::Shape`] for a degree or number of iterations that is not supported.
@@ -61,16 +67,7 @@ impl Schedule {
             return Err(shape("iterations", "2 to 16", iterations));
         }
         let sigmoid = OddSigmoid::minimax(degree, range)?;
-        let first = if layout.classes == 2 {
-            FIRST_STEP
-        } else {
-            FIRST_STEP_MULTI
-        };
-        let later = if degree == 3 {
-            LATER_STEP_CUBIC
-        } else {
-            LATER_STEP
-        };
+        let (first, later) = steps(degree, layout.classes);
         let learning_rates: Vec<f64> = (0..iterations)
             .map(|t| if t == 0 { first } else { later })
             .collect();
@@ -229,6 +226,9 @@ mod tests {
             ([1500, 65, 10], 7),
             ([100_000, 500, 2], 7),
             ([60, 5, 3], 3),
+            ([455, 31, 2], 15),
+            ([1500, 65, 10], 15),
+            ([100_000, 500, 2], 15),
         ] {
             let layout = Layout::new(15, sizes, 0, 1).expect("fits");
             let s = Schedule::new(&layout, degree, 12.0, 5).expect("valid");

@@ -1,5 +1,6 @@
 //! The sigmoid minus one half as an odd polynomial with the smallest possible maximal error.
 
+use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{TrainError, shape};
@@ -21,13 +22,17 @@ pub(crate) fn sigmoid(z: f64) -> f64 {
 }
 
 impl OddSigmoid {
-    /// The minimax polynomial of `degree` 3 or 7, by Remez' exchange on the half interval.
+    /// The minimax polynomial of `degree` 3, 7 or 15, by Remez' exchange on the half interval.
     ///
     /// # Errors
     /// [`TrainError::Shape`] for another degree or a range outside 1 to 64.
     pub fn minimax(degree: usize, range: f64) -> Result<Self, TrainError> {
-        if degree != 3 && degree != 7 {
-            return Err(shape("degree of the sigmoid polynomial", "3 or 7", degree));
+        if !DEGREES.contains(&degree) {
+            return Err(shape(
+                "degree of the sigmoid polynomial",
+                "3, 7 or 15",
+                degree,
+            ));
         }
         if !(1.0..=64.0).contains(&range) {
             return Err(shape("range of the sigmoid polynomial", "1 to 64", range));
@@ -100,18 +105,104 @@ impl OddSigmoid {
         odd(&self.coefficients, z)
     }
 
-    /// A real root `r` of the polynomial in `u = z^2`, and what is left after dividing by its leading coefficient
-    /// and by `u - r`: nothing for degree 3, `[s, t]` of `u^2 + s u + t` for degree 7.
-    pub fn factors(&self) -> (f64, Option<[f64; 2]>) {
+    /// The polynomial in `u = z^2` as `leading * (u - root) * product of (u^2 + s u + t)`.
+    ///
+    /// The root is the largest real one: the fit turns back beyond the range, so there is always one, and the
+    /// remaining roots are paired.
+    pub fn factors(&self) -> Factors {
+        // In units of range^2 all coefficients are of one order.
+        let unit = self.range * self.range;
         let lead = self.leading();
-        let monic: Vec<f64> = self.coefficients.iter().map(|c| c / lead).collect();
-        if let [c1, c3, c5, _] = monic[..] {
-            let root = largest_root(c5, c3, c1);
-            let s = c5 + root;
-            return (root, Some([s, c3 + root * s]));
-        }
-        (-monic.first().copied().unwrap_or(0.0), None)
+        let degree = self.coefficients.len().saturating_sub(1);
+        let monic: Vec<f64> = self
+            .coefficients
+            .iter()
+            .enumerate()
+            .map(|(j, c)| c / lead * unit.powi(j as i32 - degree as i32))
+            .collect();
+        let mut roots = roots(&monic);
+        // Complex roots come in conjugate pairs; the larger ones first, so that the order is the same everywhere.
+        roots.sort_by(|a, b| {
+            (a.im.abs() > REAL)
+                .cmp(&(b.im.abs() > REAL))
+                .then(b.re.total_cmp(&a.re))
+                .then(b.im.total_cmp(&a.im))
+        });
+        let real = roots.iter().take_while(|z| z.im.abs() <= REAL).count();
+        let root = roots.first().map_or(0.0, |z| z.re * unit);
+        let paired = roots.get(1..real).unwrap_or_default();
+        let mut quadratics: Vec<[f64; 2]> = paired
+            .chunks_exact(2)
+            .map(|pair| {
+                [
+                    -(pair[0].re + pair[1].re) * unit,
+                    pair[0].re * pair[1].re * unit * unit,
+                ]
+            })
+            .collect();
+        let upper = roots.iter().skip(real).filter(|z| z.im > 0.0);
+        quadratics.extend(upper.map(|z| [-2.0 * z.re * unit, z.norm_sqr() * unit * unit]));
+        Factors { root, quadratics }
     }
+}
+
+/// Degrees that the training program knows.
+pub(crate) const DEGREES: [usize; 3] = [3, 7, 15];
+
+/// Imaginary parts below this belong to real roots.
+const REAL: f64 = 1e-9;
+
+/// Factors of a monic polynomial of odd degree in `u`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Factors {
+    /// `r` of `u - r`.
+    pub root: f64,
+    /// `[s, t]` of each `u^2 + s u + t`: none for degree 3 in `z`, one for 7, three for 15.
+    pub quadratics: Vec<[f64; 2]>,
+}
+
+/// All roots of the monic polynomial with these coefficients (constant first, the leading 1 included), by the
+/// simultaneous iteration of Aberth and Ehrlich.
+fn roots(monic: &[f64]) -> Vec<Complex64> {
+    let degree = monic.len().saturating_sub(1);
+    let bound = 1.0
+        + monic
+            .iter()
+            .take(degree)
+            .fold(0.0f64, |m, c| m.max(c.abs()));
+    let start = |k: usize| {
+        let angle = std::f64::consts::TAU * (k as f64 + 0.25) / degree as f64;
+        Complex64::from_polar(bound.min(2.0), angle)
+    };
+    let mut roots: Vec<Complex64> = (0..degree).map(start).collect();
+    let zero = Complex64::new(0.0, 0.0);
+    for _ in 0..500 {
+        let mut moved = 0.0f64;
+        for k in 0..degree {
+            let z = roots[k];
+            let (value, slope) = monic
+                .iter()
+                .rev()
+                .fold((zero, zero), |(p, d), &c| (p * z + c, d * z + p));
+            if value == zero {
+                continue;
+            }
+            let newton = value / slope;
+            let others: Complex64 = (0..degree)
+                .filter(|&j| j != k)
+                .map(|j| (z - roots[j]).inv())
+                .sum();
+            let step = newton / (1.0 - newton * others);
+            if step.is_finite() {
+                roots[k] -= step;
+                moved = moved.max(step.norm());
+            }
+        }
+        if moved < 1e-15 {
+            break;
+        }
+    }
+    roots
 }
 
 /// `x (c_0 + c_1 x^2 + ...)` by Horner's rule.
@@ -121,28 +212,6 @@ fn odd(coefficients: &[f64], x: f64) -> f64 {
         .iter()
         .rev()
         .fold(0.0, |sum, c| sum * square + c)
-}
-
-/// Largest real root of `u^3 + a u^2 + b u + c`, by bisection from Cauchy's bound and a few Newton steps.
-fn largest_root(a: f64, b: f64, c: f64) -> f64 {
-    let value = |u: f64| ((u + a) * u + b) * u + c;
-    let bound = 1.0 + a.abs().max(b.abs()).max(c.abs());
-    const CELLS: usize = 4096;
-    let width = 2.0 * bound / CELLS as f64;
-    let mut high = bound;
-    while high > -bound && value(high - width) > 0.0 {
-        high -= width;
-    }
-    let mut low = high - width;
-    for _ in 0..200 {
-        let middle = 0.5 * (low + high);
-        if value(middle) > 0.0 {
-            high = middle
-        } else {
-            low = middle
-        }
-    }
-    0.5 * (low + high)
 }
 
 /// Where `error` takes its largest absolute value between sign changes on `(0, 1]`, refined by parabolas.
@@ -214,6 +283,9 @@ mod tests {
             (7, 8.0, 0.018_892),
             (7, 10.0, 0.033_398),
             (7, 12.0, 0.048_996),
+            (15, 8.0, 0.000_879),
+            (15, 12.0, 0.006_132),
+            (15, 16.0, 0.016_435),
         ] {
             let fit = OddSigmoid::minimax(degree, range).expect("valid");
             assert_eq!(fit.degree(), degree);
@@ -232,17 +304,29 @@ mod tests {
 
     #[test]
     fn the_factored_form_is_the_polynomial() {
-        for (degree, range) in [(3, 8.0), (7, 6.0), (7, 12.0), (7, 20.0)] {
+        for (degree, range) in [
+            (3, 8.0),
+            (7, 6.0),
+            (7, 12.0),
+            (7, 20.0),
+            (15, 8.0),
+            (15, 12.0),
+            (15, 20.0),
+        ] {
             let fit = OddSigmoid::minimax(degree, range).expect("valid");
-            let (root, rest) = fit.factors();
+            let factors = fit.factors();
+            assert_eq!(factors.quadratics.len(), degree / 4);
             for i in -20..=20 {
                 let z = range * f64::from(i) / 20.0;
                 let u = z * z;
-                let quadratic = rest.map_or(1.0, |[s, t]| u * (u + s) + t);
-                let factored = fit.leading() * z * (u - root) * quadratic;
+                let quadratics = factors
+                    .quadratics
+                    .iter()
+                    .fold(1.0, |product, [s, t]| product * (u * (u + s) + t));
+                let factored = fit.leading() * z * (u - factors.root) * quadratics;
                 assert!(
                     (factored - fit.evaluate(z)).abs() < 1e-9,
-                    "{degree} {range} {z}"
+                    "{degree} {range} {z}: {factored}"
                 );
             }
         }

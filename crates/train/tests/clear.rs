@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{accuracy, distance, small, table};
+use common::{accuracy, distance, levels_per_iteration, small, table};
 use confide_tensor::{ClearEvaluator, Evaluator, NoObserver, Observed, Observer, TensorError};
 use confide_train::{
     Activation, Layout, Packer, Schedule, TrainingInputs, predict, train, train_converged,
@@ -40,7 +40,7 @@ fn run(
     rows: &[Vec<f64>],
     labels: &[usize],
 ) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
-    let per_iteration = if schedule.sigmoid.degree() == 3 { 3 } else { 4 };
+    let per_iteration = levels_per_iteration(schedule.sigmoid.degree());
     let levels = 1 + per_iteration * (schedule.iterations - 1) + 1;
     let ev = ClearEvaluator::new(layout.log_n, levels);
     let packer = Packer::new(layout, schedule);
@@ -85,6 +85,9 @@ fn the_program_computes_the_direct_formulas_coordinate_by_coordinate() {
         // Several blocks.
         (8, [300, 10, 2], (0, 1), (7, 4)),
         (8, [100, 7, 4], (0, 2), (7, 3)),
+        // The best fit of the sigmoid.
+        (10, [60, 9, 2], (2, 2), (15, 4)),
+        (10, [40, 13, 3], (1, 4), (15, 3)),
     ] {
         let (layout, schedule) = small(log_n, sizes, packing, program).expect("fits");
         let (rows, labels) = table(sizes, 7);
@@ -109,7 +112,7 @@ fn the_program_computes_the_direct_formulas_coordinate_by_coordinate() {
 fn a_few_iterations_come_close_to_the_converged_head() {
     for sizes in [[455, 31, 2], [900, 25, 4]] {
         let (rows, labels) = table(sizes, 3);
-        let (layout, schedule) = small(15, sizes, (0, 1), (7, 5)).expect("fits");
+        let (layout, schedule) = small(15, sizes, (0, 1), (15, 4)).expect("fits");
         let polynomial =
             train_reference(&layout, &schedule, &rows, &labels, Activation::Polynomial)
                 .expect("matches");

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{distance, small, table};
+use common::{distance, levels_per_iteration, small, table};
 use confide_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, KeyKind,
     Parameters, ParametersLiteral, SecretKey,
@@ -102,9 +102,10 @@ fn encrypted_weights_and_logits_are_those_of_the_direct_formulas() {
         (11, [60, 9, 2], (2, 2), (7, 4)),
         (10, [40, 13, 3], (1, 3), (7, 3)),
         (9, [300, 6, 2], (0, 1), (3, 4)),
+        (10, [60, 7, 2], (1, 2), (15, 3)),
     ] {
         let (layout, schedule) = small(log_n, sizes, packing, (degree, iterations)).expect("fits");
-        let levels = 2 + if degree == 3 { 3 } else { 4 } * (iterations - 1);
+        let levels = 2 + levels_per_iteration(degree) * (iterations - 1);
         let party = Party::new(log_n, levels);
         let keys = party.keys(planned_keys(&layout, &schedule, levels));
         let ev = CkksEvaluator::new(&party.params, &keys);

@@ -41,7 +41,7 @@ impl fmt::Display for Plan {
             self.data_level,
             choice.scale_bits,
             choice.base_bits,
-            if choice.degree == 3 { 3 } else { 4 }
+            1 + (choice.degree + 1).ilog2()
         )?;
         writeln!(
             f,

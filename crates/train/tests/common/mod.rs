@@ -109,3 +109,8 @@ pub fn accuracy(weights: &[Vec<f64>], rows: &[Vec<f64>], labels: &[usize]) -> f6
 pub fn upload_mb(plan: &Plan) -> f64 {
     plan.upload.total() as f64 / 1e6
 }
+
+/// Levels of an iteration after the first: the depth of the logits, the sigmoid and the product with the features.
+pub fn levels_per_iteration(degree: usize) -> usize {
+    1 + (degree + 1).ilog2() as usize
+}
