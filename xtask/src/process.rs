@@ -9,11 +9,16 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// A `cargo` command of the toolchain that runs this task.
+pub fn cargo(root: &Path) -> Command {
+    in_workspace(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), root)
+}
+
+/// A command in the root of the workspace, without a terminal to ask.
 ///
 /// The variables that describe the xtask package itself are removed: they would make build
 /// scripts of other packages run again.
-pub fn cargo(root: &Path) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+pub fn in_workspace(program: impl AsRef<OsStr>, root: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         let own = [
             "CARGO_PKG_",

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{capture, on_path, run};
+use crate::process::{self, capture, on_path, run};
+use crate::workspace::Workspace;
 
 /// The target that browsers run.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -42,23 +43,30 @@ pub fn wasm_target() -> Result<()> {
     })
 }
 
-/// Installs cargo-nextest when it is missing.
+/// The version of cargo-nextest that is installed where there is none.
+const NEXTEST: &str = "0.9.143";
+
+/// Finds cargo-nextest, or builds it below the target folder.
 ///
 /// # Errors
-/// When cargo cannot install it.
-pub fn nextest() -> Result<()> {
-    if on_path("cargo-nextest").is_some() {
-        return Ok(());
+/// When cargo cannot build it; the message says what to do.
+pub fn nextest(workspace: &Workspace) -> Result<PathBuf> {
+    let tools = workspace.target.join("tools");
+    let own = tools.join("bin/cargo-nextest");
+    if let Some(found) = on_path("cargo-nextest").or_else(|| own.is_file().then_some(own.clone())) {
+        return Ok(found);
     }
-    eprintln!("  cargo-nextest is missing; installing it once, this takes several minutes.");
-    run(Command::new("cargo")
-        .args(["install", "cargo-nextest", "--locked"])
-        .stdin(Stdio::null()))
+    eprintln!("  cargo-nextest is missing; building it once, this takes some minutes.");
+    // Without optimisation: its own work is small, its compilation is not.
+    run(process::cargo(&workspace.root)
+        .args(["install", "cargo-nextest", "--version", NEXTEST])
+        .args(["--locked", "--debug", "--root"])
+        .arg(&tools))
     .context(
-        "the tests run under cargo-nextest. Install it yourself by `cargo install \
-             cargo-nextest --locked` or as https://nexte.st/docs/installation/ says, then run \
-             again.",
-    )
+        "the tests run under cargo-nextest. Install it as https://nexte.st/docs/installation/ \
+         says, or by `cargo install cargo-nextest --locked`, then run again.",
+    )?;
+    Ok(own)
 }
 
 /// Finds Chromium and its driver, or installs them where apt and root allow it.

@@ -1,8 +1,10 @@
 //! `cargo verify`: every test of the project, after setting up what is missing.
 
+use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
@@ -23,6 +25,15 @@ struct Tally {
     failed: u64,
 }
 
+impl Tally {
+    /// Adds the counts of a run and passes its outcome on.
+    fn add(&mut self, (counts, outcome): (Self, Result<()>)) -> Result<()> {
+        self.passed += counts.passed;
+        self.failed += counts.failed;
+        outcome
+    }
+}
+
 /// Runs the steps in order, stops at the first failure, prints all times and a count of the tests.
 ///
 /// # Errors
@@ -31,6 +42,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut steps = Steps::default();
     let mut tally = Tally::default();
     let result = all(workspace, options, &mut steps, &mut tally);
+    if result.is_err() {
+        // A build or a browser run that fails leaves no report to count.
+        tally.failed = tally.failed.max(1);
+    }
     steps.print_summary();
     println!("{} passed, {} failed", tally.passed, tally.failed);
     result
@@ -42,24 +57,39 @@ fn all(
     steps: &mut Steps,
     tally: &mut Tally,
 ) -> Result<()> {
-    let browser = steps.run("set up", || {
+    let (nextest_program, browser) = steps.run("set up", || {
         setup::wasm_target()?;
-        setup::nextest()?;
-        (!options.no_browser).then(setup::browser).transpose()
+        let program = setup::nextest(workspace)?;
+        let browser = (!options.no_browser).then(setup::browser).transpose()?;
+        Ok((program, browser))
     })?;
-    let mut unit = vec!["--workspace", "--exclude", "confide-tests"];
-    steps.run("unit and property tests", || {
-        nextest(workspace, &unit, &[], tally)
+    let nextest = |arguments: &[&str], environment: &[(&str, OsString)]| {
+        nextest(workspace, &nextest_program, arguments, environment)
+    };
+    // The tasks have a profile of their own: this one would optimise their dependencies.
+    let mut unit = vec![
+        "--workspace",
+        "--exclude",
+        "confide-tests",
+        "--exclude",
+        "xtask",
+    ];
+    steps.run("unit and property tests", || tally.add(nextest(&unit, &[])))?;
+    steps.run("tests of these tasks", || {
+        let xtask = [
+            "--package",
+            "xtask",
+            "--bin",
+            "xtask",
+            "--cargo-profile",
+            "xtask",
+        ];
+        tally.add(nextest(&xtask, &[]))
     })?;
     // The same selection of packages: another one would have other features and build anew.
     unit.extend(["-E", "package(confide-ring) | package(confide-ckks)"]);
     steps.run("ring and scheme on the portable kernels", || {
-        nextest(
-            workspace,
-            &unit,
-            &[("CONFIDE_BACKEND", "portable".into())],
-            tally,
-        )
+        tally.add(nextest(&unit, &[("CONFIDE_BACKEND", "portable".into())]))
     })?;
     steps.run("examples in the documentation", || {
         let text = process::run_and_read(process::cargo(&workspace.root).args([
@@ -68,6 +98,8 @@ fn all(
             "--workspace",
             "--exclude",
             "confide-tests",
+            "--exclude",
+            "xtask",
         ]))?;
         tally.passed += browser_tests::count(&text, "passed").unwrap_or_default();
         Ok(())
@@ -111,31 +143,29 @@ fn all(
             }
             None => arguments.extend(["-E", "not test(/browser/) & not binary(/browser/)"]),
         }
-        nextest(workspace, &arguments, &environment, tally)
+        tally.add(nextest(&arguments, &environment))
     })
 }
 
-/// Runs nextest with the profile that writes a report, and adds the report's counts.
+/// Runs nextest with the profile that writes a report; returns the report's counts beside the
+/// outcome, since a failed run is counted too.
 fn nextest(
     workspace: &Workspace,
+    program: &Path,
     arguments: &[&str],
-    environment: &[(&str, std::ffi::OsString)],
-    tally: &mut Tally,
-) -> Result<()> {
+    environment: &[(&str, OsString)],
+) -> (Tally, Result<()>) {
     let report = workspace.target.join("nextest/verify/junit.xml");
-    if report.exists() {
-        fs::remove_file(&report)?;
-    }
-    let mut cargo = process::cargo(&workspace.root);
-    cargo.args(["nextest", "run", "--profile", "verify"]);
-    cargo.args(arguments).envs(environment.iter().cloned());
-    let result = process::run(&mut cargo);
-    if let Ok(xml) = fs::read_to_string(&report) {
-        let counts = counts(&xml).context("nextest's report has no counts")?;
-        tally.passed += counts.passed;
-        tally.failed += counts.failed;
-    }
-    result
+    // What is left is an older run's.
+    let _ = fs::remove_file(&report);
+    let mut command = process::in_workspace(program, &workspace.root);
+    command.args(["nextest", "run", "--profile", "verify"]);
+    command.args(arguments).envs(environment.iter().cloned());
+    let result = process::run(&mut command);
+    let counted = fs::read_to_string(&report)
+        .ok()
+        .and_then(|xml| counts(&xml));
+    (counted.unwrap_or_default(), result)
 }
 
 /// The totals in the head of a JUnit report.
