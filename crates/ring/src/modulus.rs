@@ -121,12 +121,6 @@ impl Modulus {
         if a < 0 { self.neg(r) } else { r }
     }
 
-    /// floor(2^k / q) for k up to 127.
-    #[inline]
-    pub(crate) fn shifted_ratio(&self, k: u32) -> u64 {
-        (self.wide_ratio >> (128 - k)) as u64
-    }
-
     /// floor(w 2^64 / q) for a canonical w.
     #[inline]
     pub(crate) fn shoup_quotient(&self, w: u64) -> u64 {

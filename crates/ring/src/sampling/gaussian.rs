@@ -70,3 +70,24 @@ pub fn gaussian(n: usize, rng: &mut Prng) -> Vec<i8> {
     bytes.zeroize();
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_cumulative_distribution() {
+        let weight = |k: usize| (-((k * k) as f64) / (2.0 * SIGMA * SIGMA)).exp();
+        let total = weight(0) + 2.0 * (1..60).map(weight).sum::<f64>();
+        let mut sum = 0.0;
+        for (k, &entry) in CUMULATIVE.iter().enumerate() {
+            sum += weight(k) * if k == 0 { 1.0 } else { 2.0 };
+            let error = entry as f64 / 2f64.powi(64) - sum / total;
+            assert!(error.abs() < 1e-14, "entry {k}: {error}");
+        }
+        assert!(CUMULATIVE.is_sorted());
+        assert!((CUMULATIVE.len() - 1) as f64 > 6.0 * SIGMA);
+        // What the table leaves for 29: less than the weight of its rounding.
+        assert!(u64::MAX - CUMULATIVE[28] < 8);
+    }
+}

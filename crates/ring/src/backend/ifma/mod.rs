@@ -99,7 +99,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
                 mask: W::splat(MASK),
                 one: W::splat((1 << 52) / value),
                 carry: [W::splat(carry.value), W::splat(carry.quotient)],
-                barrett: W::splat(q.shifted_ratio(50 + bits)),
+                barrett: W::splat(q.shoup_quotient(1 << (bits - 14))),
                 shifts: [
                     W::splat(u64::from(bits) - 2),
                     W::splat(54 - u64::from(bits)),
