@@ -5,6 +5,7 @@
 mod browser_tests;
 mod demo;
 mod page;
+mod peers;
 mod process;
 mod secrets;
 mod setup;
@@ -35,6 +36,8 @@ enum Task {
     Verify(verify::Options),
     /// Run the wasm tests of the ring and the scheme in headless Chromium
     BrowserTests,
+    /// Measure SEAL and OpenFHE beside this engine
+    Peers(peers::Options),
     /// Check that the worker's build cannot name a secret key
     CheckWorkerSecrets,
 }
@@ -59,6 +62,7 @@ fn run(task: Task) -> anyhow::Result<()> {
             let browser = setup::browser()?;
             browser_tests::run(&workspace, &browser).map(|_| ())
         }
+        Task::Peers(options) => peers::run(&workspace, &options),
         Task::CheckWorkerSecrets => secrets::check(&workspace),
     }
 }
