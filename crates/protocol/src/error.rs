@@ -23,8 +23,6 @@ pub mod code {
     pub const OBJECT_DIGEST: &str = "CF-1008";
     /// Nothing was heard for too long.
     pub const IDLE: &str = "CF-1009";
-    /// The other side could not take messages as fast as they came.
-    pub const TOO_SLOW: &str = "CF-1010";
 
     /// One object is larger than the worker takes.
     pub const OBJECT_TOO_LARGE: &str = "CF-2001";
