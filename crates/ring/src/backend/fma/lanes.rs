@@ -44,6 +44,8 @@ pub(in crate::backend) trait Lanes:
     unsafe fn reverse(self) -> Self;
     /// Transposes the first LANES vectors as a square matrix.
     unsafe fn transpose(v: &mut [Self; MAX_LANES]);
+    /// Whether no lane's magnitude exceeds the bound; for debug builds.
+    unsafe fn within(self, bound: Self) -> bool;
 }
 
 /// One lane, for transforms too short for vectors. Correct everywhere; fast where `mul_add` is one instruction.
@@ -115,4 +117,8 @@ impl Lanes for f64 {
     }
     #[inline(always)]
     unsafe fn transpose(_: &mut [Self; MAX_LANES]) {}
+    #[inline(always)]
+    unsafe fn within(self, bound: Self) -> bool {
+        self.abs() <= bound
+    }
 }

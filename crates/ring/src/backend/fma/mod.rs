@@ -34,11 +34,19 @@ pub(super) struct Fma<L> {
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
 impl<L: Lanes> Fma<L> {
+    /// 4q: what a factor of a prepared constant may reach.
+    #[inline(always)]
+    unsafe fn reach(self) -> L {
+        // SAFETY: callers have the features.
+        unsafe { self.q.add(self.q).add(self.q.add(self.q)) }
+    }
+
     /// x - RN(x / q) q.
     #[inline(always)]
     unsafe fn reduce(self, x: L) -> L {
         // SAFETY: callers have the features.
         unsafe {
+            debug_assert!(x.within(self.reach().add(self.reach())));
             let n = x.mul_add(self.inverse, self.round).sub(self.round);
             n.neg_mul_add(self.q, x)
         }
@@ -156,6 +164,7 @@ impl<L: Lanes> Arithmetic for Fma<L> {
     unsafe fn forward(self, x: L, y: L, w: [L; 2]) -> (L, L) {
         // SAFETY: callers have the features.
         unsafe {
+            debug_assert!(y.within(self.reach()));
             let r = self.product(y, w[0]);
             (x.add(r), x.sub(r))
         }
@@ -181,7 +190,10 @@ impl<L: Lanes> Arithmetic for Fma<L> {
     #[inline(always)]
     unsafe fn mul_constant(self, x: L, w: [L; 2]) -> L {
         // SAFETY: callers have the features.
-        unsafe { self.product(x, w[0]) }
+        unsafe {
+            debug_assert!(x.within(self.reach()));
+            self.product(x, w[0])
+        }
     }
 
     #[inline(always)]

@@ -101,4 +101,9 @@ impl Lanes for Neon {
             v[1] = Self(vzip2q_f64(a, b));
         }
     }
+    #[inline(always)]
+    unsafe fn within(self, bound: Self) -> bool {
+        // SAFETY: see above.
+        unsafe { vminvq_u32(vreinterpretq_u32_u64(vcleq_f64(vabsq_f64(self.0), bound.0))) != 0 }
+    }
 }

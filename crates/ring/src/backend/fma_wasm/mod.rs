@@ -107,4 +107,8 @@ impl Lanes for Relaxed {
         v[0] = Self(i64x2_shuffle::<0, 2>(a, b));
         v[1] = Self(i64x2_shuffle::<1, 3>(a, b));
     }
+    #[inline(always)]
+    unsafe fn within(self, bound: Self) -> bool {
+        i64x2_all_true(f64x2_le(f64x2_abs(self.0), bound.0))
+    }
 }

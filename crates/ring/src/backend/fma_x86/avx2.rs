@@ -122,4 +122,15 @@ impl Lanes for Avx2 {
             v[3] = Self(_mm256_permute2f128_pd::<0x31>(b, d));
         }
     }
+    #[inline(always)]
+    unsafe fn within(self, bound: Self) -> bool {
+        // SAFETY: see above.
+        unsafe {
+            let beyond = _mm256_cmp_pd::<_CMP_NLE_UQ>(
+                _mm256_mul_pd(self.0, self.0),
+                _mm256_mul_pd(bound.0, bound.0),
+            );
+            _mm256_movemask_pd(beyond) == 0
+        }
+    }
 }

@@ -145,4 +145,9 @@ impl Lanes for Avx512 {
             ];
         }
     }
+    #[inline(always)]
+    unsafe fn within(self, bound: Self) -> bool {
+        // SAFETY: see above.
+        unsafe { _mm512_cmp_pd_mask::<_CMP_LE_OQ>(_mm512_abs_pd(self.0), bound.0) == 0xff }
+    }
 }

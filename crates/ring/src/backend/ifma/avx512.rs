@@ -129,9 +129,9 @@ impl Words for Avx512 {
         }
     }
     #[inline(always)]
-    unsafe fn below(self, bound: u64) -> bool {
+    unsafe fn below(self, bound: Self) -> bool {
         // SAFETY: see above.
-        unsafe { _mm512_cmplt_epu64_mask(self.0, _mm512_set1_epi64(bound as i64)) == 0xff }
+        unsafe { _mm512_cmplt_epu64_mask(self.0, bound.0) == 0xff }
     }
     #[inline(always)]
     unsafe fn real_splat(value: f64) -> __m512d {

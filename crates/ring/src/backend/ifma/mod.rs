@@ -52,7 +52,7 @@ impl<W: Words> Ifma<W> {
     unsafe fn product(self, x: W, w: [W; 2]) -> W {
         // SAFETY: callers have the features.
         unsafe {
-            debug_assert!(x.below(MASK + 1));
+            debug_assert!(x.below(W::splat(MASK + 1)));
             let zero = W::splat(0);
             self.remainder(W::madd_low(zero, x, w[0]), W::madd_high(zero, x, w[1]))
         }
@@ -147,7 +147,10 @@ impl<W: Words> Arithmetic for Ifma<W> {
     #[inline(always)]
     unsafe fn leave(self, v: W) -> W {
         // SAFETY: callers have the features.
-        unsafe { Self::fold(Self::fold(v, self.twice), self.q) }
+        unsafe {
+            debug_assert!(v.below(self.twice.add(self.twice)));
+            Self::fold(Self::fold(v, self.twice), self.q)
+        }
     }
 
     #[inline(always)]
@@ -164,6 +167,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
     unsafe fn forward(self, x: W, y: W, w: [W; 2]) -> (W, W) {
         // SAFETY: callers have the features.
         unsafe {
+            debug_assert!(x.below(self.twice.add(self.twice)));
             let u = Self::fold(x, self.twice);
             let v = self.product(y, w);
             (u.add(v), u.add(self.twice).sub(v))
@@ -181,13 +185,19 @@ impl<W: Words> Arithmetic for Ifma<W> {
     #[inline(always)]
     unsafe fn difference(self, x: W, y: W) -> W {
         // SAFETY: callers have the features.
-        unsafe { x.add(self.twice).sub(y) }
+        unsafe {
+            debug_assert!(x.below(self.twice) && y.below(self.twice));
+            x.add(self.twice).sub(y)
+        }
     }
 
     #[inline(always)]
     unsafe fn relax(self, v: W) -> W {
         // SAFETY: callers have the features.
-        unsafe { Self::fold(v, self.twice) }
+        unsafe {
+            debug_assert!(v.below(self.twice.add(self.twice)));
+            Self::fold(v, self.twice)
+        }
     }
 
     #[inline(always)]

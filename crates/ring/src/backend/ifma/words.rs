@@ -35,7 +35,7 @@ pub(in crate::backend) trait Words:
     /// Transposes the first LANES vectors as a square matrix.
     unsafe fn transpose(v: &mut [Self; MAX_LANES]);
     /// Whether every lane is below the bound; for debug builds.
-    unsafe fn below(self, bound: u64) -> bool;
+    unsafe fn below(self, bound: Self) -> bool;
 
     unsafe fn real_splat(value: f64) -> Self::Real;
     /// acc + self * factor, both operations rounded.
@@ -105,7 +105,7 @@ impl Words for u64 {
     #[inline(always)]
     unsafe fn transpose(_: &mut [Self; MAX_LANES]) {}
     #[inline(always)]
-    unsafe fn below(self, bound: u64) -> bool {
+    unsafe fn below(self, bound: Self) -> bool {
         self < bound
     }
     #[inline(always)]
