@@ -78,7 +78,6 @@ export function splitHistogram({ title, description, xLabel, yLabel, threshold, 
     const middle = y(0, domain);
     return s("rect", { class: `bar group-${up ? 0 : 1}`, x: (BOX.left + bin * width + 1).toFixed(1), y: (up ? middle - height : middle).toFixed(1), width: (width - 2).toFixed(1), height: Math.max(1.5, height).toFixed(1), rx: 1.5 });
   };
-  const center = BOX.left + INNER.width / 2;
   return frame(
     title,
     description,
@@ -87,6 +86,8 @@ export function splitHistogram({ title, description, xLabel, yLabel, threshold, 
     s("path", { class: "chance", d: `M${x(0.5)} ${BOX.top}V${BOX.top + INNER.height}` }),
     s("text", { class: "note", x: x(0.5) + 6, y: BOX.top + 12 }, threshold),
     counts.map((column, group) => column.map((value, bin) => bar(value, bin, group === 0))),
-    groups.map((group, index) => s("text", { class: `legend group-text-${index}`, x: center - 14, y: index === 0 ? BOX.top + 36 : BOX.top + INNER.height - 22, "text-anchor": "end" }, group.name)),
+    // Each name stands where its group should have no bars.
+    s("text", { class: "legend group-text-0", x: BOX.left + 12, y: BOX.top + 16 }, groups[0].name),
+    s("text", { class: "legend group-text-1", x: BOX.left + INNER.width - 8, y: BOX.top + INNER.height - 12, "text-anchor": "end" }, groups[1].name),
   );
 }

@@ -100,25 +100,40 @@ export class Run {
     this.#pool = null;
   }
 
-  #follow(phase, part = [0, 1]) {
+  #watch(phase, part = [0, 1]) {
     return (state) => {
       if (state.status === "queued") return this.progress.set(phase, { queued: state.position });
       const remaining = state.remaining_ms === null || state.remaining_ms === undefined ? null : state.remaining_ms / 1000;
-      return this.progress.set(phase, { done: part[0] * state.total + state.done, total: part[1] * state.total, remaining });
+      return this.progress.set(phase, { done: part[0] * state.total + state.done, total: part[1] * state.total, unit: "work", remaining });
     };
   }
 
+  /** Follows a job; one that is still ending from an earlier stop is started again. */
+  async #follow(start, onState) {
+    for (let attempt = 0; ; attempt += 1) {
+      this.#job = start();
+      try {
+        const done = await this.#context.service.job(this.#job, onState);
+        this.#job = null;
+        this.#guard();
+        return done;
+      } catch (error) {
+        if (this.#stopped || error?.code !== STOPPED.code || attempt === 5) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        this.#guard();
+      }
+    }
+  }
+
   async #train() {
-    const { service, training, keep } = this.#context;
+    const { service, training } = this.#context;
     this.progress.set("train");
-    this.#job = training.startTraining(service.link);
-    const done = service.job(this.#job, this.#follow("train"));
-    await keep({ job: this.#job });
+    const done = this.#follow(() => training.startTraining(service.link), this.#watch("train"));
+    // A failure is met below; this keeps it from being reported as unhandled before.
+    done.catch(() => {});
     // The comparison in the clear is worked out here while the service works on the locked copy.
     training.trainClear();
     const head = await done;
-    this.#job = null;
-    this.#guard();
     this.progress.finish("train");
     return head;
   }
@@ -128,7 +143,7 @@ export class Run {
     this.progress.set("predict");
     const jobs = training.startScoring(service.link, head);
     const batches = await Promise.all(
-      jobs.map(async ([job, rows], index) => ({ rows, ...(await service.job(job, this.#follow("predict", [index, jobs.length]))) })),
+      jobs.map(async ([job, rows], index) => ({ rows, ...(await service.job(job, this.#watch("predict", [index, jobs.length]))) })),
     );
     this.#guard();
     this.progress.finish("predict");

@@ -10,6 +10,8 @@ const words = text.key;
 const SHORTEST = 12;
 
 const saveBackup = (name, backup) => backup && download(words.fileName(name), backup, "application/octet-stream");
+// Password managers keep the passphrase under the key's name.
+const owner = (name) => h("input", { type: "text", autocomplete: "username", value: name, hidden: true, tabindex: "-1", "aria-hidden": "true" });
 const password = (autocomplete) => h("input", { type: "password", autocomplete, spellcheck: "false", required: true });
 
 /** Shows a complaint about one control, tied to it for screen readers. */
@@ -39,6 +41,7 @@ function restoreForm() {
     { class: "card", onsubmit: submit, novalidate: true, "aria-labelledby": "restore-title" },
     h("h2", { id: "restore-title" }, words.restoreTitle),
     h("p", null, words.restoreLead),
+    owner(words.nameDefault),
     field(words.restoreFile, file, { id: "restore-file" }),
     field(words.restorePassphrase, passphrase, { id: "restore-passphrase" }),
     place,
@@ -47,7 +50,7 @@ function restoreForm() {
 }
 
 function makeForm() {
-  const name = h("input", { type: "text", value: words.nameDefault, maxlength: 60, autocomplete: "off", required: true });
+  const name = h("input", { type: "text", value: words.nameDefault, maxlength: 60, autocomplete: "username", required: true });
   const first = password("new-password");
   const second = password("new-password");
   const place = h("div");
@@ -93,6 +96,7 @@ function ready({ vault }) {
         return saveBackup(vault.name, await backupKey(given));
       },
     },
+    owner(vault.name),
     field(words.passphrase, again, { id: "backup-passphrase", hint: words.passphraseHint }),
     againPlace,
     h("button", { type: "submit", class: "button", id: "backup-again" }, icon("down"), h("span", null, words.backupAgainButton)),

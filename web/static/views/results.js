@@ -23,7 +23,8 @@ function difference(name, locked, unlocked) {
   if (!locked || !unlocked) return "–";
   const change = locked.value - unlocked.value;
   if (asPercent(name)) return words.points(Math.round(1000 * change) / 10);
-  return `${change > 0 ? "+" : change < 0 ? "−" : ""}${Math.abs(change).toFixed(3)}`;
+  const size = Math.abs(change).toFixed(3);
+  return `${Number(size) === 0 ? "" : change > 0 ? "+" : "−"}${size}`;
 }
 
 function comparison(report) {
@@ -88,7 +89,7 @@ function plots(report) {
     ],
   });
   const at = classes.indexOf(positive);
-  const groups = [at, 1 - at].map((index) => ({ name: classes[index], values: scores.encrypted.filter((_, row) => scores.truth[row] === index) }));
+  const groups = [at, 1 - at].map((index) => ({ name: words.actually(classes[index]), values: scores.encrypted.filter((_, row) => scores.truth[row] === index) }));
   const parts = groups.map((group) => words.distributionPart(group.name, group.values.length, group.values.filter((value) => value >= 0.5).length));
   const histogram = splitHistogram({
     title: words.distribution,
@@ -101,11 +102,13 @@ function plots(report) {
   return h("div", { class: "pair" }, section(words.roc, h("figure", null, roc)), section(words.distribution, h("figure", null, histogram)));
 }
 
+const gap = (value) => (value < 0.0001 ? words.tiny : percent(value, 2));
+
 function agreement({ scores }) {
   if (!scores?.program?.length) return null;
   const gaps = scores.encrypted.map((value, row) => Math.abs(value - scores.program[row]));
   const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
-  return h("p", { id: "agreement" }, words.agreementText(percent(Math.max(...gaps), 2), percent(mean, 2)));
+  return h("p", { id: "agreement" }, words.agreementText(gap(Math.max(...gaps)), gap(mean)));
 }
 
 function costs(report) {

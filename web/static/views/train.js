@@ -2,12 +2,14 @@
 
 import { button, fill, h, icon, announce } from "../dom.js";
 import { resumeRun, stopRun } from "../actions.js";
-import { duration } from "../format.js";
+import { duration, percent } from "../format.js";
 import { actions, head } from "./page.js";
 import { text } from "../text.js";
 
 const words = text.train;
 const PHASES = ["prepare", "keys", "encrypt", "upload", "train", "predict", "open"];
+
+const AMOUNTS = { bytes: words.ofBytes, count: words.of, work: (done, total) => percent(done / total, 0) };
 
 function row(phase) {
   const bar = h("progress", { max: 1, value: 0, id: `progress-${phase}`, "aria-labelledby": `phase-${phase}` });
@@ -21,7 +23,7 @@ function row(phase) {
       const status = progress?.status ?? "waiting";
       const done = progress?.done ?? 0;
       const total = progress?.total ?? 0;
-      const amount = total > 0 ? (progress.unit === "bytes" ? words.ofBytes(done, total) : words.of(done, total)) : "";
+      const amount = total > 0 ? AMOUNTS[progress.unit](done, total) : "";
       const queue = progress?.queued !== null && progress?.queued !== undefined ? words.queued(progress.queued) : null;
       const sentence = status === "done" ? duration(progress.seconds) : status === "working" ? (queue ?? (amount || words.working)) : words.waiting;
       bar.value = status === "done" ? 1 : total > 0 ? done / total : 0;
