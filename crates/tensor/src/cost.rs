@@ -30,8 +30,8 @@ pub struct KeySwitchShape {
 
 /// Nanoseconds of the kernels on one core, and how well threads share the work.
 ///
-/// The defaults were measured on a 2.x GHz AVX-512 IFMA server core; other machines differ, so a prediction is a guide
-/// and the worker rescales it by its own progress.
+/// The defaults are not a measurement of this code: they reproduce one figure, a rotation of 8.3 ms at N = 2^15 with
+/// 16+4 primes on one AVX-512 IFMA core. A prediction is a guide, and the worker rescales it by its own progress.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CostModel {
     /// One butterfly of a number theoretic transform (`N/2 log2 N` of them a limb).
@@ -98,8 +98,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rotation_at_full_size_costs_about_what_was_measured() {
-        // 8.3 ms at N = 2^15 with 16+4 primes in 4 digits on one core (docs/adr).
+    fn a_rotation_at_full_size_costs_about_the_reference_figure() {
+        // 8.3 ms at N = 2^15 with 16+4 primes in 4 digits on one core.
         let shape = KeySwitchShape {
             log_n: 15,
             alpha: 4,
