@@ -175,10 +175,10 @@ impl TrainingRun {
                 .collect();
             measure(&classes, &rows, &names, positive)
         };
-        let program_logits = self.apply(&clear.program);
+        let program_logits = self.clear_logits(&clear.program);
         let encrypted = figures(&outcome.logits);
         let clear_program = figures(&program_logits);
-        let converged = figures(&self.apply(&clear.converged));
+        let converged = figures(&self.clear_logits(&clear.converged));
         let accuracy = |metrics: &Metrics| metrics.accuracy.map(|accuracy| accuracy.value);
         let (max_abs_z, range) = self.range();
         let reason = (
@@ -234,8 +234,8 @@ impl TrainingRun {
         predictions
     }
 
-    /// Logits of the test records under a head in the clear.
-    fn apply(&self, weights: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    /// Logits `[row][output]` of the test records under a head in the clear.
+    pub fn clear_logits(&self, weights: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let logit =
             |row: &Vec<f64>, head: &Vec<f64>| row.iter().zip(head).map(|(x, w)| x * w).sum();
         self.test_rows

@@ -150,6 +150,11 @@ impl TrainingRun {
         predict_jobs(&self.plan, head, digests, self.test_rows.len())
     }
 
+    /// The test records as they are encrypted, bias column included.
+    pub fn test_records(&self) -> &[Vec<f64>] {
+        &self.test_rows
+    }
+
     /// Class of each test record, an index into the classes.
     pub fn test_classes(&self) -> Vec<usize> {
         self.setup
