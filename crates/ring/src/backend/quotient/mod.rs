@@ -2,14 +2,11 @@
 //! operations. The fast way where 64-bit integers are cheap and wide products are not: WebAssembly
 //! without relaxed SIMD.
 //!
-//! A prepared constant is w centred, |w| <= q/2, with w' = RN(w / q). With n = trunc(RN(x w')), the product
-//! r = x w - n q is computed modulo 2^64; three roundings relative to 2^-53 give |r| < q (1 + |x w / q| 2^-51.4).
-//!
-//! Ranges, in units of q with q < 2^50, for |x| <= B: |r| < 1 + B/5.
-//! * Forward: sums take no reduction; 17 stages from B = 1 stay below 150, so below 2^58.
-//! * Inverse: B = 2 doubles to 4 and 8 in sums, and differences up to 8 give less than 2.6; from there
-//!   the fixed point is B = 4: 16 in differences, 4.2 in products, below 2^55 in any case.
-//! * Two residues: |x y / q| < 2^50, so |r| < 1.4.
+//! A prepared constant is w centred, |w| <= q/2, with w' = RN(w / q). With n = RN(x w'), the product
+//! r = x w - n q is computed modulo 2^64. n is rounded by adding 3 * 2^51 and read from the bits of the sum, so
+//! |x w / q| has to stay below 2^51; two more roundings, relative to 2^-53, give |r| <= 1/2 + |x w / q| 2^-52
+//! in units of q. These are the bounds of the `fma` module, and so are the ranges between stages. Products of two
+//! residues take one rounding more: |r| <= 7/8.
 
 use super::arithmetic::{Arithmetic, Job, MAX_LANES};
 use crate::{Constant, Modulus};
@@ -22,32 +19,36 @@ pub(super) struct Quotient {
 }
 
 impl Quotient {
-    /// x w - n q for the quotient estimate n.
+    /// x w - n q for n = RN(estimate).
     #[inline(always)]
     fn remainder(self, x: i64, w: i64, estimate: f64) -> i64 {
-        x.wrapping_mul(w)
-            .wrapping_sub((estimate as i64).wrapping_mul(self.q))
+        debug_assert!(estimate.abs() <= ROUND / 3.0);
+        let n = ((estimate + ROUND).to_bits() as i64).wrapping_sub(ROUND.to_bits() as i64);
+        x.wrapping_mul(w).wrapping_sub(n.wrapping_mul(self.q))
     }
 
     #[inline(always)]
     fn product(self, x: i64, w: [i64; 2]) -> i64 {
-        debug_assert!(x.unsigned_abs() < 1 << 59);
+        debug_assert!(x.abs() <= 4 * self.q);
         self.remainder(x, w[0], x as f64 * f64::from_bits(w[1] as u64))
     }
 
-    /// To [-q, q]: the estimate of a multiple of q may fall short of it.
+    /// x - RN(x / q) q.
     #[inline(always)]
     fn reduce(self, x: i64) -> i64 {
         self.remainder(x, 1, x as f64 * self.inverse)
     }
 }
 
+/// 3 * 2^51.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+
 // Nothing here needs processor features; the methods are unsafe only because the trait's are.
 impl Arithmetic for Quotient {
     const LANES: usize = 1;
     const NAME: &'static str = "quotient";
     const QUOTIENTS: bool = true;
-    const FORWARD_STAGES: u32 = u32::MAX;
+    const FORWARD_STAGES: u32 = 5;
     type V = i64;
     type Sum = i64;
     type Real = f64;
@@ -111,13 +112,12 @@ impl Arithmetic for Quotient {
     #[inline(always)]
     unsafe fn leave(self, v: i64) -> i64 {
         let r = self.reduce(v);
-        let r = r + ((r >> 63) & self.q) - self.q;
         r + ((r >> 63) & self.q)
     }
 
     #[inline(always)]
     unsafe fn settle(self, v: i64) -> i64 {
-        v
+        self.reduce(v)
     }
 
     #[inline(always)]
