@@ -41,6 +41,8 @@ function show(state) {
   if (moved) {
     window.scrollTo(0, 0);
     main.querySelector("h1")?.focus({ preventScroll: true });
+  } else if (built.focus) {
+    main.querySelector(built.focus)?.focus();
   } else if (focused) {
     document.getElementById(focused)?.focus({ preventScroll: true });
   }

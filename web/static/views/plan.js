@@ -10,7 +10,7 @@ const words = text.plan;
 
 /** A large number with its meaning below. */
 export function tile(value, label, note) {
-  return h("div", { class: "tile" }, h("dd", null, value), h("dt", null, label), note ? h("p", { class: "hint" }, note) : null);
+  return h("div", { class: "tile" }, h("dt", null, label), h("dd", { class: "tile-value" }, value), note ? h("dd", { class: "hint" }, note) : null);
 }
 
 function manifest(plan) {

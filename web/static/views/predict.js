@@ -10,6 +10,8 @@ import { text } from "../text.js";
 const words = text.predict;
 const LISTED = 200;
 
+// The prediction that was announced last.
+let announced = null;
 // What was typed stays while the answer is awaited and the view is built anew.
 let typed = null;
 
@@ -123,5 +125,7 @@ export function build({ predictor, predictions, busy }) {
     section(words.many, h("p", null, words.manyLead), filePicker("new-csv-file", words.choose, (file) => predict({ file }))),
   );
   if (busy) for (const control of element.querySelectorAll("button, input")) control.disabled = true;
-  return { element };
+  const fresh = predictions !== null && predictions.id !== announced;
+  announced = predictions?.id ?? null;
+  return { element, focus: fresh && !busy ? "#prediction" : null };
 }
