@@ -366,3 +366,7 @@ impl Workbench {
             .count();
     }
 }
+
+#[cfg(test)]
+#[path = "workbench_tests.rs"]
+mod tests;

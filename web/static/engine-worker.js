@@ -7,6 +7,7 @@ import { poolSize } from "./engine/pool.js";
 import { predict } from "./engine/predictor.js";
 import { Project } from "./engine/project.js";
 import { estimates, Run, STOPPED } from "./engine/run.js";
+import { withSecret } from "./engine/secret.js";
 import { Service } from "./engine/service.js";
 
 const KEY = "key";
@@ -35,19 +36,22 @@ function ledgerChanged() {
 }
 
 /** Speaks to the service under the key's token, or under one made up for this visit. */
-function identify() {
-  const secret = key ? key.secret() : crypto.getRandomValues(new Uint8Array(64));
-  service.use(secret.slice(32));
-  secret.fill(0);
+function identify(options) {
+  if (!key) return service.use(crypto.getRandomValues(new Uint8Array(32)), options);
+  return withSecret(key, (secret) => service.use(secret.subarray(32), options));
+}
+
+/** Ends a run before something changes that it stands on. */
+async function endRun() {
+  run?.stop();
+  await run?.ended;
 }
 
 async function takeKey(made, info) {
   key?.free();
   key = made;
   vault = { name: made.name(), fingerprint: made.fingerprint(), created: Date.now(), ...info };
-  const secret = made.secret();
-  await store.keep(KEY, secret);
-  secret.fill(0);
+  await withSecret(made, (secret) => store.keep(KEY, secret));
   await store.keepValue(KEY_INFO, vault);
   identify();
 }
@@ -88,7 +92,7 @@ function startRun() {
     (state) => tell("run", state),
   );
   project.keep({ running: true });
-  finishRun(run);
+  run.ended = finishRun(run);
   return run.progress.view;
 }
 
@@ -138,24 +142,29 @@ const methods = {
   },
 
   async forget() {
-    run?.stop();
+    await endRun();
     await store.forget();
     key?.free();
     key = null;
     vault = null;
     project = new Project(engine);
-    service.remember([]);
-    identify();
+    identify({ fresh: true });
+    ledgerChanged();
   },
 
   async openTable({ file }) {
+    await endRun();
     const bytes = file ? new Uint8Array(await file.arrayBuffer()) : engine.sampleRecords();
     return project.open(file ? file.name : "", bytes);
   },
 
-  choose: ({ choices }) => project.choose(choices),
+  async choose({ choices }) {
+    await endRun();
+    return project.choose(choices);
+  },
 
   async askPlan() {
+    await endRun();
     const plan = await project.plan(service);
     return { ...plan, seconds: expected(plan) };
   },

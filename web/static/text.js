@@ -154,6 +154,7 @@ export const text = {
     askHint: (rows, features, classes) => `To make a plan, the service is told three counts: ${count(rows)} training records, ${count(features)} measurements, ${count(classes)} groups. No record leaves.`,
     planning: "Making the plan",
     preparing: "Preparing the records",
+    running: "A training is under way. A change here stops it.",
     offline: "The plan needs the compute service. It is not connected yet.",
   },
 

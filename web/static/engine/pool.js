@@ -20,8 +20,9 @@ export class Pool {
         event.preventDefault();
         this.#settle(slot, { error: { code: "CF-0002", message: "", detail: event.message ?? "" } });
       };
-      // Each worker gets a copy of its own and wipes it when its factory is made.
-      worker.postMessage({ compiled, seed: seed.slice(), plan });
+      // Each worker gets a copy of its own, which moves there and is wiped when its factory is made.
+      const own = seed.slice();
+      worker.postMessage({ compiled, seed: own, plan }, [own.buffer]);
       this.#workers.push(slot);
       this.#idle.push(slot);
     }

@@ -2,6 +2,7 @@
 
 import { Pool } from "./pool.js";
 import { sendObjects } from "./objects.js";
+import { withSeed } from "./secret.js";
 
 const GONE = {
   code: "CF-0007",
@@ -13,18 +14,17 @@ const GONE = {
 /** Scores one patient (`values`) or a file of patients (`file`) with a kept model. */
 export async function predict({ engine, compiled, service, key, model, values, file }) {
   const begun = performance.now();
-  const prediction = values
-    ? engine.Prediction.ofOne(model, Float64Array.from(values), key.seed())
-    : engine.Prediction.ofFile(model, new Uint8Array(await file.arrayBuffer()), key.seed());
-  const seed = key.seed();
+  const csv = file ? new Uint8Array(await file.arrayBuffer()) : null;
+  const prediction = withSeed(key, (seed) =>
+    values ? engine.Prediction.ofOne(model, Float64Array.from(values), seed) : engine.Prediction.ofFile(model, csv, seed),
+  );
   let pool = null;
   try {
     const keys = prediction.keys();
     const missing = await service.have([...keys.map((one) => one.digest), prediction.head()]);
     if (missing.has(prediction.head())) throw GONE;
     const lost = keys.filter((one) => missing.has(one.digest)).map(({ job }) => ({ job, form: "key", bytes: 0 }));
-    pool = new Pool(compiled, seed, prediction.plan());
-    seed.fill(0);
+    pool = withSeed(key, (seed) => new Pool(compiled, seed, prediction.plan()));
     const source = {
       slots: (job) => prediction.slots(job),
       setDigest: (job, digest) => prediction.setDigest(job, digest),
@@ -49,7 +49,6 @@ export async function predict({ engine, compiled, service, key, model, values, f
       },
     };
   } finally {
-    seed.fill(0);
     pool?.close();
     prediction.free();
   }

@@ -3,6 +3,7 @@
 import { Pool } from "./pool.js";
 import { Progress } from "./progress.js";
 import { sendObjects } from "./objects.js";
+import { withSeed } from "./secret.js";
 
 /** Bytes a second that are assumed until the upload shows its pace. */
 const PACE = 20e6;
@@ -25,6 +26,8 @@ export class Run {
   #job = null;
   #stopped = false;
   progress;
+  /** Resolves when the run has ended, however. */
+  ended = Promise.resolve();
 
   /**
    * `context`: compiled engine, service, key, training, plan view, pool size, kept digests, and `keep` to be called
@@ -68,9 +71,7 @@ export class Run {
     const { compiled, service, key, training, kept, keep } = this.#context;
     this.progress.set("prepare");
     const items = training.items();
-    const seed = key.seed();
-    this.#pool = new Pool(compiled, seed, training.plan());
-    seed.fill(0);
+    this.#pool = withSeed(key, (seed) => new Pool(compiled, seed, training.plan()));
     this.progress.finish("prepare");
     const over = new Set();
     const follow = (name, done, total, unit) => {
@@ -153,7 +154,7 @@ export class Run {
   async #open(head, batches) {
     const { service, training, key } = this.#context;
     this.progress.set("open");
-    const limit = training.prepareOpening(key.seed());
+    const limit = withSeed(key, (seed) => training.prepareOpening(seed));
     const name = head.outputs[0][0];
     await service.download(name, limit);
     training.openHead(service.link, name);

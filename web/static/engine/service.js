@@ -29,9 +29,9 @@ export class Service {
     );
   }
 
-  /** Speaks to the worker as the owner of `token` from now on. */
-  use(token) {
-    const before = this.ledger();
+  /** Speaks to the worker as the owner of `token` from now on; `fresh` begins a new ledger. */
+  use(token, { fresh = false } = {}) {
+    const before = fresh ? [] : this.ledger();
     this.link?.free();
     this.link = new this.#engine.Link(token);
     this.#ledgerBefore = before;

@@ -186,6 +186,7 @@ export function build(state) {
       recordTable(table, state.choices),
       h("div", { class: "row" }, h("label", { for: "csv", class: "button quiet" }, words.replace), h("input", { type: "file", id: "csv", class: "file-input", accept: ".csv,text/csv,.tsv,text/plain", onchange: (event) => event.target.files[0] && openTable(event.target.files[0]) })),
     ),
+    state.run?.status === "working" ? notice("warning", h("p", null, words.running)) : null,
     outcome(state),
     problems(state),
     missing(state),

@@ -1,0 +1,94 @@
+use super::*;
+
+fn bench(csv: &str) -> Workbench {
+    let table = read_csv(csv.as_bytes()).unwrap();
+    Workbench {
+        choices: Choices::suggest(&table),
+        table,
+        chosen: None,
+    }
+}
+
+fn rows(count: usize) -> String {
+    let line = |i: usize| {
+        format!(
+            "{i},{},{},{}\n",
+            i % 7,
+            100 - i,
+            if i.is_multiple_of(3) { "ill" } else { "well" }
+        )
+    };
+    let lines: String = (0..count).map(line).collect();
+    format!("patient_id,a,b,outcome\n{lines}")
+}
+
+#[test]
+fn the_sample_is_ready_as_proposed() {
+    let mut bench = bench(include_str!("../../samples/wisconsin.csv"));
+    let view = bench.apply();
+    assert!(view.ready && view.problems.is_empty());
+    assert_eq!((view.features, view.positive.as_deref()), (30, Some("M")));
+    assert_eq!(view.train_rows + view.test_rows, 569);
+    assert!(bench.chosen().is_some());
+}
+
+#[test]
+fn a_text_of_few_values_is_the_outcome_and_identifiers_are_no_features() {
+    let bench = bench(&rows(60));
+    assert_eq!(bench.choices.label, Some(3));
+    assert_eq!(bench.choices.features, [1, 2]);
+}
+
+#[test]
+fn gaps_are_named_until_a_choice_settles_them() {
+    let mut bench = bench(&rows(60).replacen("5,5,95,well", "5,,95,well", 1));
+    let view = bench.apply();
+    assert!(!view.ready && bench.chosen().is_none());
+    assert_eq!(
+        (view.missing, view.problems.len(), view.problems_total),
+        (1, 1, 1)
+    );
+    assert!(
+        view.problems[0].message.contains("Row 6") && view.problems[0].message.contains("\"a\"")
+    );
+
+    bench.choices.missing = "drop".to_owned();
+    let view = bench.apply();
+    assert!(
+        view.ready
+            && view
+                .problems
+                .iter()
+                .all(|problem| problem.severity != "error")
+    );
+    assert_eq!((view.dropped, view.filled), (1, 0));
+
+    bench.choices.missing = "fill".to_owned();
+    let view = bench.apply();
+    assert_eq!((view.dropped, view.filled), (0, 1));
+
+    bench.choices.missing = "report".to_owned();
+    bench.choices.features = vec![2];
+    assert!(
+        bench.apply().ready,
+        "a gap in a column that is not used does not matter"
+    );
+}
+
+#[test]
+fn the_positive_class_can_be_chosen() {
+    let mut bench = bench(&rows(60));
+    assert_eq!(bench.apply().positive.as_deref(), Some("ill"));
+    bench.choices.positive = Some("well".to_owned());
+    assert_eq!(bench.apply().positive.as_deref(), Some("well"));
+}
+
+#[test]
+fn what_is_not_chosen_is_asked_for() {
+    let mut bench = bench(&rows(60));
+    bench.choices.features.clear();
+    let view = bench.apply();
+    assert!(!view.ready && view.problems[0].message.contains("No measurement"));
+    bench.choices.label = None;
+    assert!(bench.apply().problems[0].message.contains("No outcome"));
+}
