@@ -22,6 +22,8 @@ const BASE_HEADROOM: u32 = 11;
 const MAX_PRIME_BITS: u32 = 50;
 /// Best candidates whose exact sizes are looked at before giving up.
 const FINALISTS: usize = 8;
+/// Most iterations that are looked at.
+const MAX_ITERATIONS: usize = 8;
 
 /// What the data party has and what it allows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,33 +154,37 @@ impl Nearest {
 pub fn plan(request: &PlanRequest) -> Result<Plan, TrainError> {
     let mut nearest = Nearest::default();
     let mut candidates = Vec::new();
-    for degree in DEGREES {
-        for iterations in 2..=request.max_iterations.min(8) {
-            let levels = depth(degree, iterations)?;
-            for log_n in 13..=16 {
-                if request.log_n.is_none_or(|fixed| fixed == log_n) {
-                    programs(
-                        request,
-                        degree,
-                        iterations,
-                        levels,
-                        log_n,
-                        &mut candidates,
-                        &mut nearest,
-                    );
-                }
+    let mut programs: Vec<_> = DEGREES
+        .into_iter()
+        .flat_map(|degree| {
+            (2..=request.max_iterations.min(MAX_ITERATIONS)).map(move |t| (degree, t))
+        })
+        .collect();
+    programs.sort_by(|a, b| penalty(a.0, a.1).total_cmp(&penalty(b.0, b.1)));
+    let mut tried = 0;
+    for (degree, iterations) in programs {
+        // No candidate of this program or a later one can beat the best; only its exact sizes may still rule it out.
+        let floor = PATIENCE * penalty(degree, iterations);
+        if candidates.iter().any(|c: &Candidate| c.score <= floor)
+            && let Some(plan) = first_within(request, &mut candidates, &mut tried, &mut nearest)
+        {
+            return Ok(plan);
+        }
+        let levels = depth(degree, iterations)?;
+        for log_n in 13..=16 {
+            if request.log_n.is_none_or(|fixed| fixed == log_n) {
+                let program = Program {
+                    degree,
+                    iterations,
+                    levels,
+                    log_n,
+                };
+                program.candidates(request, &mut candidates, &mut nearest);
             }
         }
     }
-    candidates.sort_by(|a, b| a.score.total_cmp(&b.score));
-    for candidate in candidates.iter().take(FINALISTS) {
-        match Plan::derive(&request.shape(), &candidate.choice, request.threads) {
-            Ok(plan) => match request.limits(&plan) {
-                Ok(()) => return Ok(plan),
-                Err(error) => nearest.note(1.0, error),
-            },
-            Err(error) => nearest.note(2.0, error),
-        }
+    if let Some(plan) = first_within(request, &mut candidates, &mut tried, &mut nearest) {
+        return Ok(plan);
     }
     Err(nearest.0.map_or_else(
         || TrainError::NoPlan {
@@ -194,103 +200,137 @@ pub fn plan(request: &PlanRequest) -> Result<Plan, TrainError> {
     ))
 }
 
-/// All candidates of one program depth at one ring degree.
-fn programs(
+/// The best candidate whose exact sizes keep the limits, among the first few.
+fn first_within(
     request: &PlanRequest,
+    candidates: &mut Vec<Candidate>,
+    tried: &mut usize,
+    nearest: &mut Nearest,
+) -> Option<Plan> {
+    candidates.sort_by(|a, b| a.score.total_cmp(&b.score));
+    let room = FINALISTS.saturating_sub(*tried).min(candidates.len());
+    for candidate in candidates.drain(..room) {
+        *tried += 1;
+        let exact = Plan::derive(&request.shape(), &candidate.choice, request.threads)
+            .and_then(|plan| request.limits(&plan).map(|()| plan));
+        match exact {
+            Ok(plan) => return Some(plan),
+            Err(error) => nearest.note(1.0, error),
+        }
+    }
+    None
+}
+
+/// One program at one ring degree.
+struct Program {
     degree: usize,
     iterations: usize,
     levels: usize,
     log_n: u32,
-    candidates: &mut Vec<Candidate>,
-    nearest: &mut Nearest,
-) {
-    let moduli = moduli(log_n, levels);
-    if moduli.is_empty() {
-        return;
-    }
-    let shape = request.shape();
-    let strides = request.key_stride.map_or(1..=4, |fixed| fixed..=fixed);
-    for key_stride in strides {
-        for pack_steps in 0..log_n {
-            let range = range(degree);
-            let (first_scale, _, _) = moduli[0];
-            let mut choice = Choice {
-                log_n,
-                scale_bits: first_scale,
-                base_bits: first_scale + BASE_HEADROOM,
-                special_bits: Vec::new(),
-                alpha: 1,
-                degree,
-                range,
-                iterations,
-                key_stride,
-                pack_steps,
-            };
-            let (layout, schedule) = match layout_and_schedule(&shape, &choice) {
-                Ok(both) => both,
-                Err(error) => {
-                    if pack_steps == 0 {
-                        nearest.note(1e9, error);
-                    }
-                    break;
-                }
-            };
-            // Data alone may exceed the upload; then the program need not be run.
-            let data =
-                (layout.blocks * (layout.packs() + 1)) as u64 * ciphertext_bytes(&choice, levels);
-            if data > request.max_upload_bytes {
-                let error = request
-                    .check("upload", data, request.max_upload_bytes)
-                    .err();
-                if let Some(error) = error {
-                    nearest.note(data as f64 / request.max_upload_bytes as f64, error);
-                }
-                continue;
-            }
-            let Ok(report) = measure(&layout, &schedule, shape.predict_rows, levels) else {
-                continue;
-            };
-            for (scale_bits, special_bits, alpha) in &moduli {
-                choice.scale_bits = *scale_bits;
-                choice.base_bits = (scale_bits + BASE_HEADROOM).min(MAX_PRIME_BITS);
-                choice.special_bits.clone_from(special_bits);
-                choice.alpha = *alpha;
-                let costs = Costs::new(&choice, &layout, levels, &report, request.threads);
-                let upload = upload_bytes(&choice, levels, &report)
-                    + (layout.blocks * (layout.packs() + 1)) as u64
-                        * ciphertext_bytes(&choice, levels);
-                let limits = [
-                    ("upload", upload, request.max_upload_bytes),
-                    (
-                        "worker memory",
-                        costs.memory_bytes,
-                        request.max_memory_bytes,
-                    ),
-                ];
-                let excess = |(_, needed, available): &(_, u64, u64)| {
-                    *needed as f64 / (*available).max(1) as f64
+}
+
+impl Program {
+    /// All its candidates that keep the limits by estimated sizes.
+    fn candidates(
+        &self,
+        request: &PlanRequest,
+        candidates: &mut Vec<Candidate>,
+        nearest: &mut Nearest,
+    ) {
+        let &Self {
+            degree,
+            iterations,
+            levels,
+            log_n,
+        } = self;
+        let moduli = moduli(log_n, levels);
+        if moduli.is_empty() {
+            return;
+        }
+        let shape = request.shape();
+        let strides = request.key_stride.map_or(1..=4, |fixed| fixed..=fixed);
+        for key_stride in strides {
+            for pack_steps in 0..log_n {
+                let range = range(degree);
+                let (first_scale, _, _) = moduli[0];
+                let mut choice = Choice {
+                    log_n,
+                    scale_bits: first_scale,
+                    base_bits: first_scale + BASE_HEADROOM,
+                    special_bits: Vec::new(),
+                    alpha: 1,
+                    degree,
+                    range,
+                    iterations,
+                    key_stride,
+                    pack_steps,
                 };
-                let worst = limits.iter().max_by(|a, b| excess(a).total_cmp(&excess(b)));
-                let broken = worst.and_then(|&(what, needed, available)| {
-                    request
-                        .check(what, needed, available)
-                        .err()
-                        .map(|error| (needed, available, error))
-                });
-                if let Some((needed, available, error)) = broken {
-                    nearest.note(needed as f64 / available.max(1) as f64, error);
-                } else {
-                    let seconds = PATIENCE
-                        + costs.worker_seconds()
-                        + costs.client_seconds
-                        + upload as f64 / UPLOAD_RATE;
-                    // Two bits of precision are worth a twentieth of the time at the lower end.
-                    let precision = 1.0 + 0.05 * f64::from(36 - *scale_bits as i32).exp2();
-                    let score = seconds * penalty(degree, iterations) * precision;
-                    candidates.push(Candidate {
-                        choice: choice.clone(),
-                        score,
+                let (layout, schedule) = match layout_and_schedule(&shape, &choice) {
+                    Ok(both) => both,
+                    Err(error) => {
+                        if pack_steps == 0 {
+                            nearest.note(1e9, error);
+                        }
+                        break;
+                    }
+                };
+                // Data alone may exceed the upload; then the program need not be run.
+                let data = (layout.blocks * (layout.packs() + 1)) as u64
+                    * ciphertext_bytes(&choice, levels);
+                if data > request.max_upload_bytes {
+                    let error = request
+                        .check("upload", data, request.max_upload_bytes)
+                        .err();
+                    if let Some(error) = error {
+                        nearest.note(data as f64 / request.max_upload_bytes as f64, error);
+                    }
+                    continue;
+                }
+                let Ok(report) = measure(&layout, &schedule, shape.predict_rows, levels) else {
+                    continue;
+                };
+                for (scale_bits, special_bits, alpha) in &moduli {
+                    choice.scale_bits = *scale_bits;
+                    choice.base_bits = (scale_bits + BASE_HEADROOM).min(MAX_PRIME_BITS);
+                    choice.special_bits.clone_from(special_bits);
+                    choice.alpha = *alpha;
+                    let costs = Costs::new(&choice, &layout, levels, &report, request.threads);
+                    let upload = upload_bytes(&choice, levels, &report)
+                        + (layout.blocks * (layout.packs() + 1)) as u64
+                            * ciphertext_bytes(&choice, levels);
+                    let limits = [
+                        ("upload", upload, request.max_upload_bytes),
+                        (
+                            "worker memory",
+                            costs.memory_bytes,
+                            request.max_memory_bytes,
+                        ),
+                    ];
+                    let excess = |(_, needed, available): &(_, u64, u64)| {
+                        *needed as f64 / (*available).max(1) as f64
+                    };
+                    let worst = limits.iter().max_by(|a, b| excess(a).total_cmp(&excess(b)));
+                    let broken = worst.and_then(|&(what, needed, available)| {
+                        request
+                            .check(what, needed, available)
+                            .err()
+                            .map(|error| (needed, available, error))
                     });
+                    if let Some((needed, available, error)) = broken {
+                        nearest.note(needed as f64 / available.max(1) as f64, error);
+                    } else {
+                        let seconds = PATIENCE
+                            + costs.worker_seconds()
+                            + costs.client_seconds
+                            + upload as f64 / UPLOAD_RATE;
+                        // Two bits of precision are worth a twentieth of the time at the lower end.
+                        let precision = 1.0 + 0.05 * f64::from(36 - *scale_bits as i32).exp2();
+                        let score = seconds * penalty(degree, iterations) * precision;
+                        candidates.push(Candidate {
+                            choice: choice.clone(),
+                            score,
+                        });
+                    }
                 }
             }
         }
