@@ -207,6 +207,7 @@ export const text = {
     },
     waiting: "waiting",
     working: "in progress",
+    paused: "stopped",
     done: "done",
     remaining: (seconds) => `about ${duration(seconds)} left`,
     elapsed: (seconds) => `${duration(seconds)} so far`,

@@ -49,6 +49,7 @@ export class Progress {
   /** The run is over: `done`, `stopped` or `failed`. */
   end(status) {
     this.#state.status = status;
+    for (const phase of Object.values(this.#state.phases)) if (phase.status === "working") phase.status = "paused";
     this.#publish(true);
   }
 

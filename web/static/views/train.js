@@ -25,7 +25,8 @@ function row(phase) {
       const total = progress?.total ?? 0;
       const amount = total > 0 ? AMOUNTS[progress.unit](done, total) : "";
       const queue = progress?.queued !== null && progress?.queued !== undefined ? words.queued(progress.queued) : null;
-      const sentence = status === "done" ? duration(progress.seconds) : status === "working" ? (queue ?? (amount || words.working)) : words.waiting;
+      const sentences = { done: () => duration(progress.seconds), working: () => queue ?? (amount || words.working), paused: () => amount || words.paused, waiting: () => words.waiting };
+      const sentence = sentences[status]();
       bar.value = status === "done" ? 1 : total > 0 ? done / total : 0;
       if (status === "working" && total === 0) bar.removeAttribute("value");
       value.textContent = sentence;
