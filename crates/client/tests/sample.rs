@@ -3,15 +3,25 @@
 use confide_client::intake::{Selection, read_csv};
 use confide_client::workflow::{Outcome, TrainingOptions, TrainingSetup, WorkerFacts};
 
-const WORKER: WorkerFacts = WorkerFacts { threads: 2, memory_bytes: 4 << 30, max_client_bytes: 4 << 30 };
+const WORKER: WorkerFacts = WorkerFacts {
+    threads: 2,
+    memory_bytes: 4 << 30,
+    max_client_bytes: 4 << 30,
+};
 
 fn sample() -> Vec<u8> {
-    std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/wisconsin.csv")).unwrap()
+    std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../samples/wisconsin.csv"
+    ))
+    .unwrap()
 }
 
 fn apply(rows: &[Vec<f64>], weights: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let dot = |row: &[f64], head: &[f64]| row.iter().zip(head).map(|(x, w)| x * w).sum();
-    rows.iter().map(|row| weights.iter().map(|head| dot(row, head)).collect()).collect()
+    rows.iter()
+        .map(|row| weights.iter().map(|head| dot(row, head)).collect())
+        .collect()
 }
 
 #[test]
@@ -21,16 +31,32 @@ fn five_splits_lose_no_accuracy_to_the_program() {
     let dataset = table.select(&Selection::all("diagnosis")).unwrap();
     let (mut program, mut converged) = (0.0, 0.0);
     for seed in 1..=5 {
-        let options = TrainingOptions { seed, ..TrainingOptions::default() };
+        let options = TrainingOptions {
+            seed,
+            ..TrainingOptions::default()
+        };
         let setup = TrainingSetup::new(dataset.clone(), options).unwrap();
         assert_eq!((setup.rows(), setup.positive().0), ((456, 113), "M"));
         let plan = confide_train::plan(&setup.request(&WORKER)).unwrap();
         assert!(plan.upload.total() < 150_000_000, "{plan}");
-        let run = setup.accept(&confide_protocol::to_bytes(&plan).unwrap(), &WORKER).unwrap();
+        let run = setup
+            .accept(&confide_protocol::to_bytes(&plan).unwrap(), &WORKER)
+            .unwrap();
         let clear = run.clear_heads().unwrap();
         let logits = apply(run.test_records(), &clear.program);
-        let report = run.report(&Outcome { weights: clear.program.clone(), logits }, &clear).unwrap();
-        assert_eq!((report.max_weight_difference, report.max_logit_difference), (0.0, 0.0));
+        let report = run
+            .report(
+                &Outcome {
+                    weights: clear.program.clone(),
+                    logits,
+                },
+                &clear,
+            )
+            .unwrap();
+        assert_eq!(
+            (report.max_weight_difference, report.max_logit_difference),
+            (0.0, 0.0)
+        );
         assert!(report.max_abs_z <= report.range, "{report:?}");
         println!(
             "seed {seed}: program {:.4}, converged {:.4}, AUC {:.4} {:.4}, z {:.2}, scale {}, notes {:?}",
@@ -46,12 +72,18 @@ fn five_splits_lose_no_accuracy_to_the_program() {
         converged += report.accuracy_clear.unwrap() / 5.0;
     }
     assert!(program >= 0.96, "{program}");
-    assert!((program - converged).abs() < 0.005, "program {program}, converged {converged}");
+    assert!(
+        (program - converged).abs() < 0.005,
+        "program {program}, converged {converged}"
+    );
 }
 
 #[test]
 fn an_altered_plan_is_refused() {
-    let dataset = read_csv(&sample()).unwrap().select(&Selection::all("diagnosis")).unwrap();
+    let dataset = read_csv(&sample())
+        .unwrap()
+        .select(&Selection::all("diagnosis"))
+        .unwrap();
     let setup = TrainingSetup::new(dataset, TrainingOptions::default()).unwrap();
     let plan = confide_train::plan(&setup.request(&WORKER)).unwrap();
     let refused = |plan: &confide_train::Plan| {
@@ -63,11 +95,21 @@ fn an_altered_plan_is_refused() {
     weaker.params.log_q.iter_mut().for_each(|bits| *bits += 3);
     assert_eq!(refused(&weaker).as_deref(), Some("CC-5002"));
     let mut more_keys = plan.clone();
-    more_keys.keys.push(confide_train::KeySpec { element: 12345, level: 1 });
+    more_keys.keys.push(confide_train::KeySpec {
+        element: 12345,
+        level: 1,
+    });
     assert_eq!(refused(&more_keys).as_deref(), Some("CC-5002"));
     let mut other_rate = plan.clone();
     other_rate.schedule.learning_rates[0] *= 1.1;
     assert_eq!(refused(&other_rate).as_deref(), Some("CC-5002"));
     let bytes = confide_protocol::to_bytes(&plan).unwrap();
-    assert_eq!(setup.accept(&bytes[..bytes.len() / 2], &WORKER).err().map(|e| e.code).as_deref(), Some("CC-5004"));
+    assert_eq!(
+        setup
+            .accept(&bytes[..bytes.len() / 2], &WORKER)
+            .err()
+            .map(|e| e.code)
+            .as_deref(),
+        Some("CC-5004")
+    );
 }

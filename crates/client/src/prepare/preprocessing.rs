@@ -1,10 +1,17 @@
-//! Filling, standardising, soft whitening, clipping and scaling, fitted on training rows.
+//! Filling, standardising, straightening of skewed features, soft whitening, clipping and scaling, fitted on
+//! training rows.
 
 use super::Matrix;
 use crate::ClientError;
 use crate::intake::Records;
 use nalgebra::{DMatrix, SymmetricEigen};
 use serde::{Deserialize, Serialize};
+
+/// Features at least as skewed as this are straightened. Clinical measurements often have a long tail, which a
+/// linear head cannot use and which pushes logits out of the sigmoid's range.
+const SKEWED: f64 = 0.5;
+/// Straightening is asinh of this many standard deviations: linear near the mean, logarithmic in the tails.
+const BEND: f64 = 2.0;
 
 /// Choices of the fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +26,7 @@ pub struct FitOptions {
 impl Default for FitOptions {
     fn default() -> Self {
         Self {
-            softness: 0.3,
+            softness: 0.5,
             components: None,
         }
     }
@@ -35,6 +42,8 @@ pub struct Preprocessing {
     means: Vec<f64>,
     /// One over the standard deviation; zero for a feature that is constant in training.
     inverse_deviations: Vec<f64>,
+    /// For skewed features, mean and one over the standard deviation of the straightened values.
+    straightened: Vec<Option<[f64; 2]>>,
     components: usize,
     /// `components` rows of one coefficient a feature.
     projection: Vec<f64>,
@@ -107,13 +116,32 @@ impl Preprocessing {
             medians,
             means,
             inverse_deviations,
+            straightened: vec![None; width],
             components: 0,
             projection: Vec::new(),
             norm_limit: None,
             scale: 1.0,
         };
+        fitted.fit_straightening(&filled);
         fitted.fit_projection(&filled, options)?;
         Ok(fitted)
+    }
+
+    fn fit_straightening(&mut self, filled: &Matrix) {
+        let count = filled.rows() as f64;
+        for j in 0..self.features.len() {
+            let standard = (0..filled.rows())
+                .map(|row| (filled.row(row)[j] - self.means[j]) * self.inverse_deviations[j]);
+            if standard.clone().map(|z| z.powi(3)).sum::<f64>().abs() / count < SKEWED {
+                continue;
+            }
+            let bent: Vec<f64> = standard.map(|z| (BEND * z).asinh()).collect();
+            let mean = bent.iter().sum::<f64>() / count;
+            let variance = bent.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / count;
+            if variance > 0.0 {
+                self.straightened[j] = Some([mean, variance.sqrt().recip()]);
+            }
+        }
     }
 
     /// Principal components of the standardised rows, each divided by the root of its softened eigenvalue.
@@ -160,7 +188,11 @@ impl Preprocessing {
 
     fn standardise(&self, filled: &[f64], target: &mut [f64]) {
         for (j, value) in filled.iter().enumerate() {
-            target[j] = (value - self.means[j]) * self.inverse_deviations[j];
+            let standard = (value - self.means[j]) * self.inverse_deviations[j];
+            target[j] = match self.straightened[j] {
+                None => standard,
+                Some([mean, inverse]) => ((BEND * standard).asinh() - mean) * inverse,
+            };
         }
     }
 
@@ -248,7 +280,8 @@ impl Preprocessing {
             self.medians.len(),
             self.means.len(),
             self.inverse_deviations.len(),
-        ] == [width; 3]
+            self.straightened.len(),
+        ] == [width; 4]
             && (1..=width).contains(&self.components)
             && Some(self.projection.len()) == self.components.checked_mul(width);
         let finite = [
@@ -259,6 +292,12 @@ impl Preprocessing {
         ]
         .iter()
         .all(|values| values.iter().all(|value| value.is_finite()))
+            && self
+                .straightened
+                .iter()
+                .flatten()
+                .flatten()
+                .all(|value| value.is_finite())
             && self.scale.is_finite()
             && self
                 .norm_limit

@@ -81,11 +81,11 @@ fn softness_shrinks_weak_directions_by_their_eigenvalue() {
     let mut total = 0.0;
     for k in 0..3 {
         let variance = covariance(&white, k, k);
-        // variance = e / (e + 0.3), and hard / soft = sqrt((e + 0.3) / e) for every coefficient.
-        let eigenvalue = 0.3 * variance / (1.0 - variance);
+        // variance = e / (e + 0.5), and hard / soft = sqrt((e + 0.5) / e) for every coefficient.
+        let eigenvalue = 0.5 * variance / (1.0 - variance);
         total += eigenvalue;
         let ratio = hard.projection[4 * k] / soft.projection[4 * k];
-        assert!((ratio - ((eigenvalue + 0.3) / eigenvalue).sqrt()).abs() < 1e-6);
+        assert!((ratio - ((eigenvalue + 0.5) / eigenvalue).sqrt()).abs() < 1e-6);
     }
     assert!(
         (total - 3.0).abs() < 1e-6,
@@ -176,4 +176,31 @@ fn survives_storage_and_notices_damage() {
     let mut other = records.clone();
     other.features[0] = "g".into();
     assert_eq!(read.transform(&other, &[0]).unwrap_err().code, "CC-3004");
+}
+
+#[test]
+fn skewed_features_are_straightened_and_others_are_not() {
+    // A long tail in the first column, a symmetric second one.
+    let values = (0..101)
+        .flat_map(|i| [f64::from(i).powi(6), f64::from(i)])
+        .collect();
+    let records = records(2, values);
+    let rows: Vec<usize> = (0..101).collect();
+    let fitted = Preprocessing::fit(&records, &rows, FitOptions::default()).unwrap();
+    assert!(fitted.straightened[0].is_some() && fitted.straightened[1].is_none());
+    let mut standard = [0.0; 2];
+    let (mut least, mut most, mut square) = (f64::INFINITY, f64::NEG_INFINITY, 0.0);
+    for row in 0..101 {
+        fitted.standardise(records.row(row), &mut standard);
+        (least, most) = (least.min(standard[0]), most.max(standard[0]));
+        square += standard[0].powi(2) / 101.0;
+    }
+    assert!(
+        (square - 1.0).abs() < 1e-9,
+        "the straightened column is standardised again"
+    );
+    assert!(
+        most < 2.6 && least > -1.0,
+        "the tail of 3.2 deviations is shorter: {least} {most}"
+    );
 }
