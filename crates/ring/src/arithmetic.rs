@@ -49,7 +49,7 @@ impl Ring {
     pub fn mul(&self, a: &RnsPoly, b: &RnsPoly) -> RnsPoly {
         same_shape("mul", a, b);
         need_ntt("mul", a);
-        let mut out = self.zero(a.set, Form::Ntt);
+        let mut out = self.scratch(a.set, Form::Ntt);
         self.for_each_indexed_limb(&mut out, |i, t, limb| {
             self.backend.mul(t.modulus(), limb, a.limb(i), b.limb(i))
         });
@@ -121,7 +121,7 @@ impl Ring {
     /// When `a` has fewer.
     pub fn drop_limbs(&self, a: &RnsPoly, q: usize) -> RnsPoly {
         assert!(q <= a.set.q, "{q} limbs of {:?}", a.set);
-        let mut out = self.zero(PrimeSet { q, p: 0 }, a.form);
+        let mut out = self.scratch(PrimeSet { q, p: 0 }, a.form);
         let words = q * a.degree;
         out.words.copy_from_slice(&a.words[..words]);
         out

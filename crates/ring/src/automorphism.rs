@@ -19,7 +19,7 @@ impl Ring {
     /// When `galois` is even.
     pub fn automorphism(&self, a: &RnsPoly, galois: u64) -> RnsPoly {
         let permutation = self.permutation(galois, a.form);
-        let mut out = self.zero(a.set, a.form);
+        let mut out = self.scratch(a.set, a.form);
         self.for_each_indexed_limb(&mut out, |i, t, limb| {
             let source = a.limb(i);
             match a.form {

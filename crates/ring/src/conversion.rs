@@ -138,7 +138,7 @@ impl Ring {
             );
         }
         let extension = self.extension(&digit);
-        let mut rows = Buffer::zeroed((extension.len() + 1) * self.degree());
+        let mut rows = Buffer::scratch((extension.len() + 1) * self.degree());
         par::for_each_chunk(
             &mut rows[..extension.len() * self.degree()],
             self.degree(),
@@ -149,7 +149,7 @@ impl Ring {
             },
         );
         self.add_overflow_row(&extension, &mut rows);
-        let mut out = self.zero(target, Form::Ntt);
+        let mut out = self.scratch(target, Form::Ntt);
         self.for_each_indexed_limb(&mut out, |i, t, limb| {
             if i < target.q && digit.contains(&i) {
                 match transformed {
@@ -246,7 +246,7 @@ impl Ring {
         self.check_set(a.set);
         let (n, kept) = (self.degree(), a.set.len() - sources.len());
         let extension = &reduction.extension;
-        let mut rows = Buffer::zeroed((sources.len() + 1) * n);
+        let mut rows = Buffer::scratch((sources.len() + 1) * n);
         rows[..sources.len() * n].copy_from_slice(&a.words[kept * n..]);
         par::for_each_chunk(&mut rows[..sources.len() * n], n, |i, row| {
             self.backend
@@ -254,7 +254,7 @@ impl Ring {
         });
         self.add_overflow_row(extension, &mut rows);
         let set = PrimeSet { q: kept, p: 0 };
-        let mut out = self.zero(set, Form::Ntt);
+        let mut out = self.scratch(set, Form::Ntt);
         self.for_each_indexed_limb(&mut out, |i, t, limb| {
             self.backend
                 .convert(t.modulus(), limb, &rows, &extension.weights[i]);

@@ -43,8 +43,8 @@ pub enum Form {
 /// A polynomial of degree below N with one residue vector for each prime of its set. Limbs are
 /// contiguous, each of N canonical residues, in the order q0, q1, ..., p0, p1, ...
 ///
-/// Cloning is the expensive copy that it looks like. Dropping does not wipe the residues: owners of
-/// secrets call [`RnsPoly::zeroize`].
+/// Cloning is the expensive copy that it looks like. Dropping does not wipe the residues, and the memory serves
+/// later polynomials: owners of secrets call [`RnsPoly::zeroize`].
 #[derive(Clone)]
 pub struct RnsPoly {
     pub(crate) words: Buffer,
@@ -57,6 +57,16 @@ impl RnsPoly {
     pub(crate) fn zero(degree: usize, set: PrimeSet, form: Form) -> Self {
         Self {
             words: Buffer::zeroed(degree * set.len()),
+            degree,
+            set,
+            form,
+        }
+    }
+
+    /// Limbs of any content, for callers that overwrite all of them.
+    pub(crate) fn scratch(degree: usize, set: PrimeSet, form: Form) -> Self {
+        Self {
+            words: Buffer::scratch(degree * set.len()),
             degree,
             set,
             form,

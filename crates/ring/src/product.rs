@@ -38,7 +38,7 @@ impl Ring {
                 "inner product: key {k:?}, expected {set:?}"
             );
         }
-        let [mut first, mut second] = [self.zero(set, Form::Ntt), self.zero(set, Form::Ntt)];
+        let [mut first, mut second] = [self.scratch(set, Form::Ntt), self.scratch(set, Form::Ntt)];
         par::for_each_chunk_pair(
             &mut first.words,
             &mut second.words,

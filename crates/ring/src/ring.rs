@@ -148,6 +148,12 @@ impl Ring {
         RnsPoly::zero(self.degree(), set, form)
     }
 
+    /// As [`Ring::zero`] with any content, for callers that overwrite every limb.
+    pub(crate) fn scratch(&self, set: PrimeSet, form: Form) -> RnsPoly {
+        self.check_set(set);
+        RnsPoly::scratch(self.degree(), set, form)
+    }
+
     /// The polynomial of small signed coefficients, in coefficient form. Missing coefficients are zero.
     ///
     /// # Panics

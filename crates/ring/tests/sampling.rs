@@ -94,7 +94,11 @@ fn uniform_limbs_do_not_depend_on_the_level() {
 }
 
 /// Computed by an independent implementation of the stream cipher.
-const KNOWN_LIMB: [u64; 3] = [965_574_146_277_141, 580_300_378_702_649, 169_427_780_828_188];
+const KNOWN_LIMB: [u64; 3] = [
+    965_574_146_277_141,
+    580_300_378_702_649,
+    169_427_780_828_188,
+];
 
 #[test]
 fn uniform_residues_are_uniform() {

@@ -19,7 +19,7 @@ const BATCH: usize = 256;
 pub fn uniform(ring: &Ring, seed: &[u8; 32], domain: u64, set: PrimeSet) -> RnsPoly {
     let mut key = [0; 32];
     Prng::from_seed(*seed, domain).fill(&mut key);
-    let mut out = ring.zero(set, Form::Ntt);
+    let mut out = ring.scratch(set, Form::Ntt);
     ring.for_each_indexed_limb(&mut out, |i, t, limb| {
         let stream = if i < set.q {
             i as u64
