@@ -1,1 +1,8 @@
-//! Placeholder.
+//! Helpers of the end-to-end tests: the real worker as a process of its own, and data parties
+//! that talk to it over real sockets.
+#![forbid(unsafe_code)]
+
+pub mod party;
+pub mod proxy;
+pub mod table;
+pub mod worker;

@@ -95,7 +95,7 @@ impl Store {
             return Ok(digest);
         }
         let entry = Entry::Complete { size };
-        // Visible only once it is on disk: the charge comes first, under another name's absence.
+        // Charged before it is written, and complete only once it is on disk.
         self.lock().reserve(
             *namespace,
             digest,
