@@ -1,0 +1,221 @@
+//! What a clinician does, in headless Chromium, with the real worker and the full sample.
+
+mod chromium;
+mod keyboard;
+mod page;
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use page::{PASSPHRASE, Page};
+
+/// Longest that the whole job may take in the browser.
+const WHOLE_JOB: Duration = Duration::from_secs(90);
+const RUN: Duration = Duration::from_secs(400);
+
+async fn make_key(page: &Page) {
+    page.press("#begin").await;
+    page.fill("#key-name", "Test clinic").await;
+    page.fill("#passphrase", PASSPHRASE).await;
+    page.fill("#passphrase-repeat", PASSPHRASE).await;
+    page.press("#make-key").await;
+    page.press("#backup-stored").await;
+}
+
+/// A percentage that the page shows, as a number.
+fn percent(text: &str) -> f64 {
+    let number = text.trim().trim_end_matches('%').trim();
+    number
+        .parse()
+        .unwrap_or_else(|_| panic!("{text:?} is no percentage"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_trains_and_predicts_on_the_sample() {
+    let page = Page::open("sample").await;
+    page.wait("#begin:not([disabled])").await;
+    page.wait("#status[data-status=online]").await;
+    page.shots("1-connect").await;
+
+    let begun = Instant::now();
+    make_key(&page).await;
+    page.shot("2-key").await;
+    page.press("#key-next").await;
+    page.press("#use-sample").await;
+    page.wait("#ask-plan:not([disabled])").await;
+    assert_eq!(
+        page.texts("table.records tbody tr").await.len(),
+        20,
+        "a table of the first records"
+    );
+    page.shot("3-records").await;
+    page.press("#ask-plan").await;
+    page.wait("#manifest").await;
+    let manifest = page.text("#manifest").await;
+    assert!(
+        manifest.contains("Measurements of the training records") && manifest.contains("locked"),
+        "{manifest}"
+    );
+    let start = page.wait("#start-run").await;
+    assert!(
+        !start.is_enabled().await.expect("a button"),
+        "nothing leaves without consent"
+    );
+    page.shot("4-plan").await;
+    page.press("#agree").await;
+    page.press("#start-run").await;
+    page.wait(".phase-working").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    page.shot("5-train").await;
+    page.wait_for("#measures", RUN).await;
+    let took = begun.elapsed();
+    println!("whole job in the browser: {:.1} s", took.as_secs_f64());
+    page.shots("6-results").await;
+
+    let accuracy: Vec<f64> = page.texts("#measure-accuracy td .value").await[..2]
+        .iter()
+        .map(|text| percent(text))
+        .collect();
+    println!(
+        "accuracy shown: {} % locked, {} % unlocked",
+        accuracy[0], accuracy[1]
+    );
+    assert!(
+        accuracy[0] >= 93.0,
+        "the accuracy shown is {} %",
+        accuracy[0]
+    );
+    assert!(
+        (accuracy[0] - accuracy[1]).abs() <= 2.0,
+        "locking costs too much: {accuracy:?}"
+    );
+    let areas = page.texts("#measure-auc td .value").await;
+    assert!(
+        areas[0].parse::<f64>().expect("an area") > 0.97,
+        "{areas:?}"
+    );
+    let cells: u32 = page
+        .texts("#confusion tbody td")
+        .await
+        .iter()
+        .map(|cell| cell.parse::<u32>().expect("a count"))
+        .sum();
+    assert_eq!(cells, 113, "every test record is in the confusion matrix");
+
+    page.press("#results-csv").await;
+    let csv =
+        fs::read_to_string(page.downloaded("predictions.csv").await).expect("the predictions");
+    assert_eq!(
+        csv.lines().count(),
+        114,
+        "a header and a line a test record"
+    );
+
+    page.press("#to-predict").await;
+    page.press("#predict-one").await;
+    let risk = percent(&page.text("#prediction .risk-value").await);
+    assert!((0.0..=100.0).contains(&risk));
+    let sample = include_str!("../../../samples/wisconsin.csv");
+    let patients: Vec<&str> = sample.lines().take(9).collect();
+    let file = page.file("new.csv", &patients.join("\n"));
+    page.choose("#new-csv-file", &file).await;
+    page.wait("#new-csv").await;
+    let rows = page.texts("#prediction tbody tr").await;
+    let malignant = rows.iter().filter(|row| row.contains("M ")).count();
+    assert!(
+        rows.len() == 8 && malignant >= 7,
+        "the first eight patients are malignant: {rows:?}"
+    );
+    page.shots("7-predict").await;
+
+    page.press("#open-ledger").await;
+    let forms = page.texts("#ledger tbody tr").await;
+    for word in [
+        "Measurements of the training records",
+        "Outcomes of the training records",
+        "Working key for moving values",
+    ] {
+        let those: Vec<&String> = forms.iter().filter(|row| row.contains(word)).collect();
+        assert!(
+            !those.is_empty() && those.iter().all(|row| !row.contains("readable")),
+            "{word}: {those:?}"
+        );
+    }
+    page.shots("8-ledger").await;
+
+    // A reload loses nothing.
+    page.browser
+        .client
+        .refresh()
+        .await
+        .expect("the page reloads");
+    page.wait("#measures").await;
+    assert_eq!(
+        percent(&page.texts("#measure-accuracy td .value").await[0]),
+        accuracy[0]
+    );
+
+    page.check_quiet().await;
+    page.close().await;
+    // A worker that is built for debugging says nothing about time.
+    if std::env::var_os("CONFIDE_WORKER_BIN").is_some() {
+        assert!(took < WHOLE_JOB, "the whole job took {took:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_shows_where_a_value_is_missing() {
+    let page = Page::open("missing").await;
+    make_key(&page).await;
+    page.press("#key-next").await;
+    let sample = include_str!("../../../samples/wisconsin.csv");
+    let mut lines: Vec<String> = sample.lines().map(str::to_owned).collect();
+    let cells: Vec<&str> = lines[7].split(',').collect();
+    lines[7] = [&cells[..1], &[""], &cells[2..]].concat().join(",");
+    let file = page.file("patients.csv", &lines.join("\n"));
+    page.choose("#csv", &file).await;
+    let problems = page.text("#problems").await;
+    assert!(
+        problems.contains("Row 7") && problems.contains("mean_texture"),
+        "{problems}"
+    );
+    let ask = page.wait("#ask-plan").await;
+    assert!(
+        !ask.is_enabled().await.expect("a button"),
+        "nothing goes on before a choice"
+    );
+    page.shots("problems").await;
+    page.press("#missing-drop").await;
+    page.wait("#ask-plan:not([disabled])").await;
+    assert!(page.text(".ready").await.contains("1 left out"));
+    page.press("#missing-fill").await;
+    page.wait("#ask-plan:not([disabled])").await;
+    assert!(page.text(".ready").await.contains("1 value"));
+    page.check_quiet().await;
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_restores_a_key_from_its_backup() {
+    let page = Page::open("backup").await;
+    make_key(&page).await;
+    let backup = page.downloaded(".confide").await;
+    page.script("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        .await;
+    page.press("#forget-key").await;
+    page.choose("#restore-file", &backup).await;
+    page.fill("#restore-passphrase", "not the passphrase").await;
+    page.press("#restore").await;
+    let refusal = page.text("#error").await;
+    assert!(refusal.contains("passphrase"), "{refusal}");
+    page.shots("wrong-passphrase").await;
+    page.choose("#restore-file", &backup).await;
+    page.fill("#restore-passphrase", PASSPHRASE).await;
+    page.press("#restore").await;
+    page.wait("#key-next:not([disabled])").await;
+    assert!(page.text("main").await.contains("Test clinic"));
+    page.check_quiet().await;
+    page.close().await;
+}
