@@ -1,6 +1,6 @@
 //! The log: on standard error, for people or for machines. No payload, tokens or values.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -14,7 +14,10 @@ pub fn start(config: &Config) -> io::Result<()> {
     let filter = EnvFilter::try_new(&config.log).map_err(io::Error::other)?;
     let log = fmt().with_env_filter(filter).with_writer(io::stderr);
     match config.log_format {
-        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Text => log
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
