@@ -123,7 +123,7 @@ async fn browser_trains_and_predicts_on_the_sample() {
     page.choose("#new-csv-file", &file).await;
     page.wait("#new-csv").await;
     let rows = page.texts("#prediction tbody tr").await;
-    let malignant = rows.iter().filter(|row| row.contains("M ")).count();
+    let malignant = rows.iter().filter(|row| row.contains("\tM\t")).count();
     assert!(
         rows.len() == 8 && malignant >= 7,
         "the first eight patients are malignant: {rows:?}"
