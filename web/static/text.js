@@ -262,7 +262,7 @@ export const text = {
     threshold: "50 %",
     tiny: "less than 0.01 %",
     actually: (name) => `actual “${name}”`,
-    agreementText: (max, mean) => `The very same calculation on readable numbers gives risks that differ by ${mean} on average and ${max} at most.`,
+    agreementText: (max) => `The very same calculation on readable numbers gives risks that differ by ${max} at most.`,
     times: "Time and volume",
     phase: "Phase",
     seconds: "Seconds",

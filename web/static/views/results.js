@@ -106,9 +106,8 @@ const gap = (value) => (value < 0.0001 ? words.tiny : percent(value, 2));
 
 function agreement({ scores }) {
   if (!scores?.program?.length) return null;
-  const gaps = scores.encrypted.map((value, row) => Math.abs(value - scores.program[row]));
-  const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
-  return h("p", { id: "agreement" }, words.agreementText(gap(Math.max(...gaps)), gap(mean)));
+  const most = scores.encrypted.reduce((max, value, row) => Math.max(max, Math.abs(value - scores.program[row])), 0);
+  return h("p", { id: "agreement" }, words.agreementText(gap(most)));
 }
 
 function costs(report) {
