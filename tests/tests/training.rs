@@ -57,6 +57,10 @@ async fn a_job_gives_the_clear_programs_result_and_the_same_bytes_after_a_kill()
     let head = output(&report, ObjectKind::Head);
     assert!(report.peak_rss_bytes > 0 && !report.seconds.is_empty());
     println!("{report:?}");
+    // The prediction by which jobs are admitted holds.
+    let (peak, predicted) = (report.peak_rss_bytes, table.plan.costs.memory_bytes);
+    println!("{peak} bytes held, {predicted} predicted");
+    assert!(peak < predicted * 5 / 4, "{peak} {predicted}");
 
     let opener = table.opener();
     let weights = opener.open_head(&party.download(head).await).unwrap();
