@@ -41,7 +41,13 @@ const PEERS: [Peer; 2] = [
     Peer {
         wheel: "tenseal",
         script: "seal_engine.py",
-        pythons: &["python3.11", "python3.12", "python3.10", "python3.9", "python3"],
+        pythons: &[
+            "python3.11",
+            "python3.12",
+            "python3.10",
+            "python3.9",
+            "python3",
+        ],
         threads: false,
     },
     Peer {
@@ -62,7 +68,10 @@ type Key = (String, u64);
 /// output and left out.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     process::run(process::cargo(&workspace.root).args([
-        "build", "--release", "-p", "confide-cli",
+        "build",
+        "--release",
+        "-p",
+        "confide-cli",
     ]))?;
     let installed: Vec<(&Peer, PathBuf)> = PEERS
         .iter()
@@ -105,12 +114,7 @@ fn our_bench(workspace: &Workspace, options: &Options) -> Command {
     command
 }
 
-fn peer_bench(
-    workspace: &Workspace,
-    peer: &Peer,
-    python: &Path,
-    options: &Options,
-) -> Command {
+fn peer_bench(workspace: &Workspace, peer: &Peer, python: &Path, options: &Options) -> Command {
     let mut command = Command::new(python);
     command
         .arg(workspace.root.join("tools/peers").join(peer.script))
@@ -146,7 +150,13 @@ fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf> {
         eprintln!("  installing {} for {name}", peer.wheel);
         let pip = process::capture(
             Command::new(&python)
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                ])
                 .arg(peer.wheel)
                 .stdin(Stdio::null()),
         )?;
