@@ -61,7 +61,7 @@ impl Setup {
     #[wasm_bindgen(js_name = askForLess)]
     pub fn ask_for_less(&mut self, facts: JsValue) -> Result<bool, JsValue> {
         let facts: WorkerFacts = from_js(facts)?;
-        self.inner.ask_for_less(&facts).map_err(throw)
+        Ok(self.inner.ask_for_less(&facts))
     }
 
     /// Checks the worker's plan and prepares the run.

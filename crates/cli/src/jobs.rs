@@ -105,7 +105,7 @@ pub async fn plan(
         };
         match answer {
             Ok(plan) => return Ok(setup.accept(&plan, facts)?),
-            Err(error) if error.code == code::NO_PLAN && setup.ask_for_less(facts)? => {}
+            Err(error) if error.code == code::NO_PLAN && setup.ask_for_less(facts) => {}
             Err(error) => return Err(error.into()),
         }
     }

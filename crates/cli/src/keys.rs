@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::keyfile::{self, PassphraseSource};
+use crate::output;
 use confide_client::vault::Vault;
 use std::path::PathBuf;
 
@@ -71,10 +72,14 @@ pub fn run(command: KeysCommand) -> Result<(), Failure> {
                 &vault,
                 &passphrase.get("New passphrase (8 characters or more): ", true)?,
             )?;
-            println!("Key {} written to {}.", vault.fingerprint(), key.display());
-            println!(
+            output::line(format_args!(
+                "Key {} written to {}.",
+                vault.fingerprint(),
+                key.display()
+            ));
+            output::line(format_args!(
                 "Keep a copy and the passphrase: without both, nothing encrypted with it can be read again."
-            );
+            ));
         }
         KeysCommand::Backup {
             key,
@@ -87,7 +92,11 @@ pub fn run(command: KeysCommand) -> Result<(), Failure> {
                 passphrase_file: new_passphrase_file.or(passphrase.passphrase_file),
             };
             keyfile::save(&out, &vault, &source.get("Passphrase of the copy: ", true)?)?;
-            println!("Key {} copied to {}.", vault.fingerprint(), out.display());
+            output::line(format_args!(
+                "Key {} copied to {}.",
+                vault.fingerprint(),
+                out.display()
+            ));
         }
         KeysCommand::Restore {
             from,
@@ -99,7 +108,11 @@ pub fn run(command: KeysCommand) -> Result<(), Failure> {
                 std::fs::read(&from).map_err(|error| Failure::file("read", &from, &error))?;
             let vault = Vault::restore(&String::from_utf8_lossy(&text), &typed)?;
             keyfile::save(&key, &vault, &typed)?;
-            println!("Key {} restored to {}.", vault.fingerprint(), key.display());
+            output::line(format_args!(
+                "Key {} restored to {}.",
+                vault.fingerprint(),
+                key.display()
+            ));
         }
         KeysCommand::Show {
             key,
@@ -108,16 +121,16 @@ pub fn run(command: KeysCommand) -> Result<(), Failure> {
         } => {
             let vault = keyfile::open(&key, &passphrase)?;
             if json {
-                println!(
+                output::line(format_args!(
                     "{}",
                     serde_json::json!({ "name": vault.name(), "fingerprint": vault.fingerprint() })
-                );
+                ));
             } else {
-                println!(
+                output::line(format_args!(
                     "name         {}\nfingerprint  {}",
                     vault.name(),
                     vault.fingerprint()
-                );
+                ));
             }
         }
     }

@@ -7,6 +7,7 @@ mod jobs;
 mod keyfile;
 mod keys;
 mod link;
+mod output;
 mod plan;
 mod predict;
 mod progress;
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             eprintln!("confide: {failure}");
             if json {
-                println!("{}", failure.to_json());
+                output::line(format_args!("{}", failure.to_json()));
             }
             ExitCode::from(failure.exit_code())
         }

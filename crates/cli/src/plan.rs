@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, plan};
+use crate::output;
 use crate::records::TrainingRecords;
 use crate::train::to_json;
 use confide_client::vault::Vault;
@@ -43,15 +44,15 @@ pub async fn run(args: &PlanArgs) -> Result<(), Failure> {
         let whole = serde_json::json!({
             "worker": worker, "plan": summary, "notes": run.notes(), "max_abs_z": max_abs_z, "range": range, "objects": items,
         });
-        println!("{}", to_json(&whole)?);
+        output::line(format_args!("{}", to_json(&whole)?));
         return Ok(());
     }
-    println!("{}", summary.text);
-    println!(
+    output::line(format_args!("{}", summary.text));
+    output::line(format_args!(
         "  range       the largest logit of the clear program is {max_abs_z:.2}, allowed are {range}"
-    );
+    ));
     for note in run.notes() {
-        println!("Note: {note}");
+        output::line(format_args!("Note: {note}"));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, failed, fetch, run_job};
 use crate::keyfile::{self, PassphraseSource};
 use crate::link::{Link, News};
+use crate::output;
 use crate::progress::{Progress, human_bytes};
 use crate::records::{Missing, read_table, show_problems};
 use crate::train::{factories, threads, to_json, write};
@@ -80,7 +81,7 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
     }
 
     let mut interrupt = Interrupt::listen();
-    progress.phase("upload", "Encrypting and uploading", 0, false);
+    progress.phase("upload", "Asking what the worker has", 0, false);
     let (mut link, _, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
     let missing = missing_keys(&mut link, &prediction, &mut interrupt).await?;
     if !missing.is_empty() {
@@ -143,16 +144,16 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
             "worker": worker, "classes": prediction.classes(), "predictions": predictions, "seconds": seconds,
             "bytes_up": link.bytes_up(), "bytes_down": link.bytes_down(), "ledger": ledger, "notes": prediction.notes(),
         });
-        println!("{}", to_json(&whole)?);
+        output::line(format_args!("{}", to_json(&whole)?));
     } else if let Some(path) = &args.out {
-        println!(
+        output::line(format_args!(
             "{} predictions written to {} ({} sent).",
             predictions.len(),
             path.display(),
             human_bytes(link.bytes_up())
-        );
+        ));
     } else {
-        print!("{csv}");
+        output::text(format_args!("{csv}"));
     }
     Ok(())
 }

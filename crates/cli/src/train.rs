@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, fetch, plan, run_job};
 use crate::keyfile::{PassphraseSource, open_or_ephemeral};
 use crate::link::{Link, News};
+use crate::output;
 use crate::progress::{Progress, human_bytes, human_seconds};
 use crate::records::TrainingRecords;
 use crate::upload::upload;
@@ -95,7 +96,7 @@ pub async fn run(args: &TrainArgs) -> Result<(), Failure> {
         write(path, &results_csv(&predictions, &result.report.classes)?)?;
     }
     if args.json {
-        println!("{}", to_json(&result)?);
+        output::line(format_args!("{}", to_json(&result)?));
     } else {
         print(&result);
     }
@@ -295,25 +296,28 @@ fn round(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 
+/// Words one figure of a head.
+type Figure = fn(&Metrics) -> String;
+
 fn print(result: &TrainResult) {
     let report = &result.report;
-    println!("{}", report.plan.text);
-    println!();
-    println!(
+    output::line(format_args!("{}", report.plan.text));
+    output::line("");
+    output::line(format_args!(
         "Test records: {} of {}",
         report.test_rows,
         report.train_rows + report.test_rows
-    );
+    ));
     if let Some((class, reason)) = &report.positive {
-        println!("Positive class: \"{class}\" ({reason})");
+        output::line(format_args!("Positive class: \"{class}\" ({reason})"));
     }
-    println!();
-    println!(
+    output::line("");
+    output::line(format_args!(
         "{:<14} {:>24} {:>24}",
         "", "trained encrypted", "trained in the clear"
-    );
-    let both = |figure: fn(&Metrics) -> String| (figure(&report.encrypted), figure(&report.clear));
-    let rows: [(&str, fn(&Metrics) -> String); 5] = [
+    ));
+    let both = |figure: Figure| (figure(&report.encrypted), figure(&report.clear));
+    let rows: [(&str, Figure); 5] = [
         ("accuracy", |m| proportion(m.accuracy)),
         ("AUC", |m| {
             m.auc.map_or_else(none, |auc| {
@@ -328,11 +332,13 @@ fn print(result: &TrainResult) {
     ];
     for (name, figure) in rows {
         let (encrypted, clear) = both(figure);
-        println!("{name:<14} {encrypted:>24} {clear:>24}");
+        output::line(format_args!("{name:<14} {encrypted:>24} {clear:>24}"));
     }
-    println!();
-    println!("Confusion (rows: true class, columns: predicted):");
-    println!(
+    output::line("");
+    output::line(format_args!(
+        "Confusion (rows: true class, columns: predicted):"
+    ));
+    output::line(format_args!(
         "{:>16} {}",
         "",
         report
@@ -340,33 +346,33 @@ fn print(result: &TrainResult) {
             .iter()
             .map(|class| format!("{class:>10}"))
             .collect::<String>()
-    );
+    ));
     for (class, row) in report.classes.iter().zip(&result.confusion) {
-        println!(
+        output::line(format_args!(
             "{class:>16} {}",
             row.iter()
                 .map(|count| format!("{count:>10}"))
                 .collect::<String>()
-        );
+        ));
     }
-    println!();
-    println!(
+    output::line("");
+    output::line(format_args!(
         "Largest difference to the same program in the clear: weights {:.1e} (of {:.2}), logits {:.1e}",
         report.max_weight_difference, report.max_weight, report.max_logit_difference
-    );
-    println!(
+    ));
+    output::line(format_args!(
         "Left this machine: {} of ciphertexts, {} of evaluation keys, {} readable (sizes, digests, plan)",
         human_bytes(result.ledger.ciphertext_bytes),
         human_bytes(result.ledger.evaluation_key_bytes),
         human_bytes(result.ledger.plain_bytes)
-    );
-    println!(
+    ));
+    output::line(format_args!(
         "Took {}; {} up, {} down; the worker used {} of memory",
         human_seconds(result.seconds_total),
         human_bytes(result.bytes_up),
         human_bytes(result.bytes_down),
         human_bytes(result.worker_peak_rss_bytes)
-    );
+    ));
 }
 
 fn none() -> String {

@@ -2,6 +2,7 @@
 
 use super::timing::median_ms;
 use crate::failure::Failure;
+use crate::output;
 use confide_ckks::evaluator::Evaluator;
 use confide_ckks::{
     CkksError, Complex64, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, Parameters,
@@ -48,21 +49,12 @@ fn literal(log_n: u32) -> ParametersLiteral {
 
 /// Runs the measurements.
 pub fn run(args: &EngineArgs) -> Result<(), Failure> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads.max(1))
-        .build()
-        .map_err(|error| {
-            ClientError::new(
-                "CC-6030",
-                format!("Cannot start the threads: {error}."),
-                "Choose fewer threads.",
-            )
-        })?;
+    let pool = super::pool(args.threads)?;
     if !args.json {
-        println!(
+        output::line(format_args!(
             "{:<20} {:>6} {:>10} {:>8} {:>11}",
             "operation", "N", "log Q+P", "threads", "ms"
-        );
+        ));
     }
     for log_n in args.log_n.map_or(13..=16, |log_n| log_n..=log_n) {
         pool.install(|| measure(log_n, args)).map_err(|error| {
@@ -88,13 +80,13 @@ fn measure(log_n: u32, args: &EngineArgs) -> Result<(), CkksError> {
                 "op": op, "n": n, "log_q": log_q, "log_p": log_p, "threads": args.threads,
                 "backend": params.ring().backend().name(), "ours_ms": ms,
             });
-            println!("{line}");
+            output::line(format_args!("{line}"));
         } else {
-            println!(
+            output::line(format_args!(
                 "{op:<20} {n:>6} {:>10} {:>8} {ms:>11.4}",
                 format!("{log_q}+{log_p}"),
                 args.threads
-            );
+            ));
         }
     };
 

@@ -1,20 +1,36 @@
 //! `confide bench`.
 
 mod engine;
-pub mod timing;
+mod timing;
+mod train;
 
 use crate::failure::Failure;
+use confide_client::ClientError;
 
 /// Measure this machine
 #[derive(clap::Subcommand, Debug)]
 pub enum BenchCommand {
     /// Time the operations of the encryption engine
     Engine(engine::EngineArgs),
+    /// Time a whole training on made-up records in this process, without a worker
+    Train(train::TrainBenchArgs),
 }
 
 /// Runs the command.
 pub fn run(command: BenchCommand) -> Result<(), Failure> {
     match command {
         BenchCommand::Engine(args) => engine::run(&args),
+        BenchCommand::Train(args) => train::run(&args),
     }
+}
+
+/// Threads of their own for a measurement.
+fn pool(threads: usize) -> Result<rayon::ThreadPool, Failure> {
+    let built = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.clamp(1, 256))
+        .build();
+    built.map_err(|error| {
+        let message = format!("Cannot start the threads: {error}.");
+        ClientError::new("CC-6030", message, "Choose fewer threads.").into()
+    })
 }

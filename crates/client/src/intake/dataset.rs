@@ -314,7 +314,7 @@ impl Table {
         let filled = values.iter().filter(|value| value.is_nan()).count();
         if filled > 0 {
             notes.push(format!(
-                "{filled} gaps are filled with the median of their column."
+                "Gaps filled with the median of their column: {filled}."
             ));
         }
         Records {
@@ -336,8 +336,13 @@ fn not_numbers(name: &str) -> ClientError {
 
 fn note_dropped(dropped: usize, notes: &mut Vec<String>) {
     if dropped > 0 {
+        let rows = if dropped == 1 {
+            "1 row"
+        } else {
+            &format!("{dropped} rows")
+        };
         notes.push(format!(
-            "{dropped} rows with gaps or a wrong number of cells are left out."
+            "Left out for gaps or a wrong number of cells: {rows}."
         ));
     }
 }

@@ -147,21 +147,20 @@ impl Preprocessing {
     /// Principal components of the standardised rows, each divided by the root of its softened eigenvalue.
     fn fit_projection(&mut self, filled: &Matrix, options: FitOptions) -> Result<(), ClientError> {
         let width = self.features.len();
-        let mut correlation = DMatrix::<f64>::zeros(width, width);
+        // Row by row, the lower triangle only: the inner loop runs over contiguous numbers.
+        let mut lower = Matrix::zeros(width, width);
         let mut standard = vec![0.0; width];
         for row in 0..filled.rows() {
             self.standardise(filled.row(row), &mut standard);
-            for i in 0..width {
-                for j in 0..=i {
-                    correlation[(i, j)] += standard[i] * standard[j] / filled.rows() as f64;
+            for (i, &left) in standard.iter().enumerate() {
+                for (sum, &right) in lower.row_mut(i)[..=i].iter_mut().zip(&standard) {
+                    *sum += left * right;
                 }
             }
         }
-        for i in 0..width {
-            for j in 0..i {
-                correlation[(j, i)] = correlation[(i, j)];
-            }
-        }
+        let count = filled.rows() as f64;
+        let correlation =
+            DMatrix::from_fn(width, width, |i, j| lower.row(i.max(j))[i.min(j)] / count);
         let eigen = SymmetricEigen::try_new(correlation, f64::EPSILON, 100 * width.max(10))
             .ok_or_else(nothing_varies)?;
         let mut order: Vec<usize> = (0..width)
@@ -204,6 +203,13 @@ impl Preprocessing {
     /// Number of components kept.
     pub fn components(&self) -> usize {
         self.components
+    }
+
+    /// Leaves out all but the strongest components.
+    pub fn keep_components(&mut self, most: usize) {
+        self.components = self.components.min(most.max(1));
+        self.projection
+            .truncate(self.components * self.features.len());
     }
 
     /// Factor of all columns.

@@ -109,6 +109,9 @@ fn fewer_components_keep_the_strongest() {
     .unwrap();
     assert_eq!(one.columns(), 2);
     assert_eq!(one.projection, all.projection[..4]);
+    let mut cut = all.clone();
+    cut.keep_components(1);
+    assert_eq!(cut, one);
 }
 
 #[test]

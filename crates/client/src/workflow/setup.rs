@@ -176,29 +176,33 @@ impl TrainingSetup {
     }
 
     /// After the worker found no plan: asks for less. First a larger upload is allowed (unless the user set the
-    /// limit), then a third of the components is left out, each time with a note. False when nothing is left to try.
-    ///
-    /// # Errors
-    /// Those of [`Preprocessing::fit`].
-    pub fn ask_for_less(&mut self, worker: &WorkerFacts) -> Result<bool, ClientError> {
+    /// limit), then a third of the components is left out, with a note. False when nothing is left to try.
+    pub fn ask_for_less(&mut self, worker: &WorkerFacts) -> bool {
+        const LARGER: &str = "The upload may take up to ";
+        const FEWER: &str = "To fit the limits, the features are reduced to ";
         let most = LARGEST_UPLOAD.min(worker.max_client_bytes / 2);
         if self.options.max_upload_bytes.is_none() && self.upload < most {
             self.upload = (self.upload * 3).min(most);
-            self.notes.push(format!(
-                "The upload may take up to {} MB: less does not hold this table.",
-                self.upload / 1_000_000
-            ));
-            return Ok(true);
+            let megabytes = self.upload / 1_000_000;
+            self.renew_note(
+                LARGER,
+                format!("{LARGER}{megabytes} MB: less does not hold this table."),
+            );
+            return true;
         }
         let fewer = self.components() * 2 / 3;
         if fewer < 1 || fewer == self.components() {
-            return Ok(false);
+            return false;
         }
-        self.preprocessing = fit(&self.dataset, &self.split, Some(fewer))?;
-        self.notes.push(format!(
-            "The features are reduced to {fewer} components: the worker's limits allow no more."
-        ));
-        Ok(true)
+        self.preprocessing.keep_components(fewer);
+        self.renew_note(FEWER, format!("{FEWER}{fewer} components."));
+        true
+    }
+
+    /// Replaces the note that starts with these words.
+    fn renew_note(&mut self, start: &str, note: String) {
+        self.notes.retain(|old| !old.starts_with(start));
+        self.notes.push(note);
     }
 
     /// Checks a plan from the worker against this setup's own request, and scales the features into its range.
