@@ -30,8 +30,9 @@ pub struct KeySwitchShape {
 
 /// Nanoseconds of the kernels on one core, and how well threads share the work.
 ///
-/// The defaults are not a measurement of this code: they reproduce one figure, a rotation of 8.3 ms at N = 2^15 with
-/// 16+4 primes on one AVX-512 IFMA core. A prediction is a guide, and the worker rescales it by its own progress.
+/// The defaults reproduce figures of `confide bench engine` on a 2.4 GHz server core with AVX-512 IFMA: a rotation of
+/// 26 ms at N = 2^15 with 16+4 primes on one thread and 14.6 ms on two. They are above the kernels' own times because
+/// memory counts. A prediction is a guide, and the worker rescales it by its own progress.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CostModel {
     /// One butterfly of a number theoretic transform (`N/2 log2 N` of them a limb).
@@ -49,10 +50,10 @@ pub struct CostModel {
 impl Default for CostModel {
     fn default() -> Self {
         Self {
-            butterfly_ns: 0.12,
-            multiply_ns: 0.25,
-            add_ns: 0.25,
-            parallel_share: 0.93,
+            butterfly_ns: 0.48,
+            multiply_ns: 0.5,
+            add_ns: 0.6,
+            parallel_share: 0.9,
             client_factor: 2.0,
         }
     }
@@ -99,14 +100,14 @@ mod tests {
 
     #[test]
     fn a_rotation_at_full_size_costs_about_the_reference_figure() {
-        // 8.3 ms at N = 2^15 with 16+4 primes in 4 digits on one core.
+        // 26 ms at N = 2^15 with 16+4 primes in 4 digits on one core.
         let shape = KeySwitchShape {
             log_n: 15,
             alpha: 4,
             special: 4,
         };
         let micros = CostModel::default().micros(Op::KeySwitch, 15, &shape);
-        assert!((5_000.0..14_000.0).contains(&micros), "{micros}");
+        assert!((20_000.0..32_000.0).contains(&micros), "{micros}");
     }
 
     #[test]
