@@ -32,6 +32,7 @@ def main():
     parser.add_argument("--primes", type=int, default=16, help="ciphertext primes")
     parser.add_argument("--bits", type=int, default=42, help="bits of a ciphertext prime")
     parser.add_argument("--digits", type=int, default=4, help="key-switching digits")
+    parser.add_argument("--threads", type=int, default=1, help="OMP_NUM_THREADS has to say the same")
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
 

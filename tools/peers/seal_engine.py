@@ -31,6 +31,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--log-n", type=int, default=15)
     parser.add_argument("--log-qp", type=int, default=864, help="bits of all primes together")
+    parser.add_argument("--threads", type=int, default=1, choices=[1])
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
 

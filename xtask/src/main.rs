@@ -36,7 +36,7 @@ enum Task {
     Verify(verify::Options),
     /// Run the wasm tests of the ring and the scheme in headless Chromium
     BrowserTests,
-    /// Measure SEAL and OpenFHE beside this engine
+    /// Measure other libraries beside this engine
     Peers(peers::Options),
     /// Check that the worker's build cannot name a secret key
     CheckWorkerSecrets,
