@@ -70,6 +70,17 @@ impl Encoder {
         )
     }
 
+    /// As [`Encoder::encode`], over the special primes too: a factor for what has not been divided by `P` yet.
+    pub(crate) fn encode_extended(
+        &self,
+        values: &[Complex64],
+        level: usize,
+        scale: f64,
+    ) -> Result<RnsPoly, CkksError> {
+        let set = self.params.qp_set("encode", level)?;
+        self.encode_over(set, values.len(), |slot| values[slot], scale)
+    }
+
     fn encode_with(
         &self,
         len: usize,
@@ -77,9 +88,20 @@ impl Encoder {
         level: usize,
         scale: f64,
     ) -> Result<Plaintext, CkksError> {
+        let set = self.params.q_set("encode", level)?;
+        let poly = self.encode_over(set, len, value, scale)?;
+        Ok(Plaintext { poly, level, scale })
+    }
+
+    fn encode_over(
+        &self,
+        set: PrimeSet,
+        len: usize,
+        value: impl Fn(usize) -> Complex64,
+        scale: f64,
+    ) -> Result<RnsPoly, CkksError> {
         const OP: &str = "encode";
         let params = &self.params;
-        let set = params.q_set(OP, level)?;
         params.check_scale(OP, scale)?;
         if len > params.slots() {
             return Err(CkksError::TooManyValues {
@@ -111,7 +133,7 @@ impl Encoder {
         coefficients.zeroize();
         let mut poly = poly?;
         params.ring().ntt(&mut poly);
-        Ok(Plaintext { poly, level, scale })
+        Ok(poly)
     }
 
     /// Residues of integral coefficients, after the check that they fit.
@@ -137,8 +159,8 @@ impl Encoder {
             return Ok(poly);
         }
         let mut poly = params.ring().zero(set, Form::Coefficient);
-        for limb in 0..set.q {
-            let modulus = *params.ring().q(limb);
+        for limb in 0..set.len() {
+            let modulus = *params.ring().modulus_at(set, limb);
             for (residue, &c) in poly.limb_mut(limb).iter_mut().zip(coefficients) {
                 let magnitude = modulus.reduce_u128(c.abs() as u128);
                 *residue = if c < 0.0 {

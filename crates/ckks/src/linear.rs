@@ -1,35 +1,34 @@
 //! Linear transforms of the slots by their diagonals.
 //!
 //! `out[s] = sum_k diagonal_k[s] * in[s + k]`, split into baby steps `b` and giant steps `g` with
-//! `k = g + b` (Halevi and Shoup, "Faster homomorphic linear transformations in HElib", CRYPTO 2018):
-//! the baby rotations share one decomposition, the giant rotations one division by `P`.
+//! `k = g + b` (Halevi and Shoup, "Faster homomorphic linear transformations in HElib", CRYPTO 2018).
+//! [`Evaluator::transform`](crate::evaluator::Evaluator::transform) evaluates it.
 
 #[cfg(all(test, feature = "secret"))]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use confide_ring::RnsPoly;
 use num_complex::Complex64;
 
-use crate::ciphertext::Ciphertext;
+use crate::ciphertext::memory;
 use crate::encoding::Encoder;
 use crate::error::CkksError;
-use crate::evaluator::Evaluator;
-use crate::keys::EvaluationKeys;
 use crate::params::Parameters;
-use crate::plaintext::Plaintext;
 
-/// Cost of a giant rotation against a hoisted baby rotation.
-const GIANT_COST: usize = 2;
+/// Cost of a giant rotation against a baby rotation, which is no more than an inner product with its key.
+const GIANT_COST: usize = 4;
 
 /// A linear map of the slots, encoded for one level.
 ///
 /// Evaluation consumes one level; from the canonical scale of its level the result has the canonical
-/// scale of the next.
+/// scale of the next. Diagonals are encoded over the special primes too, because they multiply what has not been
+/// divided by `P` yet: `(level + 1 + special primes) / (level + 1)` times the memory of ordinary plaintexts.
 pub struct LinearTransform {
-    level: usize,
+    pub(crate) level: usize,
     /// By giant step: the baby steps with their diagonals, rotated back by the giant step.
-    groups: BTreeMap<usize, Vec<(usize, Plaintext)>>,
+    pub(crate) groups: BTreeMap<usize, Vec<(usize, RnsPoly)>>,
 }
 
 impl LinearTransform {
@@ -80,12 +79,12 @@ impl LinearTransform {
         let baby = baby_steps(diagonals.keys().copied(), slots);
         // With this scale the rescale leads from canonical scale to canonical scale.
         let scale = params.scale_at(level);
-        let mut groups = BTreeMap::<usize, Vec<(usize, Plaintext)>>::new();
+        let mut groups = BTreeMap::<usize, Vec<(usize, RnsPoly)>>::new();
         for (&index, diagonal) in diagonals {
             let (giant, step) = (index - index % baby, index % baby);
             let mut shifted = diagonal.clone();
             shifted.rotate_right(giant);
-            let plain = encoder.encode(&shifted, level, scale)?;
+            let plain = encoder.encode_extended(&shifted, level, scale)?;
             groups.entry(giant).or_default().push((step, plain));
         }
         Ok(Self { level, groups })
@@ -150,75 +149,16 @@ impl LinearTransform {
 
     /// Bytes that the encoded diagonals take in memory.
     pub fn memory(&self) -> usize {
-        let plains = self
-            .groups
-            .values()
-            .flatten()
-            .map(|(_, plain)| plain.poly());
-        plains
-            .map(|poly| poly.set().q * poly.limb(0).len() * size_of::<u64>())
-            .sum()
+        let diagonals = self.groups.values().flatten();
+        diagonals.map(|(_, poly)| memory(poly)).sum()
     }
 
-    fn baby_set(&self) -> BTreeSet<usize> {
+    pub(crate) fn baby_set(&self) -> BTreeSet<usize> {
         self.groups
             .values()
             .flatten()
             .map(|(step, _)| *step)
             .collect()
-    }
-}
-
-impl Evaluator {
-    /// Applies a linear transform to the slots. Consumes one level from that of the transform, to
-    /// which the input is dropped first.
-    ///
-    /// # Errors
-    /// [`CkksError::LevelTooLow`] for an input below the level of the transform; those of
-    /// [`Evaluator::rotate`] for its rotations; [`CkksError::PartCount`].
-    pub fn transform(
-        &self,
-        ct: &Ciphertext,
-        transform: &LinearTransform,
-        keys: &EvaluationKeys,
-    ) -> Result<Ciphertext, CkksError> {
-        const OP: &str = "transform";
-        if ct.level() < transform.level {
-            let (needed, available) = (transform.level, ct.level());
-            return Err(CkksError::LevelTooLow {
-                op: OP,
-                needed,
-                available,
-            });
-        }
-        let input = self.drop_level(ct, transform.level)?;
-        let steps: Vec<usize> = transform.baby_set().into_iter().collect();
-        let shifts: Vec<i64> = steps.iter().map(|&k| k as i64).collect();
-        let rotated = self.rotate_hoisted(&input, &shifts, keys)?;
-        let babies: BTreeMap<usize, Ciphertext> = steps.into_iter().zip(rotated).collect();
-        let mut sums = Vec::with_capacity(transform.groups.len());
-        for (&giant, diagonals) in &transform.groups {
-            let mut sum: Option<Ciphertext> = None;
-            for (step, plain) in diagonals {
-                // Every step of a group is in the set of baby steps.
-                let Some(baby) = babies.get(step) else {
-                    continue;
-                };
-                match &mut sum {
-                    Some(sum) => self.mul_plain_add_assign(sum, baby, plain)?,
-                    None => sum = Some(self.mul_plain(baby, plain)?),
-                }
-            }
-            sums.extend(sum.map(|sum| (sum, giant as i64)));
-        }
-        drop(babies);
-        let terms: Vec<(&Ciphertext, i64)> = sums.iter().map(|(ct, k)| (ct, *k)).collect();
-        let canonical = ct.scale() == self.params().scale_at(transform.level);
-        let mut out = self.rotate_sum_rescale(&terms, keys)?;
-        if canonical {
-            out.scale = self.params().scale_at(transform.level - 1);
-        }
-        Ok(out)
     }
 }
 

@@ -11,6 +11,7 @@ mod rotate;
 mod scalar;
 #[cfg(all(test, feature = "secret"))]
 pub(crate) mod tests;
+mod transform;
 
 use confide_ring::{Form, RnsPoly};
 

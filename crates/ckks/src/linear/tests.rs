@@ -80,6 +80,25 @@ fn sparse_diagonals_need_few_rotations() {
     );
 }
 
+/// Coefficients of more than 62 bits take another way through the encoder.
+#[test]
+fn large_entries_fit_the_special_primes_too() {
+    let f = Fixture::new(6, 3, 2, 9);
+    let slots = f.params.slots();
+    let big = 30_f64.exp2();
+    let diagonals = [0, 1, 9].map(|k| (k, vec![Complex64::new(big, -big); slots]));
+    let transform =
+        LinearTransform::from_diagonals(&f.params, &f.encoder, &diagonals.into(), 3).unwrap();
+    let keys = f.keys(&transform.rotations(), 3);
+    let input = ramp(slots, 1);
+    let out = f
+        .evaluator
+        .transform(&f.encrypt(&input, 3), &transform, &keys)
+        .unwrap();
+    let sum = |s: usize| -> Complex64 { [0, 1, 9].map(|k| input[(s + k) % slots]).iter().sum() };
+    f.assert_slots(&out, |s| sum(s) * Complex64::new(big, -big), big * 1e-6);
+}
+
 #[test]
 fn misuse_is_refused() {
     let f = Fixture::new(6, 2, 1, 9);
@@ -142,4 +161,14 @@ fn misuse_is_refused() {
         .evaluator
         .transform(&f.encrypt(&[], 2), &transform, &f.keys(&[], 2));
     assert!(matches!(result, Err(CkksError::MissingKey { .. })));
+    let keys = f.keys(&transform.rotations(), 2);
+    let square = f.evaluator.square(&f.encrypt(&[], 2)).unwrap();
+    let result = f.evaluator.transform(&square, &transform, &keys);
+    assert!(matches!(result, Err(CkksError::PartCount { .. })));
+    // A transform of another ring.
+    let other = Fixture::new(7, 2, 1, 9);
+    let result = other
+        .evaluator
+        .transform(&other.encrypt(&[], 2), &transform, &keys);
+    assert!(matches!(result, Err(CkksError::ShapeMismatch { .. })));
 }

@@ -1,0 +1,137 @@
+//! Linear transforms of the slots, double-hoisted.
+//!
+//! Bossuat, Mouchet, Troncoso-Pastoriza and Hubaux, "Efficient bootstrapping for approximate homomorphic
+//! encryption with non-sparse keys", EUROCRYPT 2021, section 4.3: all baby rotations share one decomposition and stay
+//! over `Q P`, where the diagonals multiply them; each giant step divides one of its two polynomials by `P`, and the
+//! sum of all giant steps is divided once, together with the rescale.
+
+use std::collections::BTreeMap;
+
+use confide_ring::{Form, RnsPoly};
+
+use super::{Evaluator, has_level, two_parts};
+use crate::ciphertext::Ciphertext;
+use crate::error::CkksError;
+use crate::keys::EvaluationKeys;
+use crate::linear::LinearTransform;
+
+impl Evaluator {
+    /// Applies a linear transform to the slots. Consumes one level from that of the transform, to
+    /// which the input is dropped first; the scale is that of the input times `scale_at(level) / q_level`.
+    ///
+    /// Holds as many ciphertexts over `Q P` as there are baby steps.
+    ///
+    /// # Errors
+    /// [`CkksError::LevelTooLow`] for an input below the level of the transform; those of
+    /// [`Evaluator::rotate`] for its rotations; [`CkksError::PartCount`]; an operand of other parameters.
+    pub fn transform(
+        &self,
+        ct: &Ciphertext,
+        transform: &LinearTransform,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "transform";
+        let (params, ring, level) = (&self.params, self.params.ring(), transform.level);
+        self.check(OP, ct)?;
+        two_parts(OP, ct)?;
+        has_level(OP, ct.level, level)?;
+        let set = params.qp_set(OP, level)?;
+        for (_, diagonal) in transform.groups.values().flatten() {
+            params.check_shape(OP, diagonal, set, Form::Ntt)?;
+        }
+        for k in transform.rotations() {
+            self.galois_key(OP, keys, ring.galois_for_rotation(k), level)?;
+        }
+        let canonical = params.scale_at(level);
+        let scale = if ct.scale == canonical {
+            params.scale_at(level - 1)
+        } else {
+            ct.scale * canonical / params.q(level) as f64
+        };
+        params.check_scale(OP, scale)?;
+        let babies = self.baby_rotations(ct, transform, keys)?;
+        let mut total: Option<[RnsPoly; 2]> = None;
+        for (&giant, diagonals) in &transform.groups {
+            // Every step of a group is in the set of baby steps.
+            let terms: Vec<(&RnsPoly, &[RnsPoly; 2])> = diagonals
+                .iter()
+                .filter_map(|(step, diagonal)| Some((diagonal, babies.get(step)?)))
+                .collect();
+            let factors: Vec<&RnsPoly> = terms.iter().map(|(diagonal, _)| *diagonal).collect();
+            let rotated: Vec<[&RnsPoly; 2]> = terms.iter().map(|(_, [a, b])| [a, b]).collect();
+            let mut sum = ring.inner_product(&factors, &rotated);
+            if giant != 0 {
+                sum = self.giant_rotation(sum, giant, level, keys)?;
+            }
+            match &mut total {
+                Some(total) => {
+                    for (acc, poly) in total.iter_mut().zip(&sum) {
+                        ring.add_assign(acc, poly);
+                    }
+                }
+                None => total = Some(sum),
+            }
+        }
+        // A transform has at least one diagonal.
+        let parts = total
+            .into_iter()
+            .flatten()
+            .map(|poly| ring.mod_down_rescale(poly))
+            .collect();
+        Ok(Ciphertext {
+            parts,
+            level: level - 1,
+            scale,
+        })
+    }
+
+    /// `P` times each baby rotation, over `Q P`.
+    fn baby_rotations(
+        &self,
+        ct: &Ciphertext,
+        transform: &LinearTransform,
+        keys: &EvaluationKeys,
+    ) -> Result<BTreeMap<usize, [RnsPoly; 2]>, CkksError> {
+        const OP: &str = "transform";
+        let (ring, level) = (self.params.ring(), transform.level);
+        let set = self.params.qp_set(OP, level)?;
+        let input = [0, 1].map(|part| self.lowered(&ct.parts[part], level));
+        let mut digits = None;
+        let mut babies = BTreeMap::new();
+        for step in transform.baby_set() {
+            let pair = if step == 0 {
+                [0, 1].map(|part| {
+                    let mut lifted = ring.zero(set, Form::Ntt);
+                    ring.add_times_p_assign(&mut lifted, &input[part]);
+                    lifted
+                })
+            } else {
+                let element = ring.galois_for_rotation(step as i64);
+                let key = self.galois_key(OP, keys, element, level)?;
+                let digits = digits.get_or_insert_with(|| self.decompose(&input[1], level));
+                let mut pair = self.inner_product(digits, key);
+                ring.add_times_p_assign(&mut pair[0], &input[0]);
+                pair.map(|poly| ring.automorphism(&poly, element))
+            };
+            babies.insert(step, pair);
+        }
+        Ok(babies)
+    }
+
+    /// The rotation of `sum / P` by `giant`, times `P` again: only the second half is divided, for its digits.
+    fn giant_rotation(
+        &self,
+        [first, second]: [RnsPoly; 2],
+        giant: usize,
+        level: usize,
+        keys: &EvaluationKeys,
+    ) -> Result<[RnsPoly; 2], CkksError> {
+        let ring = self.params.ring();
+        let element = ring.galois_for_rotation(giant as i64);
+        let key = self.galois_key("transform", keys, element, level)?;
+        let digits = self.decompose(&ring.mod_down(second), level);
+        let mut pair = self.inner_product(&digits, key);
+        ring.add_assign(&mut pair[0], &first);
+        Ok(pair.map(|poly| ring.automorphism(&poly, element)))
+    }
+}
