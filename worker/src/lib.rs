@@ -21,7 +21,11 @@ mod origin;
 mod queue;
 pub mod server;
 mod session;
+#[cfg(not(fuzzing))]
 mod store;
+/// Public only for the fuzz targets, which let it read hostile files.
+#[cfg(fuzzing)]
+pub mod store;
 mod web;
 
 /// Must not compile: `cargo xtask check-worker-secrets` sets this cfg and wants the error, so that

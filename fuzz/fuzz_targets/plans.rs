@@ -1,0 +1,113 @@
+//! Plan requests and jobs that a worker is sent, plans that a worker sends.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use confide_client::workflow::TrainingSetup;
+use confide_fuzz::{Input, sample_setup, worker_facts};
+use confide_protocol::{Digest, JobSpec, Limits, from_bytes, to_bytes};
+use confide_train::{Plan, PlanRequest};
+use confide_worker::jobs::{Compute, JobRunner};
+use libfuzzer_sys::fuzz_target;
+
+const LIMITS: Limits = Limits {
+    chunk_bytes: 1 << 20,
+    window_chunks: 8,
+    max_object_bytes: 1 << 28,
+    max_client_bytes: 1 << 32,
+    max_jobs: 2,
+    max_memory_bytes: 4 << 30,
+    max_control_bytes: 1 << 20,
+    idle_timeout_s: 60,
+};
+
+fuzz_target!(|data: &[u8]| {
+    let mut input = Input(data);
+    match input.byte() % 3 {
+        0 => request(input.rest()),
+        1 => job(&mut input),
+        _ => answer(input.rest()),
+    }
+});
+
+/// A worker plans whatever is asked; its plans are those that a data party accepts and a worker runs.
+fn request(bytes: &[u8]) {
+    let worker = Compute::new(2);
+    if let Ok(request) = from_bytes::<PlanRequest>(bytes) {
+        // The search through large tables takes the same way, and seconds.
+        let cells = request.rows.saturating_mul(request.features);
+        if cells > 1 << 18 && request.rows <= 1 << 21 && request.features <= 1 << 12 {
+            return;
+        }
+    }
+    let Ok(plan) = worker.plan(bytes, &LIMITS) else {
+        return;
+    };
+    let request: PlanRequest = from_bytes(bytes).expect("it was planned for");
+    let plan: Plan = from_bytes(&plan).expect("own plan");
+    plan.check(&request).expect("a data party accepts the plan");
+    worker
+        .check(&matching_job(&plan), &LIMITS)
+        .expect("a worker accepts its own plan");
+}
+
+/// The job that belongs to a plan.
+fn matching_job(plan: &Plan) -> JobSpec {
+    let digest = Digest([1; 32]);
+    JobSpec::Train {
+        plan: to_bytes(plan).expect("a small plan"),
+        relin: digest,
+        galois: plan.keys.iter().map(|key| (key.element, digest)).collect(),
+        features: vec![digest; plan.layout.blocks * plan.layout.packs()],
+        labels: vec![digest; plan.layout.blocks],
+    }
+}
+
+/// Whether deriving the plan again is quick.
+fn is_small(plan: &Plan) -> bool {
+    plan.choice.log_n <= 14
+}
+
+/// A job with a plan of the client's making: with its own list of objects, or with the one that the plan asks for.
+fn job(input: &mut Input<'_>) {
+    let fitting = input.byte() & 1 == 0;
+    let bytes = input.rest();
+    let spec = if fitting {
+        let Ok(plan) = from_bytes::<Plan>(bytes) else {
+            return;
+        };
+        let layout = &plan.layout;
+        let size = layout.blocks.checked_mul(layout.features / 2 + 1);
+        if layout.pack_steps > 30 || size.is_none_or(|size| size > 4096) || plan.keys.len() > 4096 {
+            return;
+        }
+        matching_job(&plan)
+    } else {
+        let Ok(spec) = from_bytes::<JobSpec>(bytes) else {
+            return;
+        };
+        spec
+    };
+    if from_bytes::<Plan>(spec.plan()).is_ok_and(|plan| !is_small(&plan)) {
+        return;
+    }
+    if Compute::new(2).check(&spec, &LIMITS).is_ok() {
+        let plan: Plan = from_bytes(spec.plan()).expect("it was accepted");
+        let params = plan.parameters().expect("an accepted plan is secure");
+        assert!(params.log_qp() <= 430.0);
+    }
+}
+
+/// A worker's answer to a data party.
+fn answer(bytes: &[u8]) {
+    static SETUP: LazyLock<TrainingSetup> = LazyLock::new(sample_setup);
+    match from_bytes::<Plan>(bytes) {
+        Ok(plan) if !is_small(&plan) => return,
+        _ => {}
+    }
+    if let Ok(run) = SETUP.accept(bytes, &worker_facts()) {
+        let plan = run.plan();
+        assert!(plan.parameters().is_ok() && !run.items().is_empty());
+        assert!(plan.upload.total() <= SETUP.request(&worker_facts()).max_upload_bytes);
+    }
+}
