@@ -22,6 +22,11 @@ pub(crate) use cost::{key_levels, key_limbs};
 /// Version of the plan's meaning: parties with different versions do not work together.
 pub const VERSION: u32 = 1;
 
+/// Largest tables for which a plan is derived: pairs of features in all blocks of rows, and records to predict. The
+/// program is run on counters for it, and the sizes of a plan may come from outside.
+const MAX_PAIRS: usize = 1 << 18;
+const MAX_PREDICT_ROWS: usize = 1 << 24;
+
 /// The free decisions of a plan; everything else follows from them and from the table's sizes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
@@ -128,6 +133,15 @@ impl Plan {
     /// unusable, [`TrainError::Tensor`] if the program does not fit the levels.
     pub fn derive(shape: &TableShape, choice: &Choice, threads: usize) -> Result<Self, TrainError> {
         let (layout, schedule) = layout_and_schedule(shape, choice)?;
+        let pairs = layout.blocks.saturating_mul(layout.pairs);
+        for (what, have, most) in [
+            ("pairs of features in all blocks", pairs, MAX_PAIRS),
+            ("records to predict", shape.predict_rows, MAX_PREDICT_ROWS),
+        ] {
+            if have > most {
+                return Err(crate::error::shape(what, format!("at most {most}"), have));
+            }
+        }
         let levels = depth(choice.degree, choice.iterations)?;
         let literal = literal(choice, levels);
         let params = Parameters::new(literal)?;
@@ -173,8 +187,8 @@ impl Plan {
             keys: key_len(relin_level) + keys.iter().map(|key| key_len(key.level)).sum::<u64>(),
             features: data_len * (layout.blocks * layout.packs()) as u64,
             labels: data_len * layout.blocks as u64,
-            prediction: (packs * batches * SeededCiphertext::encoded_len(params, prediction_level))
-                as u64,
+            prediction: (packs * batches) as u64
+                * SeededCiphertext::encoded_len(params, prediction_level) as u64,
         };
         let download = Ciphertext::encoded_len(params, prediction_level - 1, 2) as u64;
         let costs = Costs::new(&choice, &layout, data_level, report, threads);

@@ -159,3 +159,25 @@ fn an_altered_plan_is_refused() {
         Err(TrainError::NoPlan { .. })
     ));
 }
+
+#[test]
+fn a_plan_for_a_hostile_shape_is_refused_before_any_work() {
+    let good = plan(&sample()).expect("fits");
+    for (rows, features, predict_rows) in [
+        (1 << 24, 4096, 1),
+        (455, 31, usize::MAX),
+        (455, 31, (1 << 24) + 1),
+    ] {
+        let shape = confide_train::plan::TableShape {
+            rows,
+            features,
+            predict_rows,
+            ..good.shape
+        };
+        let refused = Plan::derive(&shape, &good.choice, 2);
+        assert!(
+            matches!(refused, Err(TrainError::Shape { .. })),
+            "{shape:?}: {refused:?}"
+        );
+    }
+}
