@@ -5,7 +5,7 @@
 //! ```text
 //! index.html  app.css  *.js          from web/index.html and what it names
 //! pkg/relaxed/confide_web{.js,_bg.wasm}   with relaxed SIMD, for browsers that have it
-//! pkg/plain/confide_web{.js,_bg.wasm}     for all others
+//! pkg/plain/confide_web{.js,_bg.wasm}     with the SIMD that all browsers of the last years have
 //! ```
 
 use std::fs;
@@ -26,15 +26,14 @@ use crate::workspace::Workspace;
 
 /// The most bytes that a gzipped wasm may have.
 const GZIP_LIMIT: usize = 1_500_000;
-/// The crate of the page and the name of its bindings.
+/// The crate of the page.
 const PACKAGE: &str = "confide-web";
-const MODULE: &str = "confide_web";
 
 /// One way to compile the crate; the page picks by what the browser validates.
 pub struct Variant {
     /// The folder under `pkg/`.
     pub name: &'static str,
-    /// Values of `-C target-feature` beyond the target's defaults.
+    /// Values of `-C target-feature` beyond those of `.cargo/config.toml`.
     pub features: &'static [&'static str],
 }
 
@@ -43,7 +42,7 @@ pub struct Variant {
 pub const VARIANTS: [Variant; 2] = [
     Variant {
         name: "relaxed",
-        features: &["+simd128", "+relaxed-simd"],
+        features: &["+relaxed-simd"],
     },
     Variant {
         name: "plain",
@@ -129,40 +128,51 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
     Ok(dist)
 }
 
-/// Compiles one variant and writes its bindings to `dist/pkg/<name>`.
+/// Compiles one variant of the page's crate and writes its bindings to `dist/pkg/<name>`.
 fn variant(workspace: &Workspace, options: &Options, variant: &Variant, dist: &Path) -> Result<()> {
     let start = Instant::now();
-    let profile = if options.release {
-        "wasm-release"
-    } else {
-        "dev"
-    };
+    let wasm = bindings(workspace, PACKAGE, variant, options.release, dist)?;
+    if options.wasm_opt {
+        shrink(&wasm, variant)?;
+    }
+    report_size(&wasm, variant, options.release, start)
+}
+
+/// Compiles one variant of a package to `dist/pkg/<name>`, with its bindings, and returns the path of the wasm.
+///
+/// # Errors
+/// When the package does not build.
+pub fn bindings(
+    workspace: &Workspace,
+    package: &str,
+    variant: &Variant,
+    release: bool,
+    dist: &Path,
+) -> Result<PathBuf> {
+    let profile = if release { "wasm-release" } else { "dev" };
     let mut cargo = wasm_cargo(workspace, variant);
-    cargo.args(["build", "--package", PACKAGE, "--lib", "--profile", profile]);
+    cargo.args(["build", "--package", package, "--lib", "--profile", profile]);
     cargo.args(["--target", WASM_TARGET]);
     process::run(&mut cargo)?;
 
-    let folder = if options.release { profile } else { "debug" };
+    let folder = if release { profile } else { "debug" };
+    let module = package.replace('-', "_");
     let built = workspace
         .target
         .join(WASM_TARGET)
         .join(folder)
-        .join(format!("{MODULE}.wasm"));
+        .join(format!("{module}.wasm"));
     let out = dist.join("pkg").join(variant.name);
     Bindgen::new()
         .input_path(&built)
         .web(true)?
         .typescript(false)
-        .remove_name_section(options.release)
-        .remove_producers_section(options.release)
-        .out_name(MODULE)
+        .remove_name_section(release)
+        .remove_producers_section(release)
+        .out_name(&module)
         .generate(&out)
         .with_context(|| format!("generating the bindings of {}", built.display()))?;
-    let wasm = out.join(format!("{MODULE}_bg.wasm"));
-    if options.wasm_opt {
-        shrink(&wasm, variant)?;
-    }
-    report_size(&wasm, variant, options.release, start)
+    Ok(out.join(format!("{module}_bg.wasm")))
 }
 
 /// Cargo for the browser's target. Flags are given as configuration, which adds to those of
@@ -188,7 +198,7 @@ fn shrink(wasm: &Path, variant: &Variant) -> Result<()> {
     let mut command = Command::new("wasm-opt");
     command.args(["-O3", "--all-features"]);
     if variant.features.is_empty() {
-        command.args(["--disable-simd", "--disable-relaxed-simd"]);
+        command.arg("--disable-relaxed-simd");
     }
     process::run(command.arg(wasm).arg("-o").arg(wasm))
 }
@@ -230,7 +240,7 @@ fn copy_file(file: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
         let path = entry?.path();
@@ -244,7 +254,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn replace_folder(folder: &Path) -> Result<()> {
+pub fn replace_folder(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }

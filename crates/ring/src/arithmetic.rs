@@ -1,5 +1,8 @@
 //! Limb-wise arithmetic of polynomials.
 
+pub(crate) mod lift;
+mod turn;
+
 use crate::{Form, PrimeSet, Ring, RnsPoly};
 
 impl Ring {
@@ -52,6 +55,24 @@ impl Ring {
         let mut out = self.scratch(a.set, Form::Ntt);
         self.for_each_indexed_limb(&mut out, |i, t, limb| {
             self.backend.mul(t.modulus(), limb, a.limb(i), b.limb(i))
+        });
+        out
+    }
+
+    /// c + a * s, the phase of a ciphertext (c, a). Operands are in NTT form, c and a over one set, s over at least
+    /// its primes.
+    ///
+    /// # Panics
+    /// When they are not.
+    pub fn phase(&self, c: &RnsPoly, a: &RnsPoly, s: &RnsPoly) -> RnsPoly {
+        same_shape("phase", c, a);
+        need_ntt("phase", a);
+        need_ntt("phase", s);
+        let mut out = self.scratch(a.set, Form::Ntt);
+        self.for_each_indexed_limb(&mut out, |i, t, limb| {
+            limb.copy_from_slice(c.limb(i));
+            self.backend
+                .mul_add(t.modulus(), limb, a.limb(i), s.limb_of(a.set, i));
         });
         out
     }

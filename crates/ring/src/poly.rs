@@ -128,6 +128,16 @@ impl RnsPoly {
         self.limb(self.set.q + j)
     }
 
+    /// The limb for the prime of limb `limb` of a polynomial over a smaller or equal `set`.
+    #[inline]
+    pub(crate) fn limb_of(&self, set: PrimeSet, limb: usize) -> &[u64] {
+        if limb < set.q {
+            self.limb_q(limb)
+        } else {
+            self.limb_p(limb - set.q)
+        }
+    }
+
     /// All limbs in order.
     pub fn limbs(&self) -> impl ExactSizeIterator<Item = &[u64]> {
         self.words.chunks_exact(self.degree)

@@ -5,6 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{naive_product, random};
+use confide_ring::sampling::{Prng, gaussian, rlwe, ternary, uniform};
 use confide_ring::{Form, PrimeSet, Ring, RingError, RnsPoly, available_backends, ntt_primes};
 
 /// Rings of one main prime of 50 bits, `q` - 1 of 36 bits and `p` special ones of 50 bits on every backend.
@@ -118,6 +119,39 @@ fn small_integers_and_round_trips() {
         assert_eq!(dropped.set(), PrimeSet { q: 1, p: 0 });
         assert_eq!(dropped.limb(0), a.limb(0));
         assert_eq!(a.limb_p(0), a.limb(2));
+    }
+}
+
+#[test]
+fn samples_over_fewer_primes_open_to_their_error() {
+    let mut samples = rings(6, 3, 2).into_iter().map(|r| {
+        let small = ternary(64, &mut Prng::from_seed([3; 32], 0));
+        let secret = r.lift_small(&small, r.full_set());
+        let error = gaussian(64, &mut Prng::from_seed([4; 32], 0));
+        let set = PrimeSet { q: 2, p: 1 };
+        let b = rlwe(&r, &[5; 32], 6, &secret, &error, set);
+        let mut opened = r.phase(&b, &uniform(&r, &[5; 32], 6, set), &secret);
+        r.intt(&mut opened);
+        let wide: Vec<i64> = error.iter().map(|&e| i64::from(e)).collect();
+        assert_eq!(opened, r.from_i64(&wide, set));
+        let doubles: Vec<f64> = error.iter().map(|&e| f64::from(e)).collect();
+        assert_eq!(r.lift_integers(&doubles, set), to_ntt(&r, &opened));
+        b
+    });
+    let first = samples.next().unwrap();
+    assert!(samples.all(|sample| sample == first));
+}
+
+#[test]
+fn an_automorphism_that_is_used_once_is_the_same() {
+    for r in rings(5, 2, 2) {
+        let a = random(&r, r.full_set(), Form::Ntt, 8);
+        let set = PrimeSet { q: 1, p: 1 };
+        for g in [1, 5, 63] {
+            let (all, some) = (r.automorphism(&a, g), r.automorphism_once(&a, g, set));
+            assert_eq!(some.limb_q(0), all.limb_q(0));
+            assert_eq!(some.limb_p(0), all.limb_p(0));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Uniform polynomials from a public seed.
 
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use super::Prng;
 use crate::{Form, Modulus, PrimeSet, Ring, RnsPoly};
@@ -17,19 +17,29 @@ const BATCH: usize = 256;
 /// # Panics
 /// When the ring has fewer primes than `set`.
 pub fn uniform(ring: &Ring, seed: &[u8; 32], domain: u64, set: PrimeSet) -> RnsPoly {
-    let mut key = [0; 32];
-    Prng::from_seed(*seed, domain).fill(&mut key);
+    let key = stream_key(seed, domain);
     let mut out = ring.scratch(set, Form::Ntt);
     ring.for_each_indexed_limb(&mut out, |i, t, limb| {
-        let stream = if i < set.q {
-            i as u64
-        } else {
-            SPECIAL + (i - set.q) as u64
-        };
-        fill_uniform(&mut Prng::from_seed(key, stream), t.modulus(), limb);
+        fill_limb(&key, set, i, t.modulus(), limb)
     });
-    key.zeroize();
     out
+}
+
+/// The key of the primes' streams.
+pub(super) fn stream_key(seed: &[u8; 32], domain: u64) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    Prng::from_seed(*seed, domain).fill(key.as_mut());
+    key
+}
+
+/// Limb `limb` of a polynomial over `set`.
+pub(super) fn fill_limb(key: &[u8; 32], set: PrimeSet, limb: usize, q: &Modulus, out: &mut [u64]) {
+    let stream = if limb < set.q {
+        limb as u64
+    } else {
+        SPECIAL + (limb - set.q) as u64
+    };
+    fill_uniform(&mut Prng::from_seed(*key, stream), q, out);
 }
 
 /// Rejection sampling: little-endian words cut to the prime's bit length, those below it kept in order.

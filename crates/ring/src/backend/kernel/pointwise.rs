@@ -181,7 +181,19 @@ impl Job for SubFromMulScalar<'_> {
 }
 
 // Sums of canonical residues need no arithmetic of the backend: plain loops, which the compiler turns into
-// vectors of the features at hand. A difference that wraps around is huge, so `min` is the reduction.
+// vectors of the features at hand.
+
+/// What of x or x + q lies in [0, q), for x in [-q, q) modulo 2^64.
+#[inline(always)]
+fn wrap(x: u64, q: u64) -> u64 {
+    if cfg!(target_arch = "wasm32") {
+        // No unsigned minimum of 64-bit lanes there: the sign selects.
+        x.wrapping_add(q & ((x as i64 >> 63) as u64))
+    } else {
+        // A number below zero is huge.
+        x.min(x.wrapping_add(q))
+    }
+}
 
 pub(super) struct Add<'a> {
     pub q: &'a Modulus,
@@ -194,8 +206,7 @@ impl Job for Add<'_> {
     fn run<A: Arithmetic>(self) {
         let q = self.q.value();
         for (x, y) in self.a.iter_mut().zip(self.b) {
-            let s = *x + *y;
-            *x = s.min(s.wrapping_sub(q));
+            *x = wrap((*x + *y).wrapping_sub(q), q);
         }
     }
 }
@@ -211,8 +222,7 @@ impl Job for Sub<'_> {
     fn run<A: Arithmetic>(self) {
         let q = self.q.value();
         for (x, y) in self.a.iter_mut().zip(self.b) {
-            let d = x.wrapping_sub(*y);
-            *x = d.min(d.wrapping_add(q));
+            *x = wrap(x.wrapping_sub(*y), q);
         }
     }
 }
@@ -227,8 +237,7 @@ impl Job for Neg<'_> {
     fn run<A: Arithmetic>(self) {
         let q = self.q.value();
         for x in self.a {
-            let d = q - *x;
-            *x = d.min(d.wrapping_sub(q));
+            *x = wrap(0u64.wrapping_sub(*x), q);
         }
     }
 }
