@@ -9,7 +9,7 @@ mod fft;
 
 use std::sync::Arc;
 
-use confide_ring::{Form, PrimeSet, RnsPoly};
+use confide_ring::{Form, PrimeSet, Ring, RnsPoly};
 use num_complex::Complex64;
 use zeroize::Zeroize;
 
@@ -131,12 +131,10 @@ impl Encoder {
         }
         let poly = self.reduce(&coefficients, set);
         coefficients.zeroize();
-        let mut poly = poly?;
-        params.ring().ntt(&mut poly);
-        Ok(poly)
+        poly
     }
 
-    /// Residues of integral coefficients, after the check that they fit.
+    /// Residues of integral coefficients in NTT form, after the check that they fit.
     fn reduce(&self, coefficients: &[f64], set: PrimeSet) -> Result<RnsPoly, CkksError> {
         let params = &self.params;
         let largest = coefficients.iter().fold(0.0_f64, |max, c| max.max(c.abs()));
@@ -152,11 +150,8 @@ impl Encoder {
                 available,
             });
         }
-        if largest < 62_f64.exp2() {
-            let mut integers: Vec<i64> = coefficients.iter().map(|&c| c as i64).collect();
-            let poly = params.ring().from_i64(&integers, set);
-            integers.zeroize();
-            return Ok(poly);
+        if largest < Ring::INTEGER_BOUND {
+            return Ok(params.ring().lift_integers(coefficients, set));
         }
         let mut poly = params.ring().zero(set, Form::Coefficient);
         for limb in 0..set.len() {
@@ -170,6 +165,7 @@ impl Encoder {
                 };
             }
         }
+        params.ring().ntt(&mut poly);
         Ok(poly)
     }
 

@@ -50,11 +50,12 @@ impl PublicEncryptor {
         let mut mask = small_poly(params, ternary(params.degree(), rng), set);
         let mut parts = Vec::with_capacity(2);
         for half in [&key.b, &key.a] {
-            let mut part = ring.drop_limbs(half, set.q);
-            ring.mul_assign(&mut part, &mask);
-            let mut error = small_poly(params, gaussian(params.degree(), rng), set);
-            ring.add_assign(&mut part, &error);
-            error.zeroize();
+            let mut part = small_poly(params, gaussian(params.degree(), rng), set);
+            if set == all {
+                ring.mul_add_assign(&mut part, half, &mask);
+            } else {
+                ring.mul_add_assign(&mut part, &ring.drop_limbs(half, set.q), &mask);
+            }
             parts.push(part);
         }
         mask.zeroize();
@@ -69,13 +70,7 @@ impl PublicEncryptor {
 
 /// A polynomial with small secret coefficients in NTT form; the coefficients are wiped.
 pub(crate) fn small_poly(params: &Parameters, mut small: Vec<i8>, set: PrimeSet) -> RnsPoly {
-    let mut wide: Vec<i64> = small
-        .iter()
-        .map(|&coefficient| i64::from(coefficient))
-        .collect();
+    let poly = params.ring().lift_small(&small, set);
     small.zeroize();
-    let mut poly = params.ring().from_i64(&wide, set);
-    wide.zeroize();
-    params.ring().ntt(&mut poly);
     poly
 }

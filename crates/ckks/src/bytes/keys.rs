@@ -1,6 +1,8 @@
 //! Bytes of public and switching keys.
 
-use confide_ring::PrimeSet;
+use std::borrow::Borrow;
+
+use confide_ring::{PrimeSet, RnsPoly};
 
 use super::ciphertext::missing;
 use super::header::{Header, Kind};
@@ -15,20 +17,7 @@ impl SeededSwitchingKey {
     /// # Errors
     /// [`CkksError::ShapeMismatch`] or [`CkksError::LevelTooHigh`] if it was made under other parameters.
     pub fn to_bytes(&self, params: &Parameters) -> Result<Vec<u8>, CkksError> {
-        let set = params.qp_set("SeededSwitchingKey::to_bytes", self.level)?;
-        let extra = match self.kind {
-            KeyKind::Relin => 0,
-            KeyKind::Galois(element) => element,
-        };
-        let (kind, polys) = (Kind::SeededSwitchingKey, self.b.len());
-        let header = Header {
-            kind,
-            level: self.level,
-            polys,
-            extra,
-            seed: self.seed,
-        };
-        write(params, &header, set, self.b.iter())
+        switching_key_bytes(params, self.kind, self.level, self.seed, self.b.iter())
     }
 
     /// Reads and checks bytes from outside. Whether the plan asks for this key is the caller's to check.
@@ -125,6 +114,29 @@ impl PublicKey {
             1,
         )
     }
+}
+
+/// Packs a switching key from its polynomials, which may be made as they are asked for.
+pub(crate) fn switching_key_bytes(
+    params: &Parameters,
+    kind: KeyKind,
+    level: usize,
+    seed: [u8; 32],
+    polys: impl ExactSizeIterator<Item = impl Borrow<RnsPoly>>,
+) -> Result<Vec<u8>, CkksError> {
+    let set = params.qp_set("SeededSwitchingKey::to_bytes", level)?;
+    let extra = match kind {
+        KeyKind::Relin => 0,
+        KeyKind::Galois(element) => element,
+    };
+    let header = Header {
+        kind: Kind::SeededSwitchingKey,
+        level,
+        polys: polys.len(),
+        extra,
+        seed,
+    };
+    write(params, &header, set, polys)
 }
 
 fn qp_set(params: &Parameters, level: usize) -> PrimeSet {

@@ -23,11 +23,15 @@ mod ciphertext;
 mod header;
 mod keys;
 
+use std::borrow::Borrow;
+
 use confide_ring::{Form, PrimeSet, RnsPoly};
 
 use crate::error::{BytesError, CkksError};
 use crate::params::Parameters;
 use header::{Header, Kind};
+#[cfg(feature = "secret")]
+pub(crate) use keys::switching_key_bytes;
 
 /// Largest exact size of any object that [`from_bytes`](crate::Ciphertext::from_bytes) accepts under these
 /// parameters: a limit for receivers.
@@ -54,15 +58,16 @@ fn limb_len(params: &Parameters, set: PrimeSet, limb: usize) -> usize {
 }
 
 /// Writes header and polynomials.
-fn write<'a>(
+fn write(
     params: &Parameters,
     header: &Header,
     set: PrimeSet,
-    polys: impl Iterator<Item = &'a RnsPoly>,
+    polys: impl Iterator<Item = impl Borrow<RnsPoly>>,
 ) -> Result<Vec<u8>, CkksError> {
     let mut out = Vec::with_capacity(object_len(params, header.kind, set, header.polys));
     header.write(params, &mut out);
     for poly in polys {
+        let poly = poly.borrow();
         params.check_shape(header.kind.name(), poly, set, Form::Ntt)?;
         for (limb, residues) in poly.limbs().enumerate() {
             bits::pack(

@@ -4,22 +4,32 @@
 //! `|d_i| <= (q_i - 1) / 2`. For odd primes these sums run over exactly the integers `|x| <= (Q - 1) / 2`, so the
 //! centred value needs no comparison with `Q/2`, and a small value has zero digits above.
 
+mod narrow;
+
 use confide_ring::{Modulus, Ring, RnsPoly};
+use zeroize::Zeroizing;
 
 /// The centred value of each coefficient, rounded to double precision. Right for any number of limbs; linear in it
 /// as long as the value fits two of them, as any message that still decrypts does.
+///
+/// Values below 2^52 are found in passes over limbs without wide products, the others one by one.
 pub(super) fn centred(ring: &Ring, poly: &RnsPoly) -> Vec<f64> {
     let moduli: Vec<Modulus> = (0..poly.set().q).map(|limb| *ring.q(limb)).collect();
+    let mut values = vec![0.0; ring.degree()];
+    narrow::candidates(&moduli, poly, &mut values);
+    for (limb, q) in moduli.iter().enumerate().skip(2) {
+        narrow::confirm(q, poly.limb(limb), &mut values);
+    }
     let radix = Radix::new(&moduli);
-    let mut residues = vec![0; moduli.len()];
-    (0..ring.degree())
-        .map(|index| {
-            for (limb, residue) in residues.iter_mut().enumerate() {
-                *residue = poly.limb(limb)[index];
-            }
-            radix.centred(&residues)
-        })
-        .collect()
+    let mut residues = Zeroizing::new(vec![0; moduli.len()]);
+    let wide = |index: usize| {
+        for (limb, residue) in residues.iter_mut().enumerate() {
+            *residue = poly.limb(limb)[index];
+        }
+        radix.centred(&residues)
+    };
+    narrow::complete(&mut values, wide);
+    values
 }
 
 struct Radix<'a> {
@@ -93,6 +103,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Both ways that [`super::centred`] takes, for one coefficient.
+    fn centred(moduli: &[Modulus], residues: &[u64]) -> f64 {
+        let primes: Vec<u64> = moduli.iter().map(Modulus::value).collect();
+        let ring = Ring::new(4, &primes, &[]).expect("a ring");
+        let set = ring.full_set();
+        let mut poly = ring.zero(set, confide_ring::Form::Coefficient);
+        for (limb, &residue) in residues.iter().enumerate() {
+            poly.limb_mut(limb)[3] = residue;
+        }
+        let found = super::centred(&ring, &poly);
+        assert!((0..16).all(|index| index == 3 || found[index] == 0.0));
+        assert_eq!(found[3], Radix::new(moduli).centred(residues));
+        found[3]
+    }
+
     fn moduli() -> Vec<Modulus> {
         let primes = confide_ring::ntt_primes(4, 30, 4, &[]).expect("30-bit primes");
         primes
@@ -108,7 +133,7 @@ mod tests {
             let product: i128 = moduli.iter().map(|q| i128::from(q.value())).product();
             let value = (value >> shift) % (product / 2 + 1);
             let residues: Vec<u64> = moduli.iter().map(|q| signed_residue(q, value)).collect();
-            let found = Radix::new(moduli).centred(&residues);
+            let found = centred(moduli, &residues);
             let error = (found - value as f64).abs();
             prop_assert!(error <= value.unsigned_abs() as f64 * 4.0 * f64::EPSILON, "{value} {found}");
         }
@@ -122,9 +147,23 @@ mod tests {
             .map(|q| i128::from(q.value()))
             .product::<i128>()
             / 2;
-        for value in [half, -half, 0, 1, -1] {
+        let first = i128::from(moduli[0].value());
+        let edge = 1 << 52;
+        for value in [
+            half,
+            -half,
+            0,
+            1,
+            -1,
+            first / 2,
+            first / 2 + 1,
+            -first,
+            edge - 1,
+            edge,
+            -edge,
+        ] {
             let residues: Vec<u64> = moduli.iter().map(|q| signed_residue(q, value)).collect();
-            let found = Radix::new(moduli).centred(&residues);
+            let found = centred(moduli, &residues);
             assert!(
                 (found / value.max(1) as f64 - value.signum() as f64).abs() < 1e-15
                     || found == value as f64

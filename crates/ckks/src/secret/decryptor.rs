@@ -41,19 +41,13 @@ impl Decryptor {
         for part in &ciphertext.parts {
             params.check_shape(OP, part, set, Form::Ntt)?;
         }
-        let s = key.over(params, set)?;
+        let s = key.full(params)?;
         let ring = params.ring();
-        let mut poly = ring.zero(set, Form::Ntt);
-        match ciphertext.parts.as_slice() {
-            [c0, c1] => {
-                ring.mul_add_assign(&mut poly, c1, &s.0);
-                ring.add_assign(&mut poly, c0);
-            }
+        let poly = match ciphertext.parts.as_slice() {
+            [c0, c1] => ring.phase(c0, c1, s),
             [c0, c1, c2] => {
-                let mut inner = Wiped(ring.mul(c2, &s.0));
-                ring.add_assign(&mut inner.0, c1);
-                ring.mul_add_assign(&mut poly, &inner.0, &s.0);
-                ring.add_assign(&mut poly, c0);
+                let inner = Wiped(ring.phase(c1, c2, s));
+                ring.phase(c0, &inner.0, s)
             }
             parts => {
                 return Err(CkksError::PartCount {
@@ -62,7 +56,7 @@ impl Decryptor {
                     available: parts.len(),
                 });
             }
-        }
+        };
         Ok(Plaintext {
             poly,
             level: ciphertext.level,

@@ -51,8 +51,8 @@ impl Encryptor {
         let label: [&[u8]; 4] = [label, &level, &scale, message.as_slice()];
         let seed = *self.derivation.seed(Purpose::CiphertextUniform, &label);
         let mut rng = Prng::from_seed(*self.derivation.seed(Purpose::CiphertextError, &label), 0);
-        let s = key.over(params, set)?;
-        let mut b = encrypt_zero(params, &s, &seed, DOMAIN_CIPHERTEXT, &mut rng);
+        let s = key.full(params)?;
+        let mut b = encrypt_zero(params, s, &seed, DOMAIN_CIPHERTEXT, &mut rng, set);
         params.ring().add_assign(&mut b, &plaintext.poly);
         Ok(SeededCiphertext {
             b,

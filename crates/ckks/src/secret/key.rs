@@ -1,7 +1,7 @@
 //! The secret key.
 
+use confide_ring::RnsPoly;
 use confide_ring::sampling::{Prng, ternary};
-use confide_ring::{PrimeSet, RnsPoly};
 
 use crate::encrypt::small_poly;
 use crate::error::CkksError;
@@ -22,8 +22,8 @@ impl SecretKey {
         }
     }
 
-    /// The secret over fewer primes.
-    pub(super) fn over(&self, params: &Parameters, set: PrimeSet) -> Result<Wiped, CkksError> {
+    /// The secret over all primes, in NTT form.
+    pub(super) fn full(&self, params: &Parameters) -> Result<&RnsPoly, CkksError> {
         let own = self.poly.set();
         let ring = params.ring();
         if self.poly.degree() != params.degree() || own != ring.full_set() {
@@ -38,15 +38,7 @@ impl SecretKey {
                 available: format!("degree {}, {}+{} limbs", self.poly.degree(), own.q, own.p),
             });
         }
-        let mut poly = ring.zero(set, self.poly.form());
-        for limb in 0..set.q {
-            poly.limb_mut(limb).copy_from_slice(self.poly.limb(limb));
-        }
-        for limb in 0..set.p {
-            poly.limb_mut(set.q + limb)
-                .copy_from_slice(self.poly.limb(own.q + limb));
-        }
-        Ok(Wiped(poly))
+        Ok(&self.poly)
     }
 }
 

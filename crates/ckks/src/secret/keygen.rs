@@ -1,12 +1,13 @@
 //! Generation of all keys from one master seed.
 
-use confide_ring::sampling::{Prng, gaussian, uniform};
+use confide_ring::sampling::{Prng, gaussian, rlwe};
 use confide_ring::{PrimeSet, RnsPoly};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::derive::{Derivation, Purpose};
 use super::key::{SecretKey, Wiped};
+use crate::bytes::switching_key_bytes;
 use crate::ciphertext::DOMAIN_CIPHERTEXT;
-use crate::encrypt::small_poly;
 use crate::error::CkksError;
 use crate::keys::{KeyKind, PublicKey, SeededSwitchingKey};
 use crate::params::Parameters;
@@ -15,6 +16,10 @@ use crate::params::Parameters;
 ///
 /// The key of a kind for a lower level is the restriction of the one for a higher level: asking for both reveals
 /// nothing beyond the higher one.
+///
+/// A set of keys is made key by key: each call holds what one key needs and the generator keeps nothing of it, so
+/// that memory does not depend on how many there are. To send keys, ask for [`KeyGenerator::switching_key_bytes`],
+/// which needs the least.
 pub struct KeyGenerator {
     params: Parameters,
     derivation: Derivation,
@@ -47,8 +52,8 @@ impl KeyGenerator {
         let set = self.params.q_set("public_key", self.params.max_level())?;
         let seed = *self.derivation.seed(Purpose::KeyUniform, &[b"public"]);
         let mut rng = Prng::from_seed(*self.derivation.seed(Purpose::KeyError, &[b"public"]), 0);
-        let s = self.secret.over(&self.params, set)?;
-        let b = encrypt_zero(&self.params, &s, &seed, DOMAIN_CIPHERTEXT, &mut rng);
+        let s = self.secret.full(&self.params)?;
+        let b = encrypt_zero(&self.params, s, &seed, DOMAIN_CIPHERTEXT, &mut rng, set);
         PublicKey::from_seeded(&self.params, seed, b)
     }
 
@@ -78,18 +83,42 @@ impl KeyGenerator {
         kind: KeyKind,
         level: usize,
     ) -> Result<SeededSwitchingKey, CkksError> {
+        let recipe = self.recipe(kind, level)?;
+        let b = (0..self.params.digits(level))
+            .map(|digit| self.digit(&recipe, digit))
+            .collect();
+        Ok(SeededSwitchingKey {
+            kind,
+            level,
+            seed: recipe.seed,
+            b,
+        })
+    }
+
+    /// The bytes of the key of a kind for ciphertexts up to `level`, those of [`SeededSwitchingKey::to_bytes`], made
+    /// and packed digit by digit.
+    ///
+    /// Peak memory: the bytes ([`SeededSwitchingKey::encoded_len`]) and one polynomial of N 64-bit residues for each
+    /// prime, two for a Galois key. At N = 2^16 with 27 + 7 primes in 4 digits that is 50 MiB and 17 MiB for each.
+    ///
+    /// # Errors
+    /// As [`KeyGenerator::switching_key`].
+    pub fn switching_key_bytes(&self, kind: KeyKind, level: usize) -> Result<Vec<u8>, CkksError> {
+        let recipe = self.recipe(kind, level)?;
+        let digits = (0..self.params.digits(level)).map(|digit| self.digit(&recipe, digit));
+        switching_key_bytes(&self.params, kind, level, recipe.seed, digits)
+    }
+
+    /// What all digits of a key share.
+    fn recipe(&self, kind: KeyKind, level: usize) -> Result<Recipe<'_>, CkksError> {
         const OP: &str = "switching_key";
         let params = &self.params;
         let set = params.qp_set(OP, level)?;
-        let s = self.secret.over(params, set)?;
-        let (label, element) = match kind {
-            KeyKind::Relin => (&b"relin"[..], 0),
-            KeyKind::Galois(element) => (&b"galois"[..], element),
-        };
+        let s = self.secret.full(params)?;
         // The key for X -> X^g leads from s to s(X^(1/g)); applying the automorphism afterwards, to the two result
         // polynomials instead of all digits, brings it back to s. That is what makes hoisting cheap.
-        let (from, under) = match kind {
-            KeyKind::Relin => (Wiped(params.ring().mul(&s.0, &s.0)), s),
+        let (name, element, turned) = match kind {
+            KeyKind::Relin => (&b"relin"[..], 0, None),
             KeyKind::Galois(element) => {
                 let bound = 2 * params.degree() as u64;
                 if element.is_multiple_of(2) || element >= bound {
@@ -100,42 +129,56 @@ impl KeyGenerator {
                     });
                 }
                 let inverse = inverse_of_odd(element) % bound;
-                let under = Wiped(params.ring().automorphism(&s.0, inverse));
-                (s, under)
+                let turned = Wiped(params.ring().automorphism_once(s, inverse, set));
+                (&b"galois"[..], element, Some(turned))
             }
         };
-        let label: [&[u8]; 2] = [label, &element.to_le_bytes()];
-        let seed = *self.derivation.seed(Purpose::KeyUniform, &label);
-        let error_seed = self.derivation.seed(Purpose::KeyError, &label);
-        let b = (0..params.digits(level))
-            .map(|digit| {
-                // A stream a digit, so that the key for a lower level has the same errors.
-                let mut rng = Prng::from_seed(*error_seed, digit as u64);
-                let mut b = encrypt_zero(params, &under, &seed, digit as u64, &mut rng);
-                self.add_gadget(&mut b, &from.0, digit, set);
-                b
-            })
-            .collect();
-        Ok(SeededSwitchingKey {
-            kind,
-            level,
-            seed,
-            b,
+        let label: [&[u8]; 2] = [name, &element.to_le_bytes()];
+        Ok(Recipe {
+            set,
+            s,
+            turned,
+            seed: *self.derivation.seed(Purpose::KeyUniform, &label),
+            error_seed: self.derivation.seed(Purpose::KeyError, &label),
         })
     }
 
-    /// Adds `P g_d s_from`: `P s_from` on the limbs of the digit, zero on all others.
-    fn add_gadget(&self, b: &mut RnsPoly, from: &RnsPoly, digit: usize, set: PrimeSet) {
-        let ring = self.params.ring();
-        for limb in self.params.digit_range(digit, set.q - 1) {
-            let q = *ring.q(limb);
+    /// One digit: an encryption of zero with `P g_d s_from` added, which is `P s_from` on the limbs of the digit and
+    /// zero on all others.
+    fn digit(&self, recipe: &Recipe<'_>, digit: usize) -> RnsPoly {
+        let (params, set) = (&self.params, recipe.set);
+        let (ring, kernels) = (params.ring(), params.ring().backend());
+        let under = recipe.turned.as_ref().map_or(recipe.s, |turned| &turned.0);
+        // A stream a digit, so that the key for a lower level has the same errors.
+        let mut rng = Prng::from_seed(*recipe.error_seed, digit as u64);
+        let mut b = encrypt_zero(params, under, &recipe.seed, digit as u64, &mut rng, set);
+        for limb in params.digit_range(digit, set.q - 1) {
+            let q = ring.q(limb);
             let special =
                 (0..set.p).fold(1, |product, j| q.mul(product, q.reduce(ring.p(j).value())));
-            for (b, &from) in b.limb_mut(limb).iter_mut().zip(from.limb(limb)) {
-                *b = q.add(*b, q.mul(special, from));
+            let special = kernels.prepare(q, special);
+            let s = recipe.s.limb(limb);
+            if recipe.turned.is_some() {
+                kernels.mul_scalar_add(q, b.limb_mut(limb), s, special);
+            } else {
+                let mut square = Zeroizing::new(s.to_vec());
+                kernels.mul_assign(q, &mut square, s);
+                kernels.mul_scalar_add(q, b.limb_mut(limb), &square, special);
             }
         }
+        b
     }
+}
+
+/// A key in the making. It leads from s^2 to s, or from s to the turned secret.
+struct Recipe<'a> {
+    set: PrimeSet,
+    /// The secret over all primes.
+    s: &'a RnsPoly,
+    /// The secret under the inverse of the automorphism; none for relinearisation.
+    turned: Option<Wiped>,
+    seed: [u8; 32],
+    error_seed: Zeroizing<[u8; 32]>,
 }
 
 impl std::fmt::Debug for KeyGenerator {
@@ -158,20 +201,17 @@ fn secret_key(params: &Parameters, derivation: &Derivation) -> SecretKey {
     SecretKey::generate(params, &mut rng)
 }
 
-/// `b = -a s + e` in NTT form, `a` expanded from the seed and domain, over the primes of `s`.
+/// `b = -a s + e` in NTT form over `set`, `a` expanded from the seed and domain.
 pub(super) fn encrypt_zero(
     params: &Parameters,
-    s: &Wiped,
+    s: &RnsPoly,
     seed: &[u8; 32],
     domain: u64,
     rng: &mut Prng,
+    set: PrimeSet,
 ) -> RnsPoly {
-    let ring = params.ring();
-    let set = s.0.set();
-    let mut b = uniform(ring, seed, domain, set);
-    ring.mul_assign(&mut b, &s.0);
-    ring.neg_assign(&mut b);
-    let error = Wiped(small_poly(params, gaussian(params.degree(), rng), set));
-    ring.add_assign(&mut b, &error.0);
+    let mut error = gaussian(params.degree(), rng);
+    let b = rlwe(params.ring(), seed, domain, s, &error, set);
+    error.zeroize();
     b
 }

@@ -34,7 +34,7 @@ fn the_secret_is_ternary_and_the_same_modulo_every_prime() {
     let all = params.ring().full_set();
     let first = centred(
         &params,
-        key.over(&params, all).expect("own parameters").0.clone(),
+        key.full(&params).expect("own parameters").clone(),
         0,
     );
     assert!(
@@ -53,7 +53,7 @@ fn the_secret_is_ternary_and_the_same_modulo_every_prime() {
         assert_eq!(
             centred(
                 &params,
-                key.over(&params, all).expect("own parameters").0.clone(),
+                key.full(&params).expect("own parameters").clone(),
                 limb
             ),
             first
@@ -65,14 +65,12 @@ fn the_secret_is_ternary_and_the_same_modulo_every_prime() {
 fn restriction_picks_the_limbs_of_the_same_primes() {
     let params = params();
     let key = KeyGenerator::new(&params, &[1; 32]).secret_key();
-    let full = key
-        .over(&params, params.ring().full_set())
-        .expect("own parameters");
-    let part = key
-        .over(&params, PrimeSet { q: 2, p: 1 })
-        .expect("own parameters");
-    assert_eq!(part.0.limb(1), full.0.limb(1));
-    assert_eq!(part.0.limb(2), full.0.limb(params.ring().q_len()));
+    let full = key.full(&params).expect("own parameters");
+    let set = PrimeSet { q: 2, p: 1 };
+    let part = params.ring().automorphism_once(full, 1, set);
+    assert_eq!(part.set(), set);
+    assert_eq!(part.limb(1), full.limb(1));
+    assert_eq!(part.limb(2), full.limb(params.ring().q_len()));
 }
 
 #[test]
@@ -80,13 +78,8 @@ fn wiping_leaves_no_residue() {
     let params = params();
     let mut key = KeyGenerator::new(&params, &[1; 32]).secret_key();
     let residues = |key: &super::SecretKey| -> u64 {
-        let all = key
-            .over(&params, params.ring().full_set())
-            .expect("own parameters");
-        all.0
-            .limbs()
-            .flatten()
-            .fold(0, |any, residue| any | residue)
+        let all = key.full(&params).expect("own parameters");
+        all.limbs().flatten().fold(0, |any, residue| any | residue)
     };
     assert_ne!(residues(&key), 0);
     key.wipe();
@@ -97,10 +90,11 @@ fn wiping_leaves_no_residue() {
 fn check_key(params: &Parameters, keys: &KeyGenerator, key: &SwitchingKey) {
     let (ring, secret) = (params.ring(), keys.secret_key());
     let set = params.qp_set("test", key.level()).expect("a level");
-    let s = secret.over(params, set).expect("own parameters");
+    let full = secret.full(params).expect("own parameters");
+    let s = ring.automorphism_once(full, 1, set);
     let from = match key.kind() {
-        KeyKind::Relin => ring.mul(&s.0, &s.0),
-        KeyKind::Galois(element) => ring.automorphism(&s.0, element),
+        KeyKind::Relin => ring.mul(&s, &s),
+        KeyKind::Galois(element) => ring.automorphism(&s, element),
     };
     assert_eq!(key.digits().len(), params.digits(key.level()));
     for (digit, [b, a]) in key.digits().iter().enumerate() {
@@ -109,7 +103,7 @@ fn check_key(params: &Parameters, keys: &KeyGenerator, key: &SwitchingKey) {
             KeyKind::Relin => poly.clone(),
             KeyKind::Galois(element) => ring.automorphism(poly, element),
         });
-        let mut phase = ring.mul(&a, &s.0);
+        let mut phase = ring.mul(&a, &s);
         ring.add_assign(&mut phase, &b);
         // The gadget factor from its definition: P modulo the digit's primes, 0 modulo all others.
         let factor: Vec<u64> = (0..set.len())
