@@ -4,6 +4,7 @@ use crate::bridge::{array32, from_js, internal, throw};
 use confide_ckks::Complex64;
 use confide_client::workflow::{ObjectFactory, ObjectJob};
 use confide_train::Plan;
+use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroize;
 
@@ -28,7 +29,7 @@ impl Made {
         self.digest.clone()
     }
 
-    /// The bytes; they can be taken once.
+    /// The bytes; they can be taken once. The page's copy of them is the only one that is left then.
     #[wasm_bindgen(js_name = takeBytes)]
     pub fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
@@ -68,7 +69,8 @@ impl Factory {
         let object = self.inner.make(&job, slots.as_deref()).map_err(throw)?;
         Ok(Made {
             digest: object.digest.to_hex(),
-            bytes: object.bytes.to_vec(),
+            // Nobody else holds them: this moves.
+            bytes: Arc::unwrap_or_clone(object.bytes),
         })
     }
 }

@@ -7,6 +7,7 @@ use confide_client::workflow::{ObjectJob, WorkerFacts};
 use confide_protocol::{Digest, JobId, JobState};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 
 /// The program's name in the worker's log.
@@ -197,7 +198,7 @@ impl Link {
             name,
             digest: digest(hex)?,
             kind,
-            bytes: bytes.into(),
+            bytes: Arc::new(bytes),
         });
         Ok(())
     }

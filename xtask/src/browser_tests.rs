@@ -1,4 +1,4 @@
-//! The wasm tests of the ring and the scheme, in headless Chromium.
+//! The wasm tests of the ring, the scheme and the data party, in headless Chromium.
 //!
 //! Each package has its browser tests in `tests/wasm.rs`, one integration test written with
 //! wasm-bindgen-test. They run once for each variant of the page.
@@ -11,9 +11,10 @@ use crate::web::{self, VARIANTS};
 use crate::workspace::Workspace;
 
 /// Packages and the features that their browser tests need.
-const PACKAGES: [(&str, &str); 2] = [
+const PACKAGES: [(&str, &str); 3] = [
     ("confide-ring", ""),
     ("confide-ckks", "secret,insecure-test-parameters"),
+    ("confide-client", ""),
 ];
 
 /// Seconds that one test binary may take in the browser.

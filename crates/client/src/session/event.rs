@@ -13,7 +13,7 @@ pub struct Object {
     /// What it is for.
     pub kind: ObjectKind,
     /// The bytes, public by construction: a ciphertext or an evaluation key.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Arc<Vec<u8>>,
 }
 
 impl Object {
@@ -23,7 +23,7 @@ impl Object {
             name: name.into(),
             digest: Digest::of(&bytes),
             kind,
-            bytes: bytes.into(),
+            bytes: Arc::new(bytes),
         }
     }
 }
