@@ -8,6 +8,7 @@ mod page;
 mod peers;
 mod process;
 mod secrets;
+mod serve;
 mod setup;
 mod steps;
 mod verify;
@@ -34,7 +35,7 @@ enum Task {
     Demo(demo::Options),
     /// Set up what is missing and run every test
     Verify(verify::Options),
-    /// Run the wasm tests of the ring and the scheme in headless Chromium
+    /// Run the wasm tests of ring, scheme and data party in headless Chromium
     BrowserTests,
     /// Measure other libraries beside this engine
     Peers(peers::Options),

@@ -1,5 +1,6 @@
 //! Other libraries beside this one: the same operations, on the same machine, in turn.
 
+mod browser;
 mod lines;
 mod python;
 mod table;
@@ -29,6 +30,9 @@ pub struct Options {
     /// Only these peers; several with commas
     #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(names()))]
     only: Vec<String>,
+    /// node-seal beside our wasm instead, at N = 2^15, in headless Chromium and in Node
+    #[arg(long, conflicts_with_all = ["log_n", "threads", "seconds", "only"])]
+    browser: bool,
     /// Print one JSON object a line instead of the table
     #[arg(long)]
     json: bool,
@@ -88,6 +92,11 @@ fn names() -> Vec<&'static str> {
 /// When our own bench cannot be built or run. A peer that cannot be installed, or fails, is named
 /// in the output with the reason and left out.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.browser {
+        let lines = browser::measure(workspace, options.rounds)?;
+        browser::print(&lines, options.json);
+        return Ok(());
+    }
     let mut peers = all();
     peers.retain(|peer| options.only.is_empty() || options.only.iter().any(|n| n == peer.name()));
     peers.retain_mut(|peer| match peer.install(workspace) {
