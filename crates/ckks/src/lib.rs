@@ -34,6 +34,8 @@ mod primes;
 #[cfg(feature = "secret")]
 pub mod secret;
 pub mod security;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod timing;
 
 pub use ciphertext::{Ciphertext, SeededCiphertext};
 pub use encoding::Encoder;

@@ -17,7 +17,9 @@ mod slots;
 
 pub use ckks::CkksEvaluator;
 pub use clear::{ClearCt, ClearEvaluator};
-pub use cost::{CostModel, KeySwitchShape, Op};
+#[cfg(not(target_arch = "wasm32"))]
+pub use cost::rotation_seconds;
+pub use cost::{CostModel, KeySwitchShape, MACHINE, Op, RingCost, Terms};
 pub use error::TensorError;
 pub use evaluator::Evaluator;
 pub use observe::{NoObserver, Observed, Observer};

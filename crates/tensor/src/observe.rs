@@ -118,11 +118,7 @@ impl<E: Evaluator, O: Observer> Evaluator for Observed<'_, E, O> {
 
     fn mul(&self, a: &E::Ct, b: &E::Ct) -> Result<E::Ct, TensorError> {
         let level = self.lower(a, b);
-        let ops = [
-            (Op::Product, level, 1),
-            (Op::KeySwitch, level, 1),
-            (Op::Rescale, level, 1),
-        ];
+        let ops = [(Op::Product, level, 1), (Op::Relinearise, level, 1)];
         self.run(&ops, || self.inner.mul(a, b))
     }
 
@@ -134,8 +130,7 @@ impl<E: Evaluator, O: Observer> Evaluator for Observed<'_, E, O> {
             .unwrap_or(0);
         let ops = [
             (Op::Product, level, pairs.len()),
-            (Op::KeySwitch, level, 1),
-            (Op::Rescale, level, 1),
+            (Op::Relinearise, level, 1),
         ];
         self.run(&ops, || self.inner.dot(pairs))
     }
@@ -160,7 +155,7 @@ impl<E: Evaluator, O: Observer> Evaluator for Observed<'_, E, O> {
     }
 
     fn mul_monomial(&self, a: &E::Ct, k: i64) -> Result<E::Ct, TensorError> {
-        self.run(&[(Op::Scale, self.level(a), 1)], || {
+        self.run(&[(Op::Monomial, self.level(a), 1)], || {
             self.inner.mul_monomial(a, k)
         })
     }

@@ -220,8 +220,7 @@ impl Evaluator for PlanEvaluator {
             }
         }
         self.record(Op::Product, level, pairs.len() as u64);
-        self.record(Op::KeySwitch, level, 1);
-        self.record(Op::Rescale, level, 1);
+        self.record(Op::Relinearise, level, 1);
         let mut state = lock(&self.state);
         state.report.relin = state.report.relin.max(Some(level));
         drop(state);
@@ -245,7 +244,7 @@ impl Evaluator for PlanEvaluator {
     }
 
     fn mul_monomial(&self, a: &PlanCt, _k: i64) -> Result<PlanCt, TensorError> {
-        self.record(Op::Scale, a.level, 1);
+        self.record(Op::Monomial, a.level, 1);
         Ok(PlanCt::new(a.level, &self.state))
     }
 
@@ -277,8 +276,8 @@ mod tests {
         assert_eq!(report.relin, Some(3));
         assert_eq!(report.peak_limbs, 2 * (4 + 4 + 3));
         assert_eq!(
-            (report.count(Op::KeySwitch), report.count(Op::Product)),
-            (4, 2)
+            [Op::KeySwitch, Op::Relinearise, Op::Product].map(|op| report.count(op)),
+            [3, 1, 2]
         );
         assert_eq!(
             report.phases[1].1,

@@ -6,7 +6,7 @@ mod display;
 use confide_ckks::{
     Ciphertext, KeyKind, Parameters, ParametersLiteral, SeededCiphertext, SeededSwitchingKey,
 };
-use confide_tensor::{KeySwitchShape, Op, PlanEvaluator, PlanReport, TensorError};
+use confide_tensor::{CostModel, KeySwitchShape, Op, PlanEvaluator, PlanReport, TensorError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -132,6 +132,19 @@ impl Plan {
     /// [`TrainError::Shape`] for sizes that do not fit, [`TrainError::Ckks`] for parameters that are insecure or
     /// unusable, [`TrainError::Tensor`] if the program does not fit the levels.
     pub fn derive(shape: &TableShape, choice: &Choice, threads: usize) -> Result<Self, TrainError> {
+        Self::derive_on(shape, choice, threads, &CostModel::default())
+    }
+
+    /// As [`Plan::derive`], with the times of another machine than the measured one.
+    ///
+    /// # Errors
+    /// As [`Plan::derive`].
+    pub fn derive_on(
+        shape: &TableShape,
+        choice: &Choice,
+        threads: usize,
+        model: &CostModel,
+    ) -> Result<Self, TrainError> {
         let (layout, schedule) = layout_and_schedule(shape, choice)?;
         let pairs = layout.blocks.saturating_mul(layout.pairs);
         for (what, have, most) in [
@@ -146,25 +159,26 @@ impl Plan {
         let literal = literal(choice, levels);
         let params = Parameters::new(literal)?;
         let report = measure(&layout, &schedule, shape.predict_rows, levels)?;
+        let costs = Costs::new(choice, &layout, levels, &report, threads, model);
         Self::assemble(
             *shape,
             choice.clone(),
-            threads,
             layout,
             schedule,
             &params,
             &report,
+            costs,
         )
     }
 
     fn assemble(
         shape: TableShape,
         choice: Choice,
-        threads: usize,
         layout: Layout,
         schedule: Schedule,
         params: &Parameters,
         report: &PlanReport,
+        costs: Costs,
     ) -> Result<Self, TrainError> {
         let data_level = params.max_level();
         let prediction_level = 1;
@@ -191,7 +205,6 @@ impl Plan {
                 * SeededCiphertext::encoded_len(params, prediction_level) as u64,
         };
         let download = Ciphertext::encoded_len(params, prediction_level - 1, 2) as u64;
-        let costs = Costs::new(&choice, &layout, data_level, report, threads);
         Ok(Self {
             version: VERSION,
             shape,

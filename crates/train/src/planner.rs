@@ -1,7 +1,7 @@
 //! Finds the best plan within the limits of a request.
 
 use confide_ckks::security;
-use confide_tensor::PlanReport;
+use confide_tensor::{CostModel, PlanReport};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -157,6 +157,14 @@ impl Nearest {
 /// [`TrainError::NoPlan`] with the limit that the nearest candidate breaks and what would help, or
 /// [`TrainError::Shape`] for a table that no ring holds.
 pub fn plan(request: &PlanRequest) -> Result<Plan, TrainError> {
+    plan_on(request, &CostModel::default())
+}
+
+/// As [`plan`], for another machine than the measured one.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_on(request: &PlanRequest, model: &CostModel) -> Result<Plan, TrainError> {
     let mut nearest = Nearest::default();
     let mut candidates = Vec::new();
     let mut programs: Vec<_> = DEGREES
@@ -171,7 +179,8 @@ pub fn plan(request: &PlanRequest) -> Result<Plan, TrainError> {
         // No candidate of this program or a later one can beat the best; only its exact sizes may still rule it out.
         let floor = PATIENCE * penalty(degree, iterations);
         if candidates.iter().any(|c: &Candidate| c.score <= floor)
-            && let Some(plan) = first_within(request, &mut candidates, &mut tried, &mut nearest)
+            && let Some(plan) =
+                first_within(request, model, &mut candidates, &mut tried, &mut nearest)
         {
             return Ok(plan);
         }
@@ -184,11 +193,11 @@ pub fn plan(request: &PlanRequest) -> Result<Plan, TrainError> {
                     levels,
                     log_n,
                 };
-                program.candidates(request, &mut candidates, &mut nearest);
+                program.candidates(request, model, &mut candidates, &mut nearest);
             }
         }
     }
-    if let Some(plan) = first_within(request, &mut candidates, &mut tried, &mut nearest) {
+    if let Some(plan) = first_within(request, model, &mut candidates, &mut tried, &mut nearest) {
         return Ok(plan);
     }
     Err(nearest.0.map_or_else(
@@ -208,6 +217,7 @@ pub fn plan(request: &PlanRequest) -> Result<Plan, TrainError> {
 /// The best candidate whose exact sizes keep the limits, among the first few.
 fn first_within(
     request: &PlanRequest,
+    model: &CostModel,
     candidates: &mut Vec<Candidate>,
     tried: &mut usize,
     nearest: &mut Nearest,
@@ -216,7 +226,8 @@ fn first_within(
     let room = FINALISTS.saturating_sub(*tried).min(candidates.len());
     for candidate in candidates.drain(..room) {
         *tried += 1;
-        let exact = Plan::derive(&request.shape(), &candidate.choice, request.threads)
+        let shape = request.shape();
+        let exact = Plan::derive_on(&shape, &candidate.choice, request.threads, model)
             .and_then(|plan| request.limits(&plan).map(|()| plan));
         match exact {
             Ok(plan) => return Some(plan),
@@ -239,6 +250,7 @@ impl Program {
     fn candidates(
         &self,
         request: &PlanRequest,
+        model: &CostModel,
         candidates: &mut Vec<Candidate>,
         nearest: &mut Nearest,
     ) {
@@ -299,7 +311,8 @@ impl Program {
                     choice.base_bits = (scale_bits + BASE_HEADROOM).min(MAX_PRIME_BITS);
                     choice.special_bits.clone_from(special_bits);
                     choice.alpha = *alpha;
-                    let costs = Costs::new(&choice, &layout, levels, &report, request.threads);
+                    let costs =
+                        Costs::new(&choice, &layout, levels, &report, request.threads, model);
                     let upload = upload_bytes(&choice, levels, &report)
                         + (layout.blocks * (layout.packs() + 1)) as u64
                             * ciphertext_bytes(&choice, levels);

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use confide_protocol::{JobReport, JobSpec, Limits, WireError, code, from_bytes, to_bytes};
+use confide_tensor::CostModel;
 use confide_train::{PlanRequest, TrainError, planner};
 
 use super::{JobRunner, Objects, Stopped, Watch, admission, predict, train};
@@ -17,16 +18,25 @@ const MAX_CLASSES: usize = 64;
 #[derive(Debug)]
 pub struct Compute {
     threads: usize,
+    /// Times of this machine, for the plans.
+    model: CostModel,
     /// A search for a plan keeps a core busy; one at a time leaves the others to the jobs.
     planning: Mutex<()>,
 }
 
 impl Compute {
-    /// A runner whose plans count on so many threads.
+    /// A runner whose plans count on so many threads of this machine, whose speed it measures first.
     #[must_use]
     pub fn new(threads: usize) -> Self {
+        let model = calibrated();
+        tracing::info!(
+            factor = model.machine_factor,
+            reference = confide_tensor::MACHINE,
+            "time against the reference machine"
+        );
         Self {
             threads,
+            model,
             planning: Mutex::new(()),
         }
     }
@@ -64,7 +74,7 @@ impl JobRunner for Compute {
         request.threads = self.threads;
         let plan = {
             let _one = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
-            planner::plan(&request).map_err(|error| no_plan(&error))?
+            planner::plan_on(&request, &self.model).map_err(|error| no_plan(&error))?
         };
         tracing::info!(
             rows = plan.shape.rows,
@@ -129,6 +139,23 @@ impl JobRunner for Compute {
                 };
                 predict::run(&plan, inputs, objects, watch)
             }
+        }
+    }
+}
+
+/// The cost model of this machine, measured on one thread; the reference machine's if that fails.
+fn calibrated() -> CostModel {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let measured = pool.map(|pool| pool.install(CostModel::calibrated));
+    match measured {
+        Ok(Ok(model)) => model,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "this machine's speed is not known");
+            CostModel::default()
+        }
+        Err(error) => {
+            tracing::warn!(%error, "this machine's speed is not known");
+            CostModel::default()
         }
     }
 }

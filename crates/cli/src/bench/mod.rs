@@ -1,5 +1,6 @@
 //! `confide bench`.
 
+mod cost;
 mod engine;
 mod timing;
 mod train;
@@ -12,6 +13,8 @@ use confide_client::ClientError;
 pub enum BenchCommand {
     /// Time the operations of the encryption engine
     Engine(engine::EngineArgs),
+    /// Time the operations of programs and fit the cost model to them
+    Cost(cost::CostArgs),
     /// Time a whole training on made-up records in this process, without a worker
     Train(train::TrainBenchArgs),
 }
@@ -20,6 +23,7 @@ pub enum BenchCommand {
 pub fn run(command: BenchCommand) -> Result<(), Failure> {
     match command {
         BenchCommand::Engine(args) => engine::run(&args),
+        BenchCommand::Cost(args) => cost::run(&args),
         BenchCommand::Train(args) => train::run(&args),
     }
 }

@@ -8,8 +8,6 @@ use crate::layout::Layout;
 
 /// Memory of a worker that holds no data: code, tables of the ring, buffers of one connection.
 const FIXED_MEMORY: u64 = 96 << 20;
-/// Nanoseconds of a core for one residue of uniform or noise randomness.
-const SAMPLE_NS: f64 = 6.0;
 
 /// Predicted time of a phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,9 +43,9 @@ impl Costs {
         levels: usize,
         report: &PlanReport,
         threads: usize,
+        model: &CostModel,
     ) -> Self {
-        let model = CostModel::default();
-        let micros = report.micros(&model, &key_switch_shape(choice));
+        let micros = report.micros(model, &key_switch_shape(choice));
         let phases = micros.iter().map(|(name, micros)| {
             let seconds = model.seconds(*micros, threads);
             PhaseCost {
@@ -55,12 +53,20 @@ impl Costs {
                 seconds,
             }
         });
-        let ops = [Op::KeySwitch, Op::Product, Op::Rescale, Op::Scale, Op::Add];
+        let ops = [
+            Op::KeySwitch,
+            Op::Relinearise,
+            Op::Product,
+            Op::Rescale,
+            Op::Scale,
+            Op::Monomial,
+            Op::Add,
+        ];
         Self {
             threads,
             phases: phases.collect(),
             work_micros: micros.iter().map(|(_, micros)| micros).sum::<f64>().round() as u64,
-            client_seconds: client_seconds(&model, choice, layout, levels, report),
+            client_seconds: client_seconds(model, choice, layout, levels, report),
             memory_bytes: memory(choice, levels, report, threads),
             operations: ops.into_iter().map(|op| (op, report.count(op))).collect(),
         }
@@ -109,14 +115,11 @@ fn client_seconds(
     report: &PlanReport,
 ) -> f64 {
     let n = f64::from(1u32 << choice.log_n.min(30));
-    // A limb of a key or ciphertext: uniform and noise, two transforms, a product.
-    let limb = n
-        * (2.0 * SAMPLE_NS
-            + model.butterfly_ns * f64::from(choice.log_n)
-            + 2.0 * model.multiply_ns);
+    let ring = model.ring(choice.log_n);
     let keys: u64 = key_levels(report)
         .map(|level| key_limbs(choice, level))
         .sum();
     let data = layout.blocks * (layout.packs() + 1) * (levels + 1);
-    model.client_factor * limb * (keys as f64 + data as f64) / 1e9
+    let nanos = n * (ring.key_nanos * keys as f64 + ring.fresh_nanos * data as f64);
+    model.client_factor * nanos / 1e9
 }

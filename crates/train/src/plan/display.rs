@@ -92,7 +92,7 @@ impl fmt::Display for Plan {
             self.costs.worker_seconds(),
             self.costs.threads,
             if self.costs.threads == 1 { "" } else { "s" },
-            self.count(Op::KeySwitch),
+            self.count(Op::KeySwitch) + self.count(Op::Relinearise),
             self.costs.memory_bytes as f64 / 1e9
         )?;
         write!(
