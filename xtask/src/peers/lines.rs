@@ -14,10 +14,11 @@ pub struct Line {
     pub op: String,
     /// The ring degree.
     pub n: u64,
-    /// Bits of the ciphertext modulus: the peer's in a line without `ours_ms`.
-    pub log_q: f64,
+    /// Bits of the ciphertext modulus: the peer's in a line without `ours_ms`, and absent where
+    /// the peer does not tell.
+    pub log_q: Option<f64>,
     /// Bits of the special modulus, likewise.
-    pub log_p: f64,
+    pub log_p: Option<f64>,
     /// Threads of whoever was measured.
     pub threads: u32,
     /// Our median in milliseconds.

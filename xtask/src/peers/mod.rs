@@ -1,6 +1,7 @@
 //! Other libraries beside this one: the same operations, on the same machine, in turn.
 
 mod browser;
+mod crates;
 mod lines;
 mod python;
 mod table;
@@ -79,6 +80,8 @@ fn all() -> Vec<Box<dyn Peer>> {
     vec![
         Box::new(python::Wheel::seal()),
         Box::new(python::Wheel::openfhe()),
+        Box::new(python::Wheel::desilo()),
+        Box::new(crates::Crate::tfhe_ntt()),
     ]
 }
 
@@ -109,12 +112,14 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if peers.is_empty() {
         bail!("no other library could be installed; see the reasons above");
     }
-    process::run(process::cargo(&workspace.root).args([
-        "build",
-        "--release",
-        "-p",
-        "confide-cli",
-    ]))?;
+    if peers.iter().any(|peer| peer.needs_ours()) {
+        process::run(process::cargo(&workspace.root).args([
+            "build",
+            "--release",
+            "-p",
+            "confide-cli",
+        ]))?;
+    }
 
     let mut lines = Vec::new();
     for &log_n in &options.log_n {

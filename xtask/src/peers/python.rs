@@ -18,6 +18,7 @@ pub struct Wheel {
     /// Python versions that the wheel was built for, best first.
     pythons: &'static [&'static str],
     threads: bool,
+    least_log_n: u32,
     installed: Option<PathBuf>,
 }
 
@@ -38,6 +39,7 @@ impl Wheel {
             script: "seal_engine.py",
             pythons: RECENT,
             threads: false,
+            least_log_n: 13,
             installed: None,
         }
     }
@@ -50,6 +52,20 @@ impl Wheel {
             script: "openfhe_engine.py",
             pythons: &["python3.10", "python3"],
             threads: true,
+            least_log_n: 13,
+            installed: None,
+        }
+    }
+
+    /// desilofhe, which has engines of that many levels for two degrees only.
+    pub fn desilo() -> Self {
+        Self {
+            name: "desilofhe",
+            wheel: "desilofhe",
+            script: "desilo_engine.py",
+            pythons: &["python3.11", "python3.12", "python3.10", "python3"],
+            threads: true,
+            least_log_n: 15,
             installed: None,
         }
     }
@@ -61,7 +77,7 @@ impl Peer for Wheel {
     }
 
     fn runs_at(&self, setting: &Setting) -> bool {
-        self.threads || setting.threads == 1
+        setting.log_n >= self.least_log_n && (self.threads || setting.threads == 1)
     }
 
     fn install(&mut self, workspace: &Workspace) -> Result<()> {

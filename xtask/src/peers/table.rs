@@ -38,9 +38,9 @@ pub struct Row {
     /// The ring degree.
     pub n: u64,
     /// Bits of our ciphertext modulus.
-    pub log_q: f64,
+    pub log_q: Option<f64>,
     /// Bits of our special modulus.
-    pub log_p: f64,
+    pub log_p: Option<f64>,
     /// Threads of both sides.
     pub threads: u32,
     /// Where both ran.
@@ -51,10 +51,10 @@ pub struct Row {
     pub ours_ms: f64,
     /// The peer and its version.
     pub peer: String,
-    /// Bits of its ciphertext modulus.
-    pub peer_log_q: f64,
-    /// Bits of its special modulus.
-    pub peer_log_p: f64,
+    /// Bits of its ciphertext modulus, if it tells.
+    pub peer_log_q: Option<f64>,
+    /// Bits of its special modulus, if it tells.
+    pub peer_log_p: Option<f64>,
     /// Its median over the rounds, in milliseconds.
     pub peer_ms: f64,
     /// The peer's time over ours.
@@ -94,16 +94,19 @@ fn row(peer: &str, ours: &[&Line], theirs: &[&Line], both: bool) -> Option<Row> 
     let peer_ms = median(theirs.iter().filter_map(|line| line.peer_ms))?;
     let (peer_log_q, peer_log_p) = if both {
         (
-            their.peer_log_q.unwrap_or(mine.log_q),
-            their.peer_log_p.unwrap_or(mine.log_p),
+            their.peer_log_q.or(mine.log_q),
+            their.peer_log_p.or(mine.log_p),
         )
     } else {
         (their.log_q, their.log_p)
     };
     let key = Key::of(mine);
     let mut notes: Vec<String> = their.note.iter().cloned().collect();
-    if !matched(mine.log_q + mine.log_p, peer_log_q + peer_log_p) {
-        notes.push("log QP not matched".into());
+    let sum = |q: Option<f64>, p: Option<f64>| Some(q? + p?);
+    match (sum(mine.log_q, mine.log_p), sum(peer_log_q, peer_log_p)) {
+        (Some(ours), Some(theirs)) if matched(ours, theirs) => {}
+        (Some(_), Some(_)) => notes.push("log QP not matched".into()),
+        _ => notes.push("log QP not known".into()),
     }
     Some(Row {
         op: key.op,
@@ -168,20 +171,25 @@ fn text(row: &Row) -> String {
             .to_owned();
     }
     format!(
-        "| {} | {} | {:.0}+{:.0} | {} | {:.0}+{:.0} | {} | {} | {} | {:.2}x | {} |",
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {:.2}x | {} |",
         row.op,
         row.n,
-        row.log_q,
-        row.log_p,
+        modulus(row.log_q, row.log_p),
         row.peer,
-        row.peer_log_q,
-        row.peer_log_p,
+        modulus(row.peer_log_q, row.peer_log_p),
         row.threads,
         digits(row.ours_ms),
         digits(row.peer_ms),
         row.ratio,
         note
     )
+}
+
+fn modulus(log_q: Option<f64>, log_p: Option<f64>) -> String {
+    match (log_q, log_p) {
+        (Some(q), Some(p)) => format!("{q:.0}+{p:.0}"),
+        _ => "not told".into(),
+    }
 }
 
 /// Milliseconds to three significant digits or better.
@@ -201,8 +209,8 @@ mod tests {
         Line {
             op: op.into(),
             n: 32768,
-            log_q: 660.0,
-            log_p: 172.0,
+            log_q: Some(660.0),
+            log_p: Some(172.0),
             threads,
             ours_ms: Some(ms),
             ..Line::default()
@@ -212,7 +220,7 @@ mod tests {
     fn theirs(op: &str, threads: u32, log_q: f64, ms: f64) -> Line {
         Line {
             ours_ms: None,
-            log_q,
+            log_q: Some(log_q),
             peer: Some("Other 1.0".into()),
             peer_ms: Some(ms),
             ..ours(op, threads, 0.0)
@@ -260,7 +268,10 @@ mod tests {
         let rows = rows(&[ours("rotate", 1, 10.0), both]);
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].ours_ms, rows[0].ratio), (2.0, 4.0));
-        assert_eq!((rows[0].log_p, rows[0].peer_log_p), (172.0, 60.0));
+        assert_eq!(
+            (rows[0].log_p, rows[0].peer_log_p),
+            (Some(172.0), Some(60.0))
+        );
         assert_eq!(rows[0].note, "log QP not matched");
     }
 
