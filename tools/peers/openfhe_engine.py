@@ -29,12 +29,16 @@ def median_ms(run, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--log-n", type=int, default=15)
-    parser.add_argument("--primes", type=int, default=16, help="ciphertext primes")
-    parser.add_argument("--bits", type=int, default=42, help="bits of a ciphertext prime")
+    parser.add_argument("--primes", type=int, help="ciphertext primes; as Confide's set has when absent")
+    parser.add_argument("--bits", type=int, help="bits of a ciphertext prime; likewise")
     parser.add_argument("--digits", type=int, default=4, help="key-switching digits")
     parser.add_argument("--threads", type=int, default=1, help="OMP_NUM_THREADS has to say the same")
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
+
+    primes, bits = {14: (7, 41), 16: (27, 45)}.get(args.log_n, (16, 42))
+    args.primes = args.primes or primes
+    args.bits = args.bits or bits
 
     literal = fhe.CCParamsCKKSRNS()
     literal.SetRingDim(1 << args.log_n)

@@ -30,12 +30,16 @@ def median_ms(run, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--log-n", type=int, default=15)
-    parser.add_argument("--log-qp", type=int, default=864, help="bits of all primes together")
+    parser.add_argument("--log-qp", type=int, help="bits of all primes together; as Confide's set has when absent")
     parser.add_argument("--threads", type=int, default=1, choices=[1])
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
 
+    if args.log_qp is None:
+        args.log_qp = {13: 163, 14: 378, 15: 832, 16: 1570}[args.log_n]
     n = 1 << args.log_n
+    # SEAL's table of secure sizes ends at 2^15; Confide checks its own set of 2^16.
+    level = seal.SEC_LEVEL_TYPE.TC128 if args.log_n < 16 else seal.SEC_LEVEL_TYPE.NONE
     count = math.ceil(args.log_qp / 51)
     bits = [args.log_qp // count] * count
     for i in range(args.log_qp - sum(bits)):
@@ -46,7 +50,7 @@ def main():
     literal = seal.EncryptionParameters(seal.SCHEME_TYPE.CKKS)
     literal.set_poly_modulus_degree(n)
     literal.set_coeff_modulus(seal.CoeffModulus.Create(n, bits))
-    context = seal.SEALContext(literal, True, seal.SEC_LEVEL_TYPE.TC128)
+    context = seal.SEALContext(literal, True, level)
     keygen = seal.KeyGenerator(context)
     secret = keygen.secret_key()
     public = seal.PublicKey()
