@@ -87,7 +87,7 @@ fn all(
         tally.add(nextest(&xtask, &[]))
     })?;
     // The same selection of packages: another one would have other features and build anew.
-    unit.extend(["-E", "package(confide-ring) | package(confide-ckks)"]);
+    unit.extend(["-E", "package(confide-ring) | package(confide-ckks) | package(confide-tensor) | package(confide-train)"]);
     steps.run("ring and scheme on the portable kernels", || {
         tally.add(nextest(&unit, &[("CONFIDE_BACKEND", "portable".into())]))
     })?;
