@@ -31,7 +31,7 @@ pub struct EngineArgs {
 }
 
 /// Parameter sets at 128 bits of security, the one of 2^15 with 16 + 4 primes, the one of 2^16 with 27 + 7.
-fn literal(log_n: u32) -> ParametersLiteral {
+pub(super) fn literal(log_n: u32) -> ParametersLiteral {
     let (first, rest, count, special, alpha) = match log_n {
         13 => (45, 35, 2, vec![48], 1),
         14 => (48, 40, 6, vec![45; 2], 2),

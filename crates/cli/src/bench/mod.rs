@@ -2,6 +2,7 @@
 
 mod cost;
 mod engine;
+mod noise;
 mod timing;
 mod train;
 
@@ -15,6 +16,8 @@ pub enum BenchCommand {
     Engine(engine::EngineArgs),
     /// Time the operations of programs and fit the cost model to them
     Cost(cost::CostArgs),
+    /// Compare the noise of each operation with its prediction
+    Noise(noise::NoiseArgs),
     /// Time a whole training on made-up records in this process, without a worker
     Train(train::TrainBenchArgs),
 }
@@ -24,6 +27,7 @@ pub fn run(command: BenchCommand) -> Result<(), Failure> {
     match command {
         BenchCommand::Engine(args) => engine::run(&args),
         BenchCommand::Cost(args) => cost::run(&args),
+        BenchCommand::Noise(args) => noise::run(&args),
         BenchCommand::Train(args) => train::run(&args),
     }
 }
