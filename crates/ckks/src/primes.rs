@@ -69,6 +69,10 @@ fn below(log_n: u32, bits: u32, taken: &[u64]) -> Result<u64, CkksError> {
     })
 }
 
+/// Candidates on either side of its target among which a prime is looked for. About one in 35 is prime and at most
+/// 160 are taken: no usable set needs a hundredth of this, and a hostile one must not keep the search busy.
+const REACH: u64 = 1 << 16;
+
 /// The free prime `1 mod 2N` closest to `target`; ties go to the larger.
 fn near(log_n: u32, bits: u32, target: f64, taken: &[u64]) -> Result<u64, CkksError> {
     let step = 1u64 << (log_n + 1);
@@ -80,7 +84,7 @@ fn near(log_n: u32, bits: u32, target: f64, taken: &[u64]) -> Result<u64, CkksEr
         return Err(none);
     }
     let centre = (target / step as f64).round() as u64;
-    for distance in 0..=centre / 2 {
+    for distance in 0..=REACH.min(centre / 2) {
         // On the side of the rounding error first: that one is closer.
         let mut candidates = [centre + distance, centre - distance];
         if (centre * step + 1) as f64 > target {
@@ -127,5 +131,26 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), 45);
+    }
+
+    /// Found by fuzzing: the scale drifts to where the next prime would have to lie above the largest one.
+    #[test]
+    fn a_scale_that_no_prime_brings_back_is_refused_at_once() {
+        for (log_n, log_q, log_scale) in [
+            (8, vec![48, 39, 39, 50, 22, 38, 39, 38], 39),
+            (8, vec![39, 48, 39, 50, 25, 38, 39, 39], 39),
+            (6, vec![45, 50, 24, 35], 34),
+        ] {
+            let literal = ParametersLiteral {
+                log_n,
+                log_q,
+                log_p: vec![45, 45],
+                log_scale,
+                dnum_alpha: 2,
+            };
+            let begun = std::time::Instant::now();
+            let _ = choose(&literal);
+            assert!(begun.elapsed().as_secs() < 5, "{literal:?}");
+        }
     }
 }
