@@ -20,10 +20,14 @@ fn fastest(mut f: impl FnMut()) -> f64 {
     best
 }
 
-fn measure(backend: &'static dyn Backend, log_n: u32) -> Result<(), confide_ring::RingError> {
+fn measure(
+    backend: &'static dyn Backend,
+    log_n: u32,
+    bits: u32,
+) -> Result<(), confide_ring::RingError> {
     const ROWS: usize = 4;
     let n = 1usize << log_n;
-    let q = Modulus::new(ntt_primes(log_n, 50, 1, &[])?[0])?;
+    let q = Modulus::new(ntt_primes(log_n, bits, 1, &[])?[0])?;
     let start = Instant::now();
     let table = NttTable::new(q, log_n, backend)?;
     let build = start.elapsed().as_secs_f64() * 1e6;
@@ -43,7 +47,7 @@ fn measure(backend: &'static dyn Backend, log_n: u32) -> Result<(), confide_ring
     let limbs = [&b[..], &c[..], &b[..], &c[..]];
     let report = |kernel: &str, micros: f64| {
         println!(
-            r#"{{"bench":"{kernel}","backend":"{}","log_n":{log_n},"us":{micros:.2}}}"#,
+            r#"{{"bench":"{kernel}","backend":"{}","log_n":{log_n},"bits":{bits},"us":{micros:.2}}}"#,
             backend.name()
         );
     };
@@ -96,7 +100,9 @@ fn main() -> Result<(), confide_ring::RingError> {
         &sizes[..]
     } {
         for backend in available_backends() {
-            measure(backend, log_n)?;
+            for bits in [50, 46] {
+                measure(backend, log_n, bits)?;
+            }
         }
     }
     Ok(())

@@ -10,6 +10,13 @@ pub(crate) struct Permutation {
     source: Vec<u32>,
 }
 
+impl Permutation {
+    /// Source of each word; in NTT form aligned groups of a power of two words come from such groups.
+    pub(crate) fn source(&self) -> &[u32] {
+        &self.source
+    }
+}
+
 const NEGATE: u32 = 1 << 31;
 
 impl Ring {
@@ -58,6 +65,11 @@ impl Ring {
     /// The Galois element 2N - 1 of complex conjugation.
     pub fn galois_for_conjugation(&self) -> u64 {
         2 * self.degree() as u64 - 1
+    }
+
+    /// The permutation of an automorphism in NTT form.
+    pub(crate) fn order(&self, galois: u64) -> Arc<Permutation> {
+        self.permutation(galois, Form::Ntt)
     }
 
     fn permutation(&self, galois: u64, form: Form) -> Arc<Permutation> {

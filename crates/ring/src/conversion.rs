@@ -9,6 +9,7 @@
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
+use crate::backend::Target;
 use crate::buffer::Buffer;
 use crate::{Constant, Form, Modulus, PrimeSet, Ring, RnsPoly, par};
 
@@ -17,18 +18,18 @@ pub(crate) struct Extension {
     /// (D / d_i)^-1 mod d_i, prepared modulo d_i.
     scales: Vec<Constant>,
     /// The same divided by N, for inputs that come from an inverse transform.
-    transform_scales: Vec<Constant>,
+    pub(crate) transform_scales: Vec<Constant>,
     /// 1 / d_i.
     inverses: Vec<f64>,
     /// For each prime of the ring: D / d_i modulo it, then -D modulo it, prepared.
-    weights: Vec<Vec<Constant>>,
+    pub(crate) weights: Vec<Vec<Constant>>,
 }
 
 /// Constants of a division by D.
 pub(crate) struct Reduction {
-    extension: Extension,
+    pub(crate) extension: Extension,
     /// D^-1 modulo each main prime that is not part of D, prepared.
-    inverses: Vec<Constant>,
+    pub(crate) inverses: Vec<Constant>,
 }
 
 impl Extension {
@@ -75,7 +76,7 @@ impl Extension {
     }
 
     /// Number of source primes.
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.inverses.len()
     }
 }
@@ -150,20 +151,20 @@ impl Ring {
         );
         self.add_overflow_row(&extension, &mut rows);
         let mut out = self.scratch(target, Form::Ntt);
-        self.for_each_indexed_limb(&mut out, |i, t, limb| {
-            if i < target.q && digit.contains(&i) {
+        self.for_each_group(&mut out, |group| {
+            let (own, others): (Vec<_>, Vec<_>) = group
+                .into_iter()
+                .partition(|(i, _)| *i < target.q && digit.contains(i));
+            for (i, limb) in own {
                 match transformed {
                     Some(source) => limb.copy_from_slice(source.limb(i)),
                     None => {
                         limb.copy_from_slice(a.limb(i));
-                        self.backend.ntt(t, limb);
+                        self.backend.ntt(&self.tables[i], limb);
                     }
                 }
-            } else {
-                let weights = &extension.weights[self.table_index(target, i)];
-                self.backend.convert(t.modulus(), limb, &rows, weights);
-                self.backend.ntt(t, limb);
             }
+            self.extend_limbs(&extension, &rows, target, others, |_, _| ());
         });
         out
     }
@@ -178,9 +179,30 @@ impl Ring {
         if a.set.p == 0 {
             return a;
         }
-        let sources: Vec<usize> = (self.q_len..self.q_len + a.set.p).collect();
-        let reduction = self.mod_downs[a.set.p].get_or_init(|| Reduction::new(self, &sources));
+        let (reduction, sources) = self.by_special(a.set.p);
         self.divide(a, reduction, &sources)
+    }
+
+    /// What divides by the first `p` special primes, and where these are in the ring's tables.
+    pub(crate) fn by_special(&self, p: usize) -> (&Reduction, Vec<usize>) {
+        let sources: Vec<usize> = (self.q_len..self.q_len + p).collect();
+        let reduction = self.mod_downs[p].get_or_init(|| Reduction::new(self, &sources));
+        (reduction, sources)
+    }
+
+    /// What divides by main prime `last`.
+    pub(crate) fn by_main(&self, last: usize) -> &Reduction {
+        self.rescales[last].get_or_init(|| Reduction::new(self, &[last]))
+    }
+
+    /// What divides by main prime `last` and all special primes, and where these are in the ring's tables.
+    pub(crate) fn by_main_and_special(&self, last: usize) -> (&Reduction, Vec<usize>) {
+        let sources: Vec<usize> = [last]
+            .into_iter()
+            .chain(self.q_len..self.tables.len())
+            .collect();
+        let reduction = self.mod_down_rescales[last].get_or_init(|| Reduction::new(self, &sources));
+        (reduction, sources)
     }
 
     /// round(a / (P q_l)) modulo the other main primes, q_l being the last main prime of `a` and P the
@@ -194,12 +216,7 @@ impl Ring {
             a.set.p == self.p_len() && a.set.q >= 2,
             "mod_down_rescale: {a:?}"
         );
-        let last = a.set.q - 1;
-        let sources: Vec<usize> = [last]
-            .into_iter()
-            .chain(self.q_len..self.tables.len())
-            .collect();
-        let reduction = self.mod_down_rescales[last].get_or_init(|| Reduction::new(self, &sources));
+        let (reduction, sources) = self.by_main_and_special(a.set.q - 1);
         self.divide(a, reduction, &sources)
     }
 
@@ -233,8 +250,7 @@ impl Ring {
     pub fn rescale(&self, a: RnsPoly) -> RnsPoly {
         assert!(a.set.p == 0 && a.set.q >= 2, "rescale: {a:?}");
         let last = a.set.q - 1;
-        let reduction = self.rescales[last].get_or_init(|| Reduction::new(self, &[last]));
-        self.divide(a, reduction, &[last])
+        self.divide(a, self.by_main(last), &[last])
     }
 
     /// Division by the primes at `sources`, which are the last limbs of `a`.
@@ -255,24 +271,58 @@ impl Ring {
         self.add_overflow_row(extension, &mut rows);
         let set = PrimeSet { q: kept, p: 0 };
         let mut out = self.scratch(set, Form::Ntt);
-        self.for_each_indexed_limb(&mut out, |i, t, limb| {
-            self.backend
-                .convert(t.modulus(), limb, &rows, &extension.weights[i]);
-            self.backend.ntt(t, limb);
-            self.backend
-                .sub_from_mul_scalar(t.modulus(), limb, a.limb(i), reduction.inverses[i]);
+        self.for_each_group(&mut out, |group| {
+            self.extend_limbs(extension, &rows, set, group, |i, limb| {
+                let q = self.tables[i].modulus();
+                self.backend
+                    .sub_from_mul_scalar(q, limb, a.limb(i), reduction.inverses[i]);
+            });
         });
         out
     }
 
+    /// Runs `f` on groups of limbs with their numbers: as many at once as share the cached rows of a base
+    /// conversion well, and no fewer groups than threads.
+    fn for_each_group(&self, a: &mut RnsPoly, f: impl Fn(Vec<(usize, &mut [u64])>) + Send + Sync) {
+        let limbs: Vec<_> = a.limbs_mut().enumerate().collect();
+        par::for_each(groups(limbs), f);
+    }
+
+    /// Base conversion of `rows` to some limbs of a polynomial over `set`, in NTT form, and `then` for each.
+    fn extend_limbs(
+        &self,
+        extension: &Extension,
+        rows: &[u64],
+        set: PrimeSet,
+        limbs: Vec<(usize, &mut [u64])>,
+        then: impl Fn(usize, &mut [u64]),
+    ) {
+        let mut targets: Vec<Target> = Vec::with_capacity(limbs.len());
+        let mut numbers = Vec::with_capacity(limbs.len());
+        for (i, out) in limbs {
+            let table = self.table_index(set, i);
+            numbers.push(i);
+            targets.push(Target {
+                table: &self.tables[table],
+                weights: &extension.weights[table],
+                out,
+            });
+        }
+        self.backend.extend(rows, &mut targets);
+        for (i, target) in numbers.into_iter().zip(targets) {
+            self.backend.complete(target.table, target.out);
+            then(i, target.out);
+        }
+    }
+
     /// Fills the last row with v = round(sum y_i / d_i) of the rows before.
-    fn add_overflow_row(&self, extension: &Extension, rows: &mut [u64]) {
+    pub(crate) fn add_overflow_row(&self, extension: &Extension, rows: &mut [u64]) {
         let n = self.degree();
         let (sources, last) = rows.split_at_mut(extension.len() * n);
         self.backend.overflow(last, sources, &extension.inverses);
     }
 
-    fn extension(&self, digit: &Range<usize>) -> Arc<Extension> {
+    pub(crate) fn extension(&self, digit: &Range<usize>) -> Arc<Extension> {
         let key = (digit.start, digit.end);
         // A poisoned lock only means that another thread panicked between complete insertions.
         if let Some(e) = self
@@ -290,5 +340,24 @@ impl Ring {
             .entry(key)
             .or_insert(made)
             .clone()
+    }
+}
+
+/// Largest number of limbs that are worked on together.
+const GROUP: usize = 8;
+
+/// Cuts limbs into groups of about the same size, at most [`GROUP`], as many for each thread.
+pub(crate) fn groups<T>(limbs: Vec<T>) -> Vec<Vec<T>> {
+    let threads = par::threads();
+    let count = threads * limbs.len().div_ceil(threads * GROUP);
+    let len = limbs.len().div_ceil(count.max(1)).max(1);
+    let mut out = Vec::with_capacity(count);
+    let mut limbs = limbs.into_iter();
+    loop {
+        let group: Vec<T> = limbs.by_ref().take(len).collect();
+        if group.is_empty() {
+            return out;
+        }
+        out.push(group);
     }
 }

@@ -24,6 +24,7 @@ mod poly;
 mod primes;
 mod product;
 mod ring;
+mod switch;
 mod table;
 
 pub use backend::{Backend, available_backends, backend};
@@ -32,4 +33,5 @@ pub use modulus::Modulus;
 pub use poly::{Form, PrimeSet, RnsPoly};
 pub use primes::{is_prime, ntt_primes};
 pub use ring::Ring;
+pub use switch::Switch;
 pub use table::{Constant, NttTable};

@@ -68,3 +68,41 @@ pub(crate) fn map<T: Send>(count: usize, f: impl Fn(usize) -> T + Send + Sync) -
 pub(crate) fn map<T: Send>(count: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
     (0..count).map(f).collect()
 }
+
+/// Runs `f` on each of `items`.
+#[cfg(feature = "parallel")]
+pub(crate) fn for_each<T: Send>(items: Vec<T>, f: impl Fn(T) + Send + Sync) {
+    use rayon::prelude::*;
+    items.into_par_iter().for_each(f);
+}
+
+/// Runs `f` on each of `items`.
+#[cfg(not(feature = "parallel"))]
+pub(crate) fn for_each<T: Send>(items: Vec<T>, f: impl Fn(T) + Send + Sync) {
+    items.into_iter().for_each(f);
+}
+
+/// Threads that work at once.
+#[cfg(feature = "parallel")]
+pub(crate) fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Threads that work at once.
+#[cfg(not(feature = "parallel"))]
+pub(crate) fn threads() -> usize {
+    1
+}
+
+/// Runs `f` on each of `items`, in place.
+#[cfg(feature = "parallel")]
+pub(crate) fn for_each_mut<T: Send>(items: &mut [T], f: impl Fn(&mut T) + Send + Sync) {
+    use rayon::prelude::*;
+    items.par_iter_mut().for_each(f);
+}
+
+/// Runs `f` on each of `items`, in place.
+#[cfg(not(feature = "parallel"))]
+pub(crate) fn for_each_mut<T: Send>(items: &mut [T], f: impl Fn(&mut T) + Send + Sync) {
+    items.iter_mut().for_each(f);
+}

@@ -4,7 +4,7 @@
 //! decomposition of a polynomial is independent of the key, so that one serves many rotations
 //! ("hoisting", Halevi and Shoup, CRYPTO 2018).
 
-use confide_ring::{Form, PrimeSet, RnsPoly};
+use confide_ring::{Form, PrimeSet, RnsPoly, Switch};
 
 use super::Evaluator;
 use crate::error::CkksError;
@@ -39,17 +39,26 @@ impl Evaluator {
             .inner_product(&digits.0, &key.digits[..digits.0.len()])
     }
 
-    /// `plain + switched / P` over the main primes: the end of a key switch.
-    pub(crate) fn add_switched(&self, plain: &mut RnsPoly, switched: RnsPoly) {
-        let ring = self.params.ring();
-        ring.add_assign(plain, &ring.mod_down(switched));
-    }
-
     /// `(plain + switched / P) / q_level`: the end of a key switch and a rescale, in one division.
     pub(crate) fn add_switched_rescaled(&self, plain: &RnsPoly, mut switched: RnsPoly) -> RnsPoly {
         let ring = self.params.ring();
         ring.add_times_p_assign(&mut switched, plain);
         ring.mod_down_rescale(switched)
+    }
+
+    /// All uses of the digits of `poly` (NTT form, level `level`), each finished: see
+    /// [`Ring::switch`](confide_ring::Ring::switch).
+    pub(crate) fn switch(
+        &self,
+        poly: &RnsPoly,
+        level: usize,
+        uses: &[Switch<'_, RnsPoly>],
+        rescale: bool,
+    ) -> Vec<[RnsPoly; 2]> {
+        let digits: Vec<_> = (0..self.params.digits(level))
+            .map(|d| self.params.digit_range(d, level))
+            .collect();
+        self.params.ring().switch(poly, &digits, uses, rescale)
     }
 
     /// The relinearisation key, checked.

@@ -1,6 +1,6 @@
 //! Products of ciphertexts.
 
-use confide_ring::RnsPoly;
+use confide_ring::{RnsPoly, Switch};
 
 use super::{Evaluator, has_level, same_scale, two_parts};
 use crate::ciphertext::Ciphertext;
@@ -137,11 +137,7 @@ impl Evaluator {
         if ct.parts.len() < 3 {
             return Ok(ct);
         }
-        let switched = self.switch_square(OP, &ct, keys)?;
-        ct.parts.truncate(2);
-        for (part, switched) in ct.parts.iter_mut().zip(switched) {
-            self.add_switched(part, switched);
-        }
+        ct.parts = self.switch_square(OP, &ct, keys, false)?;
         Ok(ct)
     }
 
@@ -162,28 +158,29 @@ impl Evaluator {
         has_level(OP, ct.level, 1)?;
         let scale = ct.scale / self.params.q(ct.level) as f64;
         self.params.check_scale(OP, scale)?;
-        let switched = self.switch_square(OP, &ct, keys)?;
-        let plain = ct.parts.iter();
-        let parts = plain
-            .zip(switched)
-            .map(|(p, s)| self.add_switched_rescaled(p, s))
-            .collect();
         Ok(Ciphertext {
-            parts,
+            parts: self.switch_square(OP, &ct, keys, true)?,
             level: ct.level - 1,
             scale,
         })
     }
 
-    /// The third part, switched from `s^2` to `s`, times `P`.
+    /// The first two parts plus the third one switched from `s^2` to `s`, rescaled on demand.
     fn switch_square(
         &self,
         op: &'static str,
         ct: &Ciphertext,
         keys: &EvaluationKeys,
-    ) -> Result<[RnsPoly; 2], CkksError> {
+        rescale: bool,
+    ) -> Result<Vec<RnsPoly>, CkksError> {
         let key = self.relin_key(op, keys, ct.level)?;
-        Ok(self.inner_product(&self.decompose(&ct.parts[2], ct.level), key))
+        let uses = [Switch {
+            key: &key.digits,
+            addends: [Some(&ct.parts[0]), Some(&ct.parts[1])],
+            galois: 1,
+        }];
+        let pairs = self.switch(&ct.parts[2], ct.level, &uses, rescale);
+        Ok(pairs.into_iter().flatten().collect())
     }
 
     /// Product, relinearisation and rescale. One level consumed; scale `a.scale * b.scale / q`,

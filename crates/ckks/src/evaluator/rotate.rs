@@ -1,6 +1,6 @@
 //! Rotations and conjugation of the slots, one by one, hoisted and summed.
 
-use confide_ring::{Form, PrimeSet, RnsPoly};
+use confide_ring::{Form, PrimeSet, RnsPoly, Switch};
 
 use super::{Evaluator, has_level, same_scale, two_parts};
 use crate::ciphertext::Ciphertext;
@@ -291,35 +291,32 @@ impl Evaluator {
     ) -> Result<Vec<Ciphertext>, CkksError> {
         self.check(op, ct)?;
         two_parts(op, ct)?;
+        let mut uses = Vec::with_capacity(elements.len());
         for &element in elements.iter().filter(|&&g| g != 1) {
-            self.galois_key(op, keys, element, ct.level)?;
-        }
-        let ring = self.params.ring();
-        let mut digits = None;
-        let mut out = Vec::with_capacity(elements.len());
-        for &element in elements {
-            if element == 1 {
-                out.push(ct.clone());
-                continue;
-            }
             let key = self.galois_key(op, keys, element, ct.level)?;
-            let digits = digits.get_or_insert_with(|| self.decompose(&ct.parts[1], ct.level));
-            let [k0, k1] = self.inner_product(digits, key);
-            // The key leads from s to s(X^(1/element)): the automorphism comes last, on two
-            // polynomials instead of on all digits.
-            let mut c0 = ct.parts[0].clone();
-            self.add_switched(&mut c0, k0);
-            let parts = vec![
-                ring.automorphism(&c0, element),
-                ring.automorphism(&ring.mod_down(k1), element),
-            ];
-            out.push(Ciphertext {
-                parts,
-                level: ct.level,
-                scale: ct.scale,
+            // The key leads from s to s(X^(1/element)): the automorphism comes last, on two polynomials
+            // instead of on all digits.
+            uses.push(Switch {
+                key: &key.digits,
+                addends: [Some(&ct.parts[0]), None],
+                galois: element,
             });
         }
-        Ok(out)
+        let mut switched = if uses.is_empty() {
+            Vec::new()
+        } else {
+            self.switch(&ct.parts[1], ct.level, &uses, false)
+        }
+        .into_iter();
+        let rotated = |&element: &u64| match element {
+            1 => Some(ct.clone()),
+            _ => switched.next().map(|parts| Ciphertext {
+                parts: Vec::from(parts),
+                level: ct.level,
+                scale: ct.scale,
+            }),
+        };
+        Ok(elements.iter().filter_map(rotated).collect())
     }
 }
 

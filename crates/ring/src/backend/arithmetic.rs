@@ -19,9 +19,9 @@ pub(crate) trait Job {
 ///
 /// An *internal* value is lazy: its range is the implementation's, named at each method in units of q as
 /// "fresh" (what `enter`, `settle`, `tidy` and products give) or "grown" (what sums of the transforms
-/// may give). Forward stages accept fresh values and grow them for up to
-/// [`Arithmetic::FORWARD_STAGES`] stages before `settle`; an `inverse` step doubles its sums, and two
-/// steps without `tidy` are allowed.
+/// may give). Forward stages take values from `start` and grow them for up to
+/// [`Arithmetic::CANONICAL_STAGES`] stages before `settle`, then for [`Arithmetic::FORWARD_STAGES`]; an
+/// `inverse` step doubles its sums, and [`Arithmetic::tidies`] says where to `tidy`.
 ///
 /// # Safety
 /// Methods may use processor instructions that exist only on some machines. They are safe to call
@@ -36,8 +36,12 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
     const NAME: &'static str;
     /// Whether constants carry a quotient that the kernels read.
     const QUOTIENTS: bool;
-    /// Forward stages from settled values to the need to settle again; one less from canonical ones.
+    /// Forward stages from settled values to the need to settle again.
     const FORWARD_STAGES: u32;
+    /// The same from what `start` gives.
+    const CANONICAL_STAGES: u32;
+    /// Products that a sum can take between two folds.
+    const SUM_TERMS: usize = 7;
     /// A vector of raw words or internal values.
     type V: Copy;
     /// An accumulator of products.
@@ -46,12 +50,19 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
     type Real: Copy;
     /// The same arithmetic with one lane and the same constants, for short vectors.
     type Small: Arithmetic;
+    /// Faster arithmetic with the same constants for the primes of [`Arithmetic::is_narrow`].
+    type Narrow: Arithmetic;
 
     /// Runs a job with the processor features enabled.
     ///
     /// # Safety
     /// The machine must have them.
     unsafe fn dispatch<J: Job>(job: J);
+
+    /// Whether [`Arithmetic::Narrow`] may be used modulo `q`.
+    fn is_narrow(_q: &Modulus) -> bool {
+        false
+    }
 
     /// Encodes a canonical constant.
     fn prepare(q: &Modulus, value: u64) -> Constant;
@@ -64,6 +75,18 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
     /// The same raw word in all lanes.
     unsafe fn splat(word: u64) -> Self::V;
     unsafe fn reverse(v: Self::V) -> Self::V;
+    /// Words from\[order\[i\]\], where `order` maps an aligned group of LANES words to such a group.
+    #[inline(always)]
+    unsafe fn permuted(from: *const u64, order: *const u32) -> Self::V {
+        let mut words = [0; MAX_LANES];
+        // SAFETY: the caller's: LANES indices, all of words that exist.
+        unsafe {
+            for (i, word) in words.iter_mut().enumerate().take(Self::LANES) {
+                *word = *from.add(*order.add(i) as usize);
+            }
+            Self::load(words.as_ptr())
+        }
+    }
     /// Transposes the first LANES vectors as a square matrix.
     unsafe fn transpose(v: &mut [Self::V; MAX_LANES]);
 
@@ -71,10 +94,35 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
     unsafe fn enter(self, v: Self::V) -> Self::V;
     /// From any internal value, grown included, to the canonical residue as a raw word.
     unsafe fn leave(self, v: Self::V) -> Self::V;
+    /// Makes an entered canonical value ready for forward stages.
+    #[inline(always)]
+    unsafe fn start(self, v: Self::V) -> Self::V {
+        v
+    }
+    /// The same for a value from `sum_finish`.
+    unsafe fn start_sum(self, v: Self::V) -> Self::V;
+    /// As `leave`, for results of `mul_constant` only.
+    #[inline(always)]
+    unsafe fn leave_product(self, v: Self::V) -> Self::V {
+        // SAFETY: the caller's.
+        unsafe { self.leave(v) }
+    }
+    /// From a value grown by forward stages to a raw word that `sum_add` takes after `enter`.
+    #[inline(always)]
+    unsafe fn leave_factor(self, v: Self::V) -> Self::V {
+        // SAFETY: the caller's.
+        unsafe { self.leave(v) }
+    }
     /// Makes a value grown by forward stages fresh.
     unsafe fn settle(self, v: Self::V) -> Self::V;
-    /// Makes a value grown by two inverse steps fresh.
+    /// Makes a value grown by inverse steps fresh.
     unsafe fn tidy(self, v: Self::V) -> Self::V;
+    /// Whether sums need `tidy` in a pass of `log` inverse stages, at `stage` (counted down to 0), for the output
+    /// of that number.
+    #[inline(always)]
+    fn tidies(log: usize, stage: usize, _output: usize) -> bool {
+        stage == 0 || log - stage == 2
+    }
 
     /// (x + y w, x - y w) with y within reach of FORWARD_STAGES.
     unsafe fn forward(self, x: Self::V, y: Self::V, w: [Self::V; 2]) -> (Self::V, Self::V);
@@ -93,9 +141,9 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
 
     /// The empty sum of products.
     unsafe fn sum_zero(self) -> Self::Sum;
-    /// sum + x y for entered words below 2^50 (or a prepared y). At most [`SUM_TERMS`] between folds.
+    /// sum + x y for entered words below 2^50 (or a prepared y). At most `SUM_TERMS` between folds.
     unsafe fn sum_add(self, sum: Self::Sum, x: Self::V, y: Self::V) -> Self::Sum;
-    /// Reduces a sum so that [`SUM_TERMS`] more may follow.
+    /// Reduces a sum so that `SUM_TERMS` more may follow.
     unsafe fn sum_fold(self, sum: Self::Sum) -> Self::Sum;
     /// The sum as an internal value for `leave`.
     unsafe fn sum_finish(self, sum: Self::Sum) -> Self::V;
@@ -106,6 +154,3 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
     /// floor, as raw words; the argument is in [0, 2^50).
     unsafe fn real_floor(v: Self::Real) -> Self::V;
 }
-
-/// Products that a sum of any arithmetic can take between two folds.
-pub(crate) const SUM_TERMS: usize = 7;

@@ -10,6 +10,7 @@ use crate::{Constant, Modulus, NttTable};
 
 mod arithmetic;
 mod kernel;
+mod limb;
 pub mod portable;
 mod quotient;
 
@@ -29,6 +30,7 @@ mod fma_x86;
 mod ifma;
 
 use kernel::Kernels;
+pub use limb::{DigitLimb, Division, LimbSwitch, Target};
 
 /// One way to compute modulo primes below 2^50.
 ///
@@ -121,6 +123,55 @@ pub trait Backend: Send + Sync + Debug {
     fn neg(&self, q: &Modulus, a: &mut [u64]) {
         for x in a {
             *x = q.neg(*x);
+        }
+    }
+
+    /// Base conversion of the same rows to several limbs, and the first stages of their transforms.
+    fn extend(&self, rows: &[u64], targets: &mut [Target<'_>]) {
+        for t in targets {
+            self.convert(t.table.modulus(), t.out, rows, t.weights);
+        }
+    }
+
+    /// Canonical values from a half transform of [`Backend::extend`].
+    fn complete(&self, table: &NttTable, half: &mut [u64]) {
+        self.ntt(table, half);
+    }
+
+    /// See [`LimbSwitch`].
+    fn switch_limb(&self, job: LimbSwitch<'_, '_>) {
+        let (table, q) = (job.table, job.table.modulus());
+        let values: Vec<&[u64]> = job
+            .digits
+            .iter_mut()
+            .map(|digit| match digit {
+                DigitLimb::Values(values) => *values,
+                DigitLimb::Half(half) => {
+                    self.complete(table, half);
+                    &**half
+                }
+            })
+            .collect();
+        let (mut remainders, inverse) = match job.division {
+            Some(division) => (division.remainders.map(Some), Some(division.inverse)),
+            None => ([None, None], None),
+        };
+        let mut buffer = vec![0; table.degree()];
+        for (k, out) in job.out.into_iter().enumerate() {
+            let keys: Vec<&[u64]> = job.keys.iter().map(|pair| pair[k]).collect();
+            self.dot(q, &mut buffer, &values, &keys);
+            if let (Some(remainder), Some(inverse)) = (&mut remainders[k], inverse) {
+                self.complete(table, remainder);
+                self.sub_from_mul_scalar(q, remainder, &buffer, inverse);
+                buffer.copy_from_slice(remainder);
+            }
+            if let Some(addend) = job.addends[k] {
+                self.mul_scalar_add(q, &mut buffer, addend, job.factor);
+            }
+            match job.order {
+                Some(order) => self.gather(out, &buffer, order),
+                None => out.copy_from_slice(&buffer),
+            }
         }
     }
 

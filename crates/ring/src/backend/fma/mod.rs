@@ -70,10 +70,12 @@ impl<L: Lanes> Arithmetic for Fma<L> {
     const NAME: &'static str = L::NAME;
     const QUOTIENTS: bool = false;
     const FORWARD_STAGES: u32 = 5;
+    const CANONICAL_STAGES: u32 = 4;
     type V = L;
     type Sum = L;
     type Real = L;
     type Small = Fma<f64>;
+    type Narrow = Self;
 
     #[inline(always)]
     unsafe fn dispatch<J: Job>(job: J) {
@@ -146,6 +148,12 @@ impl<L: Lanes> Arithmetic for Fma<L> {
     unsafe fn leave(self, v: L) -> L {
         // SAFETY: callers have the features. After `reduce` |x| <= q (1/2 + 2^-50).
         unsafe { self.reduce(v).add_if_negative(self.q).to_word() }
+    }
+
+    #[inline(always)]
+    unsafe fn start_sum(self, v: L) -> L {
+        // SAFETY: callers have the features.
+        unsafe { self.reduce(v) }
     }
 
     #[inline(always)]

@@ -91,6 +91,19 @@ impl Words for Avx512 {
         }
     }
     #[inline(always)]
+    unsafe fn permuted(from: *const u64, order: *const u32) -> Self {
+        // SAFETY: see above; the group of eight words that the first index lies in holds all of them. The
+        // permutation reads the low three bits of an index.
+        unsafe {
+            let indices = _mm256_loadu_si256(order.cast());
+            let group = _mm512_loadu_si512(from.add(*order as usize & !7).cast());
+            Self(_mm512_permutexvar_epi64(
+                _mm512_cvtepu32_epi64(indices),
+                group,
+            ))
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(v: &mut [Self; MAX_LANES]) {
         // SAFETY: see above.
         unsafe {

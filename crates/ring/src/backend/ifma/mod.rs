@@ -7,8 +7,10 @@
 //! * Products of two residues: Barrett, in [0, 3q).
 
 pub(super) mod avx512;
+mod narrow;
 pub(super) mod words;
 
+use self::narrow::Narrow;
 use self::words::Words;
 use super::arithmetic::{Arithmetic, Job, MAX_LANES};
 use crate::{Constant, Modulus};
@@ -64,10 +66,17 @@ impl<W: Words> Arithmetic for Ifma<W> {
     const NAME: &'static str = "ifma";
     const QUOTIENTS: bool = true;
     const FORWARD_STAGES: u32 = u32::MAX;
+    const CANONICAL_STAGES: u32 = u32::MAX;
     type V = W;
     type Sum = [W; 2];
     type Real = W::Real;
     type Small = Ifma<u64>;
+    type Narrow = Narrow<W>;
+
+    fn is_narrow(q: &Modulus) -> bool {
+        // Short arrays, which have no vectors, are worked on in one way only.
+        W::LANES > 1 && q.bits() <= narrow::BITS
+    }
 
     #[inline(always)]
     unsafe fn dispatch<J: Job>(job: J) {
@@ -133,6 +142,12 @@ impl<W: Words> Arithmetic for Ifma<W> {
     }
 
     #[inline(always)]
+    unsafe fn permuted(from: *const u64, order: *const u32) -> W {
+        // SAFETY: the caller's.
+        unsafe { W::permuted(from, order) }
+    }
+
+    #[inline(always)]
     unsafe fn transpose(v: &mut [W; MAX_LANES]) {
         // SAFETY: callers have the features.
         unsafe { W::transpose(v) }
@@ -151,6 +166,18 @@ impl<W: Words> Arithmetic for Ifma<W> {
             debug_assert!(v.below(self.twice.add(self.twice)));
             Self::fold(Self::fold(v, self.twice), self.q)
         }
+    }
+
+    #[inline(always)]
+    unsafe fn start_sum(self, v: W) -> W {
+        v
+    }
+
+    /// From [0, 4q) to [0, 2q): seven products with residues stay below 2^104 together.
+    #[inline(always)]
+    unsafe fn leave_factor(self, v: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe { Self::fold(v, self.twice) }
     }
 
     #[inline(always)]
@@ -233,7 +260,8 @@ impl<W: Words> Arithmetic for Ifma<W> {
         unsafe { [W::splat(0); 2] }
     }
 
-    /// Low halves below 2^52 and high halves below 2^48 each: eight of them stay below 2^55 and 2^51.
+    /// With x below 2q: low halves below 2^52 and high halves below 2^49 each; eight of them stay below 2^55 and
+    /// 2^52.
     #[inline(always)]
     unsafe fn sum_add(self, sum: [W; 2], x: W, y: W) -> [W; 2] {
         // SAFETY: callers have the features.

@@ -32,6 +32,8 @@ pub(in crate::backend) trait Words:
     unsafe fn shift_left(self, count: Self) -> Self;
     unsafe fn shift_right(self, count: Self) -> Self;
     unsafe fn reverse(self) -> Self;
+    /// See [`Arithmetic::permuted`](crate::backend::arithmetic::Arithmetic::permuted).
+    unsafe fn permuted(from: *const u64, order: *const u32) -> Self;
     /// Transposes the first LANES vectors as a square matrix.
     unsafe fn transpose(v: &mut [Self; MAX_LANES]);
     /// Whether every lane is below the bound; for debug builds.
@@ -101,6 +103,11 @@ impl Words for u64 {
     #[inline(always)]
     unsafe fn reverse(self) -> Self {
         self
+    }
+    #[inline(always)]
+    unsafe fn permuted(from: *const u64, order: *const u32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { *from.add(*order as usize) }
     }
     #[inline(always)]
     unsafe fn transpose(_: &mut [Self; MAX_LANES]) {}

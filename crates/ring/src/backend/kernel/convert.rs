@@ -1,6 +1,6 @@
 //! Sums of products with one reduction for each output, and the overflow count of base conversion.
 
-use crate::backend::arithmetic::{Arithmetic, Job, SUM_TERMS};
+use crate::backend::arithmetic::{Arithmetic, Job};
 use crate::{Constant, Modulus};
 
 pub(super) struct Dot<'a> {
@@ -24,7 +24,7 @@ impl Job for Dot<'_> {
             for j in (0..n).step_by(A::LANES) {
                 let mut sum = ar.sum_zero();
                 for (d, (x, y)) in xs.iter().zip(ys).enumerate() {
-                    if d > 0 && d % SUM_TERMS == 0 {
+                    if d > 0 && d % A::SUM_TERMS == 0 {
                         sum = ar.sum_fold(sum);
                     }
                     let (x, y) = (A::load(x.as_ptr().add(j)), A::load(y.as_ptr().add(j)));
@@ -62,7 +62,7 @@ impl Job for Convert<'_> {
             for j in (0..n).step_by(A::LANES) {
                 let mut sum = ar.sum_zero();
                 for (i, w) in weights.iter().enumerate() {
-                    if i > 0 && i % SUM_TERMS == 0 {
+                    if i > 0 && i % A::SUM_TERMS == 0 {
                         sum = ar.sum_fold(sum);
                     }
                     let x = A::load(rows.as_ptr().add(i * n + j));

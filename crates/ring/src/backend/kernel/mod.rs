@@ -3,6 +3,7 @@
 mod convert;
 pub(super) mod layout;
 mod pointwise;
+mod switch;
 mod transform;
 
 use core::fmt;
@@ -10,6 +11,7 @@ use core::marker::PhantomData;
 
 use super::Backend;
 use super::arithmetic::{Arithmetic, Job};
+use super::limb::{LimbSwitch, Target};
 use crate::{Constant, Modulus, NttTable};
 
 /// The backend of an arithmetic. It exists only where the processor has the features: the only way to
@@ -126,6 +128,18 @@ impl<A: Arithmetic> Backend for Kernels<A> {
 
     fn neg(&self, q: &Modulus, a: &mut [u64]) {
         self.run(pointwise::Neg { q, a });
+    }
+
+    fn extend(&self, rows: &[u64], targets: &mut [Target<'_>]) {
+        self.run(switch::Extend { rows, targets });
+    }
+
+    fn complete(&self, table: &NttTable, half: &mut [u64]) {
+        self.run(switch::Complete { table, half });
+    }
+
+    fn switch_limb(&self, job: LimbSwitch<'_, '_>) {
+        self.run(job);
     }
 
     fn gather(&self, out: &mut [u64], source: &[u64], index: &[u32]) {

@@ -49,10 +49,12 @@ impl Arithmetic for Quotient {
     const NAME: &'static str = "quotient";
     const QUOTIENTS: bool = true;
     const FORWARD_STAGES: u32 = 5;
+    const CANONICAL_STAGES: u32 = 4;
     type V = i64;
     type Sum = i64;
     type Real = f64;
     type Small = Self;
+    type Narrow = Self;
 
     #[inline(always)]
     unsafe fn dispatch<J: Job>(job: J) {
@@ -113,6 +115,11 @@ impl Arithmetic for Quotient {
     unsafe fn leave(self, v: i64) -> i64 {
         let r = self.reduce(v);
         r + ((r >> 63) & self.q)
+    }
+
+    #[inline(always)]
+    unsafe fn start_sum(self, v: i64) -> i64 {
+        self.reduce(v)
     }
 
     #[inline(always)]

@@ -1,0 +1,250 @@
+//! Gentleman-Sande: values to coefficients.
+
+use super::{Rows, Strip, Transform};
+use crate::backend::arithmetic::{Arithmetic, Job, MAX_LANES};
+use crate::backend::kernel::layout::fits;
+use crate::backend::kernel::pointwise::canonical;
+use crate::{Constant, NttTable};
+
+pub(in crate::backend::kernel) struct Inverse<'a> {
+    pub table: &'a NttTable,
+    pub a: &'a mut [u64],
+    pub scale: Constant,
+}
+
+impl Job for Inverse<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        debug_assert!(canonical(self.table.modulus(), self.a));
+        assert_eq!(self.a.len(), self.table.degree());
+        let (table, scale, data) = (self.table, self.scale, self.a.as_mut_ptr());
+        // SAFETY: jobs run inside `dispatch`, which has the features; the length is that of the table.
+        unsafe {
+            if !fits::<A>(self.a.len()) {
+                Transform::<A::Small>::new(table).inverse(data, table, scale);
+            } else if A::is_narrow(table.modulus()) {
+                Transform::<A::Narrow>::new(table).inverse(data, table, scale);
+            } else {
+                Transform::<A>::new(table).inverse(data, table, scale);
+            }
+        }
+    }
+}
+
+/// The scale and its product with the root of the last step.
+type Last<A> = [[<A as Arithmetic>::V; 2]; 2];
+
+impl<A: Arithmetic> Transform<A> {
+    /// Canonical values to canonical coefficients, times `scale` * N.
+    #[inline(always)]
+    unsafe fn inverse(&self, data: *mut u64, table: &NttTable, scale: Constant) {
+        let q = table.modulus();
+        // SAFETY: node 1 exists; without quotients nothing reads the one made up here.
+        let root = unsafe {
+            Constant {
+                value: *self.values.add(1),
+                quotient: 0,
+            }
+        };
+        let scaled = A::prepare(q, q.mul(A::decode(q, root), A::decode(q, scale)));
+        // SAFETY: see the implementation block of `new`.
+        unsafe {
+            let last = [
+                [A::splat(scale.value), A::splat(scale.quotient)],
+                [A::splat(scaled.value), A::splat(scaled.quotient)],
+            ];
+            for block in 0..self.blocks() {
+                self.inverse_block(data.add(block * self.block), block, last);
+            }
+            if self.blocks() > 1 {
+                let mut strip = Strip::new();
+                for column in (0..self.block).step_by(self.columns()) {
+                    self.inverse_strip(strip.0.as_mut_ptr(), data, column, last);
+                }
+            }
+        }
+    }
+
+    /// The stages within a block, the `number`-th of its array.
+    #[inline(always)]
+    unsafe fn inverse_block(&self, data: *mut u64, number: usize, last: Last<A>) {
+        let (passes, count) = &self.inner;
+        // SAFETY: see the implementation block of `new`.
+        unsafe {
+            self.inverse_vectors(data, number);
+            let mut size = A::LANES;
+            for &pass in passes[..*count].iter().rev() {
+                let step = size;
+                size <<= pass.stages;
+                let nodes = (self.n / size) + number * (self.block / size);
+                for (i, start) in (0..self.block).step_by(size).enumerate() {
+                    let rows = Rows {
+                        data: data.add(start),
+                        step,
+                    };
+                    let ends = size == self.n;
+                    self.inverse_any(pass.stages, ends, [rows, rows], step, nodes + i, last);
+                }
+            }
+        }
+    }
+
+    /// The stages between blocks, for the columns from `column` on.
+    #[inline(always)]
+    unsafe fn inverse_strip(&self, strip: *mut u64, data: *mut u64, column: usize, last: Last<A>) {
+        let (blocks, columns) = (self.blocks(), self.columns());
+        let (passes, count) = &self.outer;
+        // SAFETY: see the implementation block of `new`; the strip has room for all rows and its columns.
+        unsafe {
+            let local = Rows {
+                data: strip,
+                step: columns,
+            };
+            let array = Rows {
+                data: data.add(column),
+                step: self.block,
+            };
+            let mut nodes = blocks;
+            for (p, &pass) in passes[..*count].iter().enumerate().rev() {
+                let from = if p + 1 == *count { array } else { local };
+                let to = if p == 0 { array } else { local };
+                nodes >>= pass.stages;
+                let rows = blocks / nodes;
+                let step = rows >> pass.stages;
+                for node in 0..nodes {
+                    for row in 0..step {
+                        let first = node * rows + row;
+                        let (source, target) = (from.from(first, 0), to.from(first, 0));
+                        let both = [source.every(step), target.every(step)];
+                        self.inverse_any(
+                            pass.stages,
+                            nodes == 1,
+                            both,
+                            columns,
+                            nodes + node,
+                            last,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn inverse_any(
+        &self,
+        stages: u32,
+        ends: bool,
+        rows: [Rows; 2],
+        columns: usize,
+        node: usize,
+        last: Last<A>,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            match (stages, ends) {
+                (1, false) => self.inverse_pass::<1, false>(rows, columns, node, last),
+                (2, false) => self.inverse_pass::<2, false>(rows, columns, node, last),
+                (_, false) => self.inverse_pass::<3, false>(rows, columns, node, last),
+                (1, true) => self.inverse_pass::<1, true>(rows, columns, node, last),
+                (2, true) => self.inverse_pass::<2, true>(rows, columns, node, last),
+                (_, true) => self.inverse_pass::<3, true>(rows, columns, node, last),
+            }
+        }
+    }
+
+    /// One step on x and y: (x + y, (y - x) w), the root wanted being -w.
+    #[inline(always)]
+    unsafe fn inverse_step(&self, x: A::V, y: A::V, w: [A::V; 2], tidy: bool) -> (A::V, A::V) {
+        // SAFETY: the caller's.
+        unsafe {
+            let sum = self.ar.relax(self.ar.sum(x, y));
+            let sum = if tidy { self.ar.tidy(sum) } else { sum };
+            (sum, self.ar.mul_constant(self.ar.difference(y, x), w))
+        }
+    }
+
+    /// LOG stages between 2^LOG rows of `columns` words, down to the stage of `node`; the last pass scales
+    /// and makes canonical.
+    #[inline(always)]
+    unsafe fn inverse_pass<const LOG: usize, const LAST: bool>(
+        &self,
+        [from, to]: [Rows; 2],
+        columns: usize,
+        node: usize,
+        last: Last<A>,
+    ) {
+        let ar = self.ar;
+        // SAFETY: the caller's: both have 2^LOG rows of so many words.
+        unsafe {
+            // Entry 3m - 1 - k mirrors node k of the stage with m nodes.
+            let m = 1usize << node.ilog2();
+            let mut w = [self.twiddle(3 * m - 1 - node); 8];
+            for s in 1..LOG {
+                for b in 0..1 << s {
+                    w[(1 << s) + b] = self.twiddle(((3 * m) << s) - 1 - ((node << s) + b));
+                }
+            }
+            for j in (0..columns).step_by(A::LANES) {
+                let mut v = [A::splat(0); 8];
+                for (i, v) in v.iter_mut().enumerate().take(1 << LOG) {
+                    *v = A::load(from.at(i, j));
+                }
+                for s in (0..LOG).rev() {
+                    let half = 1 << (LOG - 1 - s);
+                    for b in 0..1 << s {
+                        for i in 0..half {
+                            let (x, y) = (2 * half * b + i, 2 * half * b + half + i);
+                            if LAST && s == 0 {
+                                let (sum, difference) =
+                                    (ar.sum(v[x], v[y]), ar.difference(v[y], v[x]));
+                                v[x] = ar.leave_product(ar.mul_constant(sum, last[0]));
+                                v[y] = ar.leave_product(ar.mul_constant(difference, last[1]));
+                            } else {
+                                let tidy = A::tidies(LOG, s, x);
+                                (v[x], v[y]) = self.inverse_step(v[x], v[y], w[(1 << s) + b], tidy);
+                            }
+                        }
+                    }
+                }
+                for (i, v) in v.iter().enumerate().take(1 << LOG) {
+                    A::store(to.at(i, j), *v);
+                }
+            }
+        }
+    }
+
+    /// The stages within single vectors of a block; its words are canonical before.
+    #[inline(always)]
+    unsafe fn inverse_vectors(&self, data: *mut u64, number: usize) {
+        let (ar, lanes) = (self.ar, A::LANES);
+        // SAFETY: see the implementation block of `new`.
+        unsafe {
+            for base in (0..self.block).step_by(lanes * lanes) {
+                let square = data.add(base);
+                let mirrored = self.n - lanes * lanes - (number * self.block + base);
+                let mut v = [A::splat(0); MAX_LANES];
+                for (i, v) in v.iter_mut().enumerate().take(lanes) {
+                    *v = ar.enter(A::load(square.add(i * lanes)));
+                }
+                A::transpose(&mut v);
+                for s in (0..A::LOG_LANES as usize).rev() {
+                    let (h, half) = (1 << s, lanes >> (s + 1));
+                    let twiddles = (self.n + mirrored) / lanes * h;
+                    for b in 0..h {
+                        let w = self.twiddles::<true>(twiddles + (h - 1 - b) * lanes);
+                        for i in 0..half {
+                            let (x, y) = (2 * half * b + i, 2 * half * b + half + i);
+                            let tidy = A::tidies(A::LOG_LANES as usize, s, x);
+                            (v[x], v[y]) = self.inverse_step(v[x], v[y], w, tidy);
+                        }
+                    }
+                }
+                A::transpose(&mut v);
+                for (i, v) in v.iter().enumerate().take(lanes) {
+                    A::store(square.add(i * lanes), *v);
+                }
+            }
+        }
+    }
+}
