@@ -17,6 +17,7 @@ mod automorphism;
 mod buffer;
 mod conversion;
 mod error;
+mod matrix;
 mod modulus;
 mod monomial;
 mod par;

@@ -309,3 +309,29 @@ fn errors_name_what_was_refused() {
         Err(RingError::NotEnoughPrimes { .. })
     ));
 }
+
+#[test]
+fn matrix_products_are_sums_of_scaled_polynomials() {
+    for log_n in [3, 6, 14] {
+        for r in rings(log_n, 2, 1) {
+            let set = r.full_set();
+            for form in [Form::Coefficient, Form::Ntt] {
+                let inputs: Vec<_> = (0..3).map(|i| random(&r, set, form, i)).collect();
+                let borrowed: Vec<&RnsPoly> = inputs.iter().collect();
+                let weights = [5, -7, 0, i64::MAX, i64::MIN, -1];
+                let out = r.matrix_product(&borrowed, &weights);
+                assert_eq!(out.len(), 2);
+                for (poly, weights) in out.iter().zip(weights.chunks(3)) {
+                    let mut sum = r.zero(set, form);
+                    for (input, &w) in inputs.iter().zip(weights) {
+                        let scalar: Vec<u64> = (0..set.len())
+                            .map(|l| r.modulus_at(set, l).from_i64(w))
+                            .collect();
+                        r.mul_scalar_add_assign(&mut sum, input, &scalar);
+                    }
+                    assert_eq!(poly, &sum, "{} N=2^{log_n}", r.backend().name());
+                }
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@
 
 mod arith;
 mod keyswitch;
+mod matrix;
 mod product;
 mod rotate;
 mod scalar;
@@ -14,6 +15,8 @@ pub(crate) mod tests;
 mod transform;
 
 use confide_ring::{Form, RnsPoly};
+
+pub use matrix::WeightMatrix;
 
 use crate::ciphertext::Ciphertext;
 use crate::error::CkksError;

@@ -42,6 +42,8 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
     const CANONICAL_STAGES: u32;
     /// Products that a sum can take between two folds.
     const SUM_TERMS: usize = 7;
+    /// Products that a sum can take before `sum_fold_long`; at least [`Arithmetic::SUM_TERMS`].
+    const LONG_TERMS: usize = Self::SUM_TERMS;
     /// A vector of raw words or internal values.
     type V: Copy;
     /// An accumulator of products.
@@ -147,6 +149,18 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
     unsafe fn sum_fold(self, sum: Self::Sum) -> Self::Sum;
     /// The sum as an internal value for `leave`.
     unsafe fn sum_finish(self, sum: Self::Sum) -> Self::V;
+    /// As `sum_fold` for up to [`Arithmetic::LONG_TERMS`] terms, before as many more.
+    #[inline(always)]
+    unsafe fn sum_fold_long(self, sum: Self::Sum) -> Self::Sum {
+        // SAFETY: the caller's.
+        unsafe { self.sum_fold(sum) }
+    }
+    /// As `sum_finish` for up to [`Arithmetic::LONG_TERMS`] terms.
+    #[inline(always)]
+    unsafe fn sum_finish_long(self, sum: Self::Sum) -> Self::V {
+        // SAFETY: the caller's.
+        unsafe { self.sum_finish(sum) }
+    }
 
     unsafe fn real_splat(value: f64) -> Self::Real;
     /// acc + word * factor, both operations rounded.

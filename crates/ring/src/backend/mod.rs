@@ -92,6 +92,16 @@ pub trait Backend: Send + Sync + Debug {
     /// numbers below 2^50 (residues of other primes).
     fn convert(&self, q: &Modulus, out: &mut [u64], rows: &[u64], weights: &[Constant]);
 
+    /// out\[o\] = sum over i of weights\[o * I + i\] * inputs\[i\] for the I inputs, with one reduction for each
+    /// word: rows of one length, inputs below 2^50.
+    fn matrix_product(
+        &self,
+        q: &Modulus,
+        out: &mut [&mut [u64]],
+        inputs: &[&[u64]],
+        weights: &[Constant],
+    );
+
     /// out = floor(1/2 + sum over i of row i * inverses\[i\]), in binary64 arithmetic in this very order with
     /// every operation rounded (never fused). Rows as in [`Backend::convert`].
     fn overflow(&self, out: &mut [u64], rows: &[u64], inverses: &[f64]) {

@@ -2,6 +2,7 @@
 
 mod arith;
 mod fixture;
+mod matrix;
 mod misuse;
 mod noise;
 mod product;

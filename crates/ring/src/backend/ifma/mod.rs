@@ -29,6 +29,8 @@ pub(super) struct Ifma<W> {
     one: W,
     /// 2^52 mod q, prepared.
     carry: [W; 2],
+    /// 2^104 mod q, prepared.
+    wide_carry: [W; 2],
     /// floor(2^(50 + bits) / q).
     barrett: W,
     /// bits - 2 and 54 - bits.
@@ -50,6 +52,18 @@ impl<W: Words> Ifma<W> {
         unsafe { W::madd_low(low, quotient, self.minus).and(self.mask) }
     }
 
+    /// low + 2^52 high for numbers below 2^52, in [0, 4q): two remainders below 2q, whose sum fits 52 bits.
+    #[inline(always)]
+    unsafe fn joined(self, low: W, high: W) -> W {
+        // SAFETY: callers have the features.
+        unsafe {
+            debug_assert!(high.below(W::splat(MASK + 1)));
+            let quotient = W::madd_high(W::splat(0), low, self.one);
+            let quotient = W::madd_high(quotient, high, self.carry[1]);
+            self.remainder(W::madd_low(low, high, self.carry[0]), quotient)
+        }
+    }
+
     #[inline(always)]
     unsafe fn product(self, x: W, w: [W; 2]) -> W {
         // SAFETY: callers have the features.
@@ -67,6 +81,8 @@ impl<W: Words> Arithmetic for Ifma<W> {
     const QUOTIENTS: bool = true;
     const FORWARD_STAGES: u32 = u32::MAX;
     const CANONICAL_STAGES: u32 = u32::MAX;
+    /// Low halves stay below 2^64 and high halves below 2^60.
+    const LONG_TERMS: usize = 4095;
     type V = W;
     type Sum = [W; 2];
     type Real = W::Real;
@@ -98,7 +114,9 @@ impl<W: Words> Arithmetic for Ifma<W> {
     #[inline(always)]
     unsafe fn new(q: &Modulus) -> Self {
         let (value, bits) = (q.value(), q.bits());
-        let carry = Self::prepare(q, q.reduce(1 << 52));
+        let residue = q.reduce(1 << 52);
+        let carry = Self::prepare(q, residue);
+        let wide = Self::prepare(q, q.mul(residue, residue));
         // SAFETY: callers have the features.
         unsafe {
             Self {
@@ -108,6 +126,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
                 mask: W::splat(MASK),
                 one: W::splat((1 << 52) / value),
                 carry: [W::splat(carry.value), W::splat(carry.quotient)],
+                wide_carry: [W::splat(wide.value), W::splat(wide.quotient)],
                 barrett: W::splat(q.shoup_quotient(1 << (bits - 14))),
                 shifts: [
                     W::splat(u64::from(bits) - 2),
@@ -281,9 +300,27 @@ impl<W: Words> Arithmetic for Ifma<W> {
         unsafe {
             let low = sum[0].and(self.mask);
             let high = sum[1].add(sum[0].shift_right(W::splat(52)));
-            let quotient = W::madd_high(W::splat(0), low, self.one);
-            self.product(high, self.carry)
-                .add(self.remainder(low, quotient))
+            self.joined(low, high)
+        }
+    }
+
+    /// Canonical, so that the low half of the new sum is below 2^52 as that of a product.
+    #[inline(always)]
+    unsafe fn sum_fold_long(self, sum: [W; 2]) -> [W; 2] {
+        // SAFETY: callers have the features.
+        unsafe { [self.leave(self.sum_finish_long(sum)), W::splat(0)] }
+    }
+
+    /// Below 4q. The sum is low + 2^52 (middle + 2^52 top) with top < 2^9.
+    #[inline(always)]
+    unsafe fn sum_finish_long(self, sum: [W; 2]) -> W {
+        // SAFETY: callers have the features.
+        unsafe {
+            let low = sum[0].and(self.mask);
+            let high = sum[1].add(sum[0].shift_right(W::splat(52)));
+            let (middle, top) = (high.and(self.mask), high.shift_right(W::splat(52)));
+            let top = self.product(top, self.wide_carry);
+            Self::fold(self.joined(low, middle), self.twice).add(top)
         }
     }
 

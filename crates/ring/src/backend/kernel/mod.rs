@@ -2,6 +2,7 @@
 
 mod convert;
 pub(super) mod layout;
+mod matrix;
 mod pointwise;
 mod switch;
 mod transform;
@@ -106,6 +107,21 @@ impl<A: Arithmetic> Backend for Kernels<A> {
             q,
             out,
             rows,
+            weights,
+        });
+    }
+
+    fn matrix_product(
+        &self,
+        q: &Modulus,
+        out: &mut [&mut [u64]],
+        inputs: &[&[u64]],
+        weights: &[Constant],
+    ) {
+        self.run(matrix::MatrixProduct {
+            q,
+            out,
+            inputs,
             weights,
         });
     }

@@ -25,3 +25,23 @@ pub(super) fn convert(q: &Modulus, out: &mut [u64], rows: &[u64], weights: &[Con
         *o = q.reduce_u128(sum);
     }
 }
+
+pub(super) fn matrix_product(
+    q: &Modulus,
+    out: &mut [&mut [u64]],
+    inputs: &[&[u64]],
+    weights: &[Constant],
+) {
+    assert_eq!(weights.len(), out.len() * inputs.len());
+    for (o, row) in out.iter_mut().enumerate() {
+        let weights = &weights[o * inputs.len()..][..inputs.len()];
+        for (j, word) in row.iter_mut().enumerate() {
+            let sum: u128 = weights
+                .iter()
+                .zip(inputs)
+                .map(|(w, input)| u128::from(input[j]) * u128::from(w.value))
+                .sum();
+            *word = q.reduce_u128(sum);
+        }
+    }
+}

@@ -76,4 +76,14 @@ impl Backend for Portable {
     fn convert(&self, q: &Modulus, out: &mut [u64], rows: &[u64], weights: &[Constant]) {
         convert::convert(q, out, rows, weights);
     }
+
+    fn matrix_product(
+        &self,
+        q: &Modulus,
+        out: &mut [&mut [u64]],
+        inputs: &[&[u64]],
+        weights: &[Constant],
+    ) {
+        convert::matrix_product(q, out, inputs, weights);
+    }
 }
