@@ -47,6 +47,7 @@ impl Modulus {
     /// a + b for canonical operands.
     #[inline]
     pub const fn add(&self, a: u64, b: u64) -> u64 {
+        debug_assert!(a < self.value && b < self.value);
         let s = a + b;
         if s >= self.value { s - self.value } else { s }
     }
@@ -54,18 +55,21 @@ impl Modulus {
     /// a - b for canonical operands.
     #[inline]
     pub const fn sub(&self, a: u64, b: u64) -> u64 {
+        debug_assert!(a < self.value && b < self.value);
         if a >= b { a - b } else { a + self.value - b }
     }
 
     /// -a for a canonical operand.
     #[inline]
     pub const fn neg(&self, a: u64) -> u64 {
+        debug_assert!(a < self.value);
         if a == 0 { 0 } else { self.value - a }
     }
 
     /// a * b for canonical operands.
     #[inline]
     pub fn mul(&self, a: u64, b: u64) -> u64 {
+        debug_assert!(a < self.value && b < self.value);
         self.reduce_u128(u128::from(a) * u128::from(b))
     }
 
@@ -125,6 +129,7 @@ impl Modulus {
     #[inline]
     pub(crate) fn shoup_quotient(&self, w: u64) -> u64 {
         let (r1, r0) = ((self.wide_ratio >> 64) as u64, self.wide_ratio as u64);
+        debug_assert!(w < self.value);
         let mut quotient = w
             .wrapping_mul(r1)
             .wrapping_add(((u128::from(w) * u128::from(r0)) >> 64) as u64);
@@ -138,6 +143,7 @@ impl Modulus {
     /// The representative in (-q/2, q/2) of a canonical residue.
     #[inline]
     pub const fn to_centered(&self, a: u64) -> i64 {
+        debug_assert!(a < self.value);
         if a > self.value / 2 {
             a as i64 - self.value as i64
         } else {

@@ -334,3 +334,52 @@ fn a_million_elements_are_gathered() {
         }
     }
 }
+
+/// Debug builds check the ranges that kernels state: one word out of range in any operand is noticed.
+#[test]
+#[cfg(debug_assertions)]
+fn words_out_of_range_are_noticed_in_debug_builds() {
+    let q = primes(5)[0];
+    let good = vec![1; 32];
+    let mut bad = good.clone();
+    bad[17] = q.value();
+    let words = vec![WORD; 32];
+    let noticed = |what: &str, backend: &dyn Backend, run: &dyn Fn()| {
+        let silent = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_ok();
+        assert!(!silent, "{what}: {}", backend.name());
+    };
+    for backend in available_backends() {
+        let table = NttTable::new(q, 5, backend).unwrap();
+        let constant = backend.prepare(&q, 3);
+        let check = |what: &str, run: &dyn Fn()| noticed(what, backend, run);
+        check("ntt", &|| backend.ntt(&table, &mut bad.clone()));
+        check("intt", &|| backend.intt(&table, &mut bad.clone(), constant));
+        for (a, b) in [(&good, &bad), (&bad, &good)] {
+            check("add", &|| backend.add(&q, &mut a.clone(), b));
+            check("sub", &|| backend.sub(&q, &mut a.clone(), b));
+            check("mul", &|| backend.mul(&q, &mut good.clone(), a, b));
+            check("mul_assign", &|| backend.mul_assign(&q, &mut a.clone(), b));
+            check("mul_add", &|| backend.mul_add(&q, &mut good.clone(), a, b));
+            check("mul_scalar_add", &|| {
+                backend.mul_scalar_add(&q, &mut a.clone(), b, constant);
+            });
+            check("sub_from_mul_scalar", &|| {
+                backend.sub_from_mul_scalar(&q, &mut a.clone(), b, constant);
+            });
+            check("dot", &|| backend.dot(&q, &mut good.clone(), &[a], &[b]));
+        }
+        check("mul_add", &|| {
+            backend.mul_add(&q, &mut bad.clone(), &good, &good)
+        });
+        check("neg", &|| backend.neg(&q, &mut bad.clone()));
+        check("mul_scalar", &|| {
+            backend.mul_scalar(&q, &mut bad.clone(), constant)
+        });
+        check("convert", &|| {
+            backend.convert(&q, &mut good.clone(), &words, &[constant])
+        });
+        check("overflow", &|| {
+            backend.overflow(&mut good.clone(), &words, &[1e-15])
+        });
+    }
+}

@@ -106,6 +106,7 @@ pub trait Backend: Send + Sync + Debug {
     /// every operation rounded (never fused). Rows as in [`Backend::convert`].
     fn overflow(&self, out: &mut [u64], rows: &[u64], inverses: &[f64]) {
         let n = out.len();
+        debug_assert!(rows.iter().all(|&x| x < 1 << 50));
         for (j, o) in out.iter_mut().enumerate() {
             let sum = inverses
                 .iter()

@@ -48,7 +48,9 @@ impl<L: Lanes> Fma<L> {
         unsafe {
             debug_assert!(x.within(self.reach().add(self.reach())));
             let n = x.mul_add(self.inverse, self.round).sub(self.round);
-            n.neg_mul_add(self.q, x)
+            let r = n.neg_mul_add(self.q, x);
+            debug_assert!(r.within(self.q));
+            r
         }
     }
 
@@ -60,7 +62,9 @@ impl<L: Lanes> Fma<L> {
             let h = x.mul(w);
             let l = x.mul_sub(w, h);
             let n = h.mul_add(self.inverse, self.round).sub(self.round);
-            n.neg_mul_add(self.q, h).add(l)
+            let r = n.neg_mul_add(self.q, h).add(l);
+            debug_assert!(r.within(self.q));
+            r
         }
     }
 }

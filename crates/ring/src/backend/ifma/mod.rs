@@ -42,7 +42,10 @@ impl<W: Words> Ifma<W> {
     #[inline(always)]
     unsafe fn fold(x: W, bound: W) -> W {
         // SAFETY: callers have the features. A negative difference wraps around to a huge number.
-        unsafe { x.min(x.sub(bound)) }
+        unsafe {
+            debug_assert!(x.below(bound.add(bound)));
+            x.min(x.sub(bound))
+        }
     }
 
     /// low - quotient * q, known to be in [0, 2^52).

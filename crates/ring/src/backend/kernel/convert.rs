@@ -16,6 +16,11 @@ impl Job for Dot<'_> {
         let Self { q, out, xs, ys } = self;
         let n = out.len();
         assert!(xs.len() == ys.len() && xs.iter().chain(ys).all(|x| x.len() == n));
+        debug_assert!(
+            xs.iter()
+                .chain(ys)
+                .all(|x| super::pointwise::canonical(q, x))
+        );
         // SAFETY: jobs run inside `dispatch`, which has the features; every slice has n words, and n is a
         // multiple of LANES by the contract of `Backend`, checked here.
         unsafe {
@@ -90,6 +95,7 @@ impl Job for Overflow<'_> {
         } = self;
         let n = out.len();
         assert!(rows.len() == n * inverses.len() && n % A::LANES == 0);
+        debug_assert!(rows.iter().all(|&x| x < 1 << 50));
         // SAFETY: as in `Convert`.
         unsafe {
             for j in (0..n).step_by(A::LANES) {

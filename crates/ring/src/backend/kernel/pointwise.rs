@@ -204,6 +204,7 @@ pub(super) struct Add<'a> {
 impl Job for Add<'_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
+        debug_assert!(canonical(self.q, self.a) && canonical(self.q, self.b));
         let q = self.q.value();
         for (x, y) in self.a.iter_mut().zip(self.b) {
             *x = wrap((*x + *y).wrapping_sub(q), q);
@@ -220,6 +221,7 @@ pub(super) struct Sub<'a> {
 impl Job for Sub<'_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
+        debug_assert!(canonical(self.q, self.a) && canonical(self.q, self.b));
         let q = self.q.value();
         for (x, y) in self.a.iter_mut().zip(self.b) {
             *x = wrap(x.wrapping_sub(*y), q);
@@ -235,6 +237,7 @@ pub(super) struct Neg<'a> {
 impl Job for Neg<'_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
+        debug_assert!(canonical(self.q, self.a));
         let q = self.q.value();
         for x in self.a {
             *x = wrap(0u64.wrapping_sub(*x), q);

@@ -4,6 +4,11 @@
 use crate::{Constant, Modulus};
 
 pub(super) fn dot(q: &Modulus, out: &mut [u64], xs: &[&[u64]], ys: &[&[u64]]) {
+    debug_assert!(
+        xs.iter()
+            .chain(ys)
+            .all(|x| x.iter().all(|&x| x < q.value()))
+    );
     for (j, o) in out.iter_mut().enumerate() {
         let sum: u128 = xs
             .iter()
@@ -16,6 +21,7 @@ pub(super) fn dot(q: &Modulus, out: &mut [u64], xs: &[&[u64]], ys: &[&[u64]]) {
 
 pub(super) fn convert(q: &Modulus, out: &mut [u64], rows: &[u64], weights: &[Constant]) {
     let n = out.len();
+    debug_assert!(rows.iter().all(|&x| x < 1 << 50));
     for (j, o) in out.iter_mut().enumerate() {
         let sum: u128 = weights
             .iter()

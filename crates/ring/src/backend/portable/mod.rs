@@ -18,13 +18,17 @@ pub struct Portable;
 #[inline(always)]
 fn mul_lazy(x: u64, w: Constant, q: u64) -> u64 {
     let quotient = ((u128::from(x) * u128::from(w.quotient)) >> 64) as u64;
-    x.wrapping_mul(w.value)
-        .wrapping_sub(quotient.wrapping_mul(q))
+    let r = x
+        .wrapping_mul(w.value)
+        .wrapping_sub(quotient.wrapping_mul(q));
+    debug_assert!(r < 2 * q);
+    r
 }
 
 /// From [0, 2 bound) to [0, bound).
 #[inline(always)]
 fn fold(x: u64, bound: u64) -> u64 {
+    debug_assert!(x < 2 * bound);
     // A negative difference is a huge number: no branch.
     x.min(x.wrapping_sub(bound))
 }

@@ -24,7 +24,9 @@ impl Quotient {
     fn remainder(self, x: i64, w: i64, estimate: f64) -> i64 {
         debug_assert!(estimate.abs() <= ROUND / 3.0);
         let n = ((estimate + ROUND).to_bits() as i64).wrapping_sub(ROUND.to_bits() as i64);
-        x.wrapping_mul(w).wrapping_sub(n.wrapping_mul(self.q))
+        let r = x.wrapping_mul(w).wrapping_sub(n.wrapping_mul(self.q));
+        debug_assert!(r.abs() <= self.q);
+        r
     }
 
     #[inline(always)]
