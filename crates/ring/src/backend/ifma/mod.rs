@@ -1,8 +1,10 @@
 //! Integers with a 52-bit multiply-add (AVX-512 IFMA).
 //!
 //! A prepared constant w carries w' = floor(w 2^52 / q). For x < 2^52, x w - floor(x w' / 2^52) q is in
-//! [0, 2q) (Shoup), and its low 52 bits are all of it. Ranges with q < 2^50, so that 4q < 2^52:
-//! * Forward: [0, 4q) between stages; x is folded to [0, 2q) before each step.
+//! [0, 2q) (Shoup), and its low 52 bits are all of it. The multiply-add reads the low 52 bits of its factors
+//! only, so that internal values are kept modulo 2^52, with whatever carries lie above; only `leave` masks them.
+//! Ranges of the true values, with q < 2^50, so that 4q < 2^52:
+//! * Forward: [0, 4q) between stages. A step reduces x to [q, 3q) and adds or subtracts a product in [-q, q).
 //! * Inverse: [0, 2q) between stages; sums and differences below 4q.
 //! * Products of two residues: Barrett, in [0, 3q).
 
@@ -35,6 +37,8 @@ pub(super) struct Ifma<W> {
     barrett: W,
     /// bits - 2 and 54 - bits.
     shifts: [W; 2],
+    /// q, for debug builds.
+    prime: u64,
 }
 
 impl<W: Words> Ifma<W> {
@@ -48,11 +52,40 @@ impl<W: Words> Ifma<W> {
         }
     }
 
-    /// low - quotient * q, known to be in [0, 2^52).
+    /// To [0, 2q), from any number of 52 bits.
     #[inline(always)]
-    unsafe fn remainder(self, low: W, quotient: W) -> W {
+    unsafe fn reduce(self, x: W) -> W {
         // SAFETY: callers have the features.
-        unsafe { W::madd_low(low, quotient, self.minus).and(self.mask) }
+        unsafe { W::madd_low(x, W::madd_high(W::splat(0), x, self.one), self.minus) }
+    }
+
+    /// x w, in [0, 2q) for any x of 52 bits.
+    #[inline(always)]
+    unsafe fn product(self, x: W, w: [W; 2]) -> W {
+        // SAFETY: callers have the features.
+        unsafe {
+            let zero = W::splat(0);
+            let quotient = W::madd_high(zero, x, w[1]);
+            W::madd_low(W::madd_low(zero, x, w[0]), quotient, self.minus)
+        }
+    }
+
+    /// (x + y w, x - y w), with the product in [-q, q) for any y of 52 bits: a quotient one too large leaves q less.
+    #[inline(always)]
+    unsafe fn butterfly(self, x: W, y: W, w: [W; 2]) -> (W, W) {
+        // SAFETY: callers have the features.
+        unsafe {
+            let quotient = W::madd_high(W::splat(1), y, w[1]);
+            let v = W::madd_low(W::madd_low(W::splat(0), y, w[0]), quotient, self.minus);
+            (x.add(v), x.sub(v))
+        }
+    }
+
+    /// Whether the true values, below 2^52, are below `bound` q; for debug builds.
+    #[inline(always)]
+    unsafe fn below(self, x: W, bound: u64) -> bool {
+        // SAFETY: callers have the features.
+        unsafe { x.and(self.mask).below(W::splat(bound * self.prime)) }
     }
 
     /// low + 2^52 high for numbers below 2^52, in [0, 4q): two remainders below 2q, whose sum fits 52 bits.
@@ -63,17 +96,7 @@ impl<W: Words> Ifma<W> {
             debug_assert!(high.below(W::splat(MASK + 1)));
             let quotient = W::madd_high(W::splat(0), low, self.one);
             let quotient = W::madd_high(quotient, high, self.carry[1]);
-            self.remainder(W::madd_low(low, high, self.carry[0]), quotient)
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn product(self, x: W, w: [W; 2]) -> W {
-        // SAFETY: callers have the features.
-        unsafe {
-            debug_assert!(x.below(W::splat(MASK + 1)));
-            let zero = W::splat(0);
-            self.remainder(W::madd_low(zero, x, w[0]), W::madd_high(zero, x, w[1]))
+            W::madd_low(W::madd_low(low, high, self.carry[0]), quotient, self.minus)
         }
     }
 }
@@ -84,6 +107,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
     const QUOTIENTS: bool = true;
     const FORWARD_STAGES: u32 = u32::MAX;
     const CANONICAL_STAGES: u32 = u32::MAX;
+    const PASS_STAGES: u32 = 3;
     /// Low halves stay below 2^64 and high halves below 2^60.
     const LONG_TERMS: usize = 4095;
     type V = W;
@@ -135,6 +159,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
                     W::splat(u64::from(bits) - 2),
                     W::splat(54 - u64::from(bits)),
                 ],
+                prime: value,
             }
         }
     }
@@ -180,13 +205,20 @@ impl<W: Words> Arithmetic for Ifma<W> {
         v
     }
 
-    /// From [0, 4q).
+    /// From any number of 52 bits.
     #[inline(always)]
     unsafe fn leave(self, v: W) -> W {
         // SAFETY: callers have the features.
+        unsafe { self.leave_product(self.reduce(v)) }
+    }
+
+    /// From [0, 2q).
+    #[inline(always)]
+    unsafe fn leave_product(self, v: W) -> W {
+        // SAFETY: callers have the features.
         unsafe {
-            debug_assert!(v.below(self.twice.add(self.twice)));
-            Self::fold(Self::fold(v, self.twice), self.q)
+            debug_assert!(self.below(v, 2));
+            Self::fold(v.and(self.mask), self.q)
         }
     }
 
@@ -195,11 +227,11 @@ impl<W: Words> Arithmetic for Ifma<W> {
         v
     }
 
-    /// From [0, 4q) to [0, 2q): seven products with residues stay below 2^104 together.
+    /// To [0, 2q): seven products with residues stay below 2^104 together.
     #[inline(always)]
     unsafe fn leave_factor(self, v: W) -> W {
         // SAFETY: callers have the features.
-        unsafe { Self::fold(v, self.twice) }
+        unsafe { self.reduce(v) }
     }
 
     #[inline(always)]
@@ -212,14 +244,15 @@ impl<W: Words> Arithmetic for Ifma<W> {
         v
     }
 
+    /// From [0, 4q) to [0, 4q). The quotient of x is one too small, which leaves q more.
     #[inline(always)]
     unsafe fn forward(self, x: W, y: W, w: [W; 2]) -> (W, W) {
         // SAFETY: callers have the features.
         unsafe {
-            debug_assert!(x.below(self.twice.add(self.twice)));
-            let u = Self::fold(x, self.twice);
-            let v = self.product(y, w);
-            (u.add(v), u.add(self.twice).sub(v))
+            debug_assert!(self.below(x, 4) && self.below(y, 4));
+            // Modulo 2^52 the mask is -1, which compilers would make anew each time.
+            let quotient = W::madd_high(self.mask, x, self.one);
+            self.butterfly(W::madd_low(x, quotient, self.minus), y, w)
         }
     }
 
@@ -235,7 +268,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
     unsafe fn difference(self, x: W, y: W) -> W {
         // SAFETY: callers have the features.
         unsafe {
-            debug_assert!(x.below(self.twice) && y.below(self.twice));
+            debug_assert!(self.below(x, 2) && self.below(y, 2));
             x.add(self.twice).sub(y)
         }
     }
@@ -244,8 +277,8 @@ impl<W: Words> Arithmetic for Ifma<W> {
     unsafe fn relax(self, v: W) -> W {
         // SAFETY: callers have the features.
         unsafe {
-            debug_assert!(v.below(self.twice.add(self.twice)));
-            Self::fold(v, self.twice)
+            debug_assert!(self.below(v, 4));
+            self.reduce(v)
         }
     }
 
@@ -266,7 +299,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
             let top = high
                 .shift_left(self.shifts[1])
                 .add(low.shift_right(self.shifts[0]));
-            self.remainder(low, W::madd_high(zero, top, self.barrett))
+            W::madd_low(low, W::madd_high(zero, top, self.barrett), self.minus)
         }
     }
 
@@ -293,7 +326,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
     #[inline(always)]
     unsafe fn sum_fold(self, sum: [W; 2]) -> [W; 2] {
         // SAFETY: callers have the features.
-        unsafe { [self.sum_finish(sum), W::splat(0)] }
+        unsafe { [self.sum_finish(sum).and(self.mask), W::splat(0)] }
     }
 
     /// Below 4q.
@@ -323,7 +356,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
             let high = sum[1].add(sum[0].shift_right(W::splat(52)));
             let (middle, top) = (high.and(self.mask), high.shift_right(W::splat(52)));
             let top = self.product(top, self.wide_carry);
-            Self::fold(self.joined(low, middle), self.twice).add(top)
+            self.reduce(self.joined(low, middle)).add(top)
         }
     }
 

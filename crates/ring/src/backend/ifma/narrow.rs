@@ -1,10 +1,9 @@
 //! Integers with a 52-bit multiply-add, modulo primes below 2^46: 64 q fits 52 bits, which does away with
 //! most reductions of a transform.
 //!
-//! The multiply-add reads the low 52 bits of its factors only. Numbers are therefore kept modulo 2^52, with
-//! whatever carries lie above, and only the last reduction masks them. True values, in units of q:
-//! * Forward: a number starts in [0, 4) and gets 30 added; each stage adds or subtracts a product in [0, 2), so that
-//!   fifteen stages stay in [0, 64). `settle` brings it back to [30, 32).
+//! Numbers are kept modulo 2^52, as in [`Ifma`]. True values, in units of q:
+//! * Forward: a number starts in [0, 4) and gets 30 added; each stage adds or subtracts a product in [-1, 1), so that
+//!   thirty stages stay in [0, 64). `settle` brings it back to [30, 32).
 //! * Inverse: [0, 4) at the start of a pass. Sums double up to 32 in a pass of three stages, differences get 16 added.
 //!   What a pass leaves at 8 and above is reduced, so that the next starts in [0, 4) again.
 
@@ -23,48 +22,15 @@ pub(in crate::backend) struct Narrow<W> {
     start: W,
     /// 16 q.
     half: W,
-    /// q, for debug builds.
-    prime: u64,
-}
-
-impl<W: Words> Narrow<W> {
-    /// x w - floor(x w' / 2^52) q modulo 2^52, plus `acc`: the product is in [0, 2q) for any x of 52 bits.
-    #[inline(always)]
-    unsafe fn product_onto(self, acc: W, x: W, w: [W; 2]) -> W {
-        // SAFETY: callers have the features.
-        unsafe {
-            let quotient = W::madd_high(W::splat(0), x, w[1]);
-            W::madd_low(W::madd_low(acc, x, w[0]), quotient, self.base.minus)
-        }
-    }
-
-    /// To [0, 2q), from any number of 52 bits.
-    #[inline(always)]
-    unsafe fn reduce(self, x: W) -> W {
-        // SAFETY: callers have the features.
-        unsafe {
-            W::madd_low(
-                x,
-                W::madd_high(W::splat(0), x, self.base.one),
-                self.base.minus,
-            )
-        }
-    }
-
-    /// Whether the true values, below 2^52, are below `bound` q; for debug builds.
-    #[inline(always)]
-    unsafe fn below(self, x: W, bound: u64) -> bool {
-        // SAFETY: callers have the features.
-        unsafe { x.and(self.base.mask).below(W::splat(bound * self.prime)) }
-    }
 }
 
 impl<W: Words> Arithmetic for Narrow<W> {
     const LANES: usize = W::LANES;
     const NAME: &'static str = <Ifma<W> as Arithmetic>::NAME;
     const QUOTIENTS: bool = true;
-    const FORWARD_STAGES: u32 = 15;
-    const CANONICAL_STAGES: u32 = 15;
+    const FORWARD_STAGES: u32 = 30;
+    const CANONICAL_STAGES: u32 = 30;
+    const PASS_STAGES: u32 = 3;
     /// High halves are below 2^46.
     const SUM_TERMS: usize = 63;
     type V = W;
@@ -96,7 +62,6 @@ impl<W: Words> Arithmetic for Narrow<W> {
                 base: Ifma::new(q),
                 start: W::splat(30 * q.value()),
                 half: W::splat(16 * q.value()),
-                prime: q.value(),
             }
         }
     }
@@ -147,7 +112,7 @@ impl<W: Words> Arithmetic for Narrow<W> {
     unsafe fn start(self, v: W) -> W {
         // SAFETY: callers have the features.
         unsafe {
-            debug_assert!(v.below(W::splat(4 * self.prime)));
+            debug_assert!(self.base.below(v, 4));
             v.add(self.start)
         }
     }
@@ -162,17 +127,14 @@ impl<W: Words> Arithmetic for Narrow<W> {
     #[inline(always)]
     unsafe fn leave(self, v: W) -> W {
         // SAFETY: callers have the features.
-        unsafe { self.leave_product(self.reduce(v)) }
+        unsafe { self.base.leave(v) }
     }
 
     /// From [0, 2q).
     #[inline(always)]
     unsafe fn leave_product(self, v: W) -> W {
         // SAFETY: callers have the features.
-        unsafe {
-            debug_assert!(self.below(v, 2));
-            Ifma::<W>::fold(v.and(self.base.mask), self.base.q)
-        }
+        unsafe { self.base.leave_product(v) }
     }
 
     /// Any number of 52 bits: its products with residues are below 2^98.
@@ -185,14 +147,14 @@ impl<W: Words> Arithmetic for Narrow<W> {
     #[inline(always)]
     unsafe fn settle(self, v: W) -> W {
         // SAFETY: callers have the features.
-        unsafe { self.reduce(v).add(self.start) }
+        unsafe { self.base.reduce(v).add(self.start) }
     }
 
     /// From [0, 64q) to [0, 2q).
     #[inline(always)]
     unsafe fn tidy(self, v: W) -> W {
         // SAFETY: callers have the features.
-        unsafe { self.reduce(v) }
+        unsafe { self.base.reduce(v) }
     }
 
     /// Only what grows beyond 4q: the first output, and those that end in two or more sums.
@@ -206,9 +168,8 @@ impl<W: Words> Arithmetic for Narrow<W> {
     unsafe fn forward(self, x: W, y: W, w: [W; 2]) -> (W, W) {
         // SAFETY: callers have the features.
         unsafe {
-            debug_assert!(self.below(x, 62) && self.below(y, 62));
-            let sum = self.product_onto(x, y, w);
-            (sum, x.add(x).sub(sum))
+            debug_assert!(self.base.below(x, 63) && self.base.below(y, 63));
+            self.base.butterfly(x, y, w)
         }
     }
 
@@ -223,7 +184,7 @@ impl<W: Words> Arithmetic for Narrow<W> {
     unsafe fn difference(self, x: W, y: W) -> W {
         // SAFETY: callers have the features.
         unsafe {
-            debug_assert!(self.below(x, 16) && self.below(y, 16));
+            debug_assert!(self.base.below(x, 16) && self.base.below(y, 16));
             x.add(self.half).sub(y)
         }
     }
@@ -236,7 +197,7 @@ impl<W: Words> Arithmetic for Narrow<W> {
     #[inline(always)]
     unsafe fn mul_constant(self, x: W, w: [W; 2]) -> W {
         // SAFETY: callers have the features.
-        unsafe { self.product_onto(W::splat(0), x, w) }
+        unsafe { self.base.product(x, w) }
     }
 
     #[inline(always)]

@@ -126,10 +126,10 @@ impl<A: Arithmetic> Transform<A> {
                 size = step;
                 nodes <<= pass.stages;
             }
-            match (FIRST && *count == 0, self.settle_vectors) {
-                (false, false) => self.forward_vectors::<false, false, AS>(data, number),
-                (false, true) => self.forward_vectors::<false, true, AS>(data, number),
-                (true, _) => self.forward_vectors::<true, false, AS>(data, number),
+            if FIRST && *count == 0 {
+                self.forward_squares::<true, AS>(data, number);
+            } else {
+                self.forward_squares::<false, AS>(data, number);
             }
         }
     }
@@ -205,9 +205,9 @@ impl<A: Arithmetic> Transform<A> {
         }
     }
 
-    /// The stages within single vectors of a block.
+    /// The stages within the squares of a block.
     #[inline(always)]
-    unsafe fn forward_vectors<const FIRST: bool, const SETTLE: bool, const AS: bool>(
+    unsafe fn forward_squares<const FIRST: bool, const AS: bool>(
         &self,
         data: *mut u64,
         number: usize,
@@ -223,22 +223,11 @@ impl<A: Arithmetic> Transform<A> {
                     if FIRST {
                         *v = ar.start(ar.enter(*v));
                     }
-                    if SETTLE {
-                        *v = ar.settle(*v);
-                    }
                 }
+                let at = self.n + number * self.block + base;
+                self.forward_square::<false>(&mut v, at);
                 A::transpose(&mut v);
-                for s in 0..A::LOG_LANES {
-                    let (h, half) = (1 << s, lanes >> (s + 1));
-                    let twiddles = (self.n + number * self.block + base) / lanes * h;
-                    for b in 0..h {
-                        let w = self.twiddles::<false>(twiddles + b * lanes);
-                        for i in 0..half {
-                            let (x, y) = (2 * half * b + i, 2 * half * b + half + i);
-                            (v[x], v[y]) = ar.forward(v[x], v[y], w);
-                        }
-                    }
-                }
+                self.forward_square::<true>(&mut v, at);
                 A::transpose(&mut v);
                 for (i, v) in v.iter().enumerate().take(lanes) {
                     let left = if AS == FACTORS {
@@ -247,6 +236,35 @@ impl<A: Arithmetic> Transform<A> {
                         ar.leave(*v)
                     };
                     A::store(square.add(i * lanes), left);
+                }
+            }
+        }
+    }
+
+    /// The stages between the vectors of a square, or WITHIN them when it is transposed. `at` is n plus its
+    /// place in the array.
+    #[inline(always)]
+    unsafe fn forward_square<const WITHIN: bool>(&self, v: &mut [A::V; MAX_LANES], at: usize) {
+        let (ar, lanes) = (self.ar, A::LANES);
+        // SAFETY: the caller's.
+        unsafe {
+            if self.settle[usize::from(WITHIN)] {
+                for v in v.iter_mut().take(lanes) {
+                    *v = ar.settle(*v);
+                }
+            }
+            for s in 0..A::LOG_LANES {
+                let half = lanes >> (s + 1);
+                for b in 0..1 << s {
+                    let w = if WITHIN {
+                        self.twiddles::<false>((at / lanes << s) + b * lanes)
+                    } else {
+                        self.twiddle((at / (lanes * lanes) << s) + b)
+                    };
+                    for i in 0..half {
+                        let (x, y) = (2 * half * b + i, 2 * half * b + half + i);
+                        (v[x], v[y]) = ar.forward(v[x], v[y], w);
+                    }
                 }
             }
         }

@@ -71,8 +71,8 @@ impl<A: Arithmetic> Transform<A> {
         let (passes, count) = &self.inner;
         // SAFETY: see the implementation block of `new`.
         unsafe {
-            self.inverse_vectors(data, number);
-            let mut size = A::LANES;
+            self.inverse_squares(data, number, last);
+            let mut size = A::LANES * A::LANES;
             for &pass in passes[..*count].iter().rev() {
                 let step = size;
                 size <<= pass.stages;
@@ -164,6 +164,19 @@ impl<A: Arithmetic> Transform<A> {
         }
     }
 
+    /// The last step, scaled and canonical.
+    #[inline(always)]
+    unsafe fn inverse_end(&self, x: A::V, y: A::V, last: Last<A>) -> (A::V, A::V) {
+        let ar = self.ar;
+        // SAFETY: the caller's.
+        unsafe {
+            (
+                ar.leave_product(ar.mul_constant(ar.sum(x, y), last[0])),
+                ar.leave_product(ar.mul_constant(ar.difference(y, x), last[1])),
+            )
+        }
+    }
+
     /// LOG stages between 2^LOG rows of `columns` words, down to the stage of `node`; the last pass scales
     /// and makes canonical.
     #[inline(always)]
@@ -174,7 +187,6 @@ impl<A: Arithmetic> Transform<A> {
         node: usize,
         last: Last<A>,
     ) {
-        let ar = self.ar;
         // SAFETY: the caller's: both have 2^LOG rows of so many words.
         unsafe {
             // Entry 3m - 1 - k mirrors node k of the stage with m nodes.
@@ -196,10 +208,7 @@ impl<A: Arithmetic> Transform<A> {
                         for i in 0..half {
                             let (x, y) = (2 * half * b + i, 2 * half * b + half + i);
                             if LAST && s == 0 {
-                                let (sum, difference) =
-                                    (ar.sum(v[x], v[y]), ar.difference(v[y], v[x]));
-                                v[x] = ar.leave_product(ar.mul_constant(sum, last[0]));
-                                v[y] = ar.leave_product(ar.mul_constant(difference, last[1]));
+                                (v[x], v[y]) = self.inverse_end(v[x], v[y], last);
                             } else {
                                 let tidy = A::tidies(LOG, s, x);
                                 (v[x], v[y]) = self.inverse_step(v[x], v[y], w[(1 << s) + b], tidy);
@@ -214,35 +223,63 @@ impl<A: Arithmetic> Transform<A> {
         }
     }
 
-    /// The stages within single vectors of a block; its words are canonical before.
+    /// The stages within the squares of a block; its words are canonical before, and after where they end the
+    /// transform.
     #[inline(always)]
-    unsafe fn inverse_vectors(&self, data: *mut u64, number: usize) {
+    unsafe fn inverse_squares(&self, data: *mut u64, number: usize, last: Last<A>) {
         let (ar, lanes) = (self.ar, A::LANES);
         // SAFETY: see the implementation block of `new`.
         unsafe {
             for base in (0..self.block).step_by(lanes * lanes) {
                 let square = data.add(base);
-                let mirrored = self.n - lanes * lanes - (number * self.block + base);
                 let mut v = [A::splat(0); MAX_LANES];
                 for (i, v) in v.iter_mut().enumerate().take(lanes) {
                     *v = ar.enter(A::load(square.add(i * lanes)));
                 }
                 A::transpose(&mut v);
-                for s in (0..A::LOG_LANES as usize).rev() {
-                    let (h, half) = (1 << s, lanes >> (s + 1));
-                    let twiddles = (self.n + mirrored) / lanes * h;
-                    for b in 0..h {
-                        let w = self.twiddles::<true>(twiddles + (h - 1 - b) * lanes);
-                        for i in 0..half {
-                            let (x, y) = (2 * half * b + i, 2 * half * b + half + i);
-                            let tidy = A::tidies(A::LOG_LANES as usize, s, x);
-                            (v[x], v[y]) = self.inverse_step(v[x], v[y], w, tidy);
-                        }
-                    }
-                }
+                let mirrored = 2 * self.n - (number * self.block + base);
+                self.inverse_square::<true>(&mut v, mirrored, None);
                 A::transpose(&mut v);
+                let ends = (self.n == lanes * lanes).then_some(last);
+                self.inverse_square::<false>(&mut v, mirrored, ends);
                 for (i, v) in v.iter().enumerate().take(lanes) {
                     A::store(square.add(i * lanes), *v);
+                }
+            }
+        }
+    }
+
+    /// The stages WITHIN the vectors of a transposed square, or between them. `mirrored` is 2n less its place in
+    /// the array: entry 3m - 1 - k of the table mirrors node k of a stage with m nodes. With `ends`, the last
+    /// stage scales and makes canonical.
+    #[inline(always)]
+    unsafe fn inverse_square<const WITHIN: bool>(
+        &self,
+        v: &mut [A::V; MAX_LANES],
+        mirrored: usize,
+        ends: Option<Last<A>>,
+    ) {
+        let lanes = A::LANES;
+        // SAFETY: the caller's.
+        unsafe {
+            for s in (0..A::LOG_LANES as usize).rev() {
+                let half = lanes >> (s + 1);
+                for b in 0..1 << s {
+                    let w = if WITHIN {
+                        self.twiddles::<true>((mirrored / lanes << s) - (b + 1) * lanes)
+                    } else {
+                        self.twiddle((mirrored / (lanes * lanes) << s) - (b + 1))
+                    };
+                    for i in 0..half {
+                        let (x, y) = (2 * half * b + i, 2 * half * b + half + i);
+                        (v[x], v[y]) = match ends {
+                            Some(last) if s == 0 => self.inverse_end(v[x], v[y], last),
+                            _ => {
+                                let tidy = A::tidies(A::LOG_LANES as usize, s, x);
+                                self.inverse_step(v[x], v[y], w, tidy)
+                            }
+                        };
+                    }
                 }
             }
         }

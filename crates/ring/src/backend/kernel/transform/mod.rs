@@ -6,7 +6,8 @@
 //! The array is a matrix: its rows are the *blocks* of [`BLOCK`] words. The stages between rows run on *strips*,
 //! a few columns of all rows, which fit the first-level cache together; those within a row run on the row.
 //! So each word comes from and goes to memory twice, whatever the number of stages. Stages go in passes
-//! of one to three, and the last ones on transposed squares of vectors.
+//! of one to three. The last ones run on *squares* of as many vectors as a vector has words: first between the
+//! vectors, then, transposed, within them.
 
 mod forward;
 mod inverse;
@@ -50,27 +51,33 @@ struct Pass {
 /// Up to eight passes.
 type Passes = ([Pass; 8], usize);
 
-/// Cuts stages into passes of two, after a first one of three or one where their number is odd.
+/// Cuts stages into as few passes as may be.
 #[inline(always)]
 fn passes<A: Arithmetic>(stages: u32, used: &mut u32) -> Passes {
     let mut all = [Pass {
         stages: 0,
         settle: false,
     }; 8];
-    let (mut count, mut left) = (0, stages);
-    while left > 0 {
-        let stages = match left {
-            1 => 1,
-            l if l % 2 == 1 => 3,
-            _ => 2,
+    let count = stages.div_ceil(A::PASS_STAGES);
+    let mut left = stages;
+    for (p, pass) in all.iter_mut().enumerate().take(count as usize) {
+        let stages = left.div_ceil(count - p as u32);
+        *pass = Pass {
+            stages,
+            settle: settles::<A>(stages, used),
         };
-        let settle = *used + stages > A::FORWARD_STAGES;
-        *used = if settle { stages } else { *used + stages };
-        all[count] = Pass { stages, settle };
-        count += 1;
         left -= stages;
     }
-    (all, count)
+    (all, count as usize)
+}
+
+/// Whether the inputs of so many stages have to be settled, after those that are `used` since they last were.
+#[inline(always)]
+fn settles<A: Arithmetic>(stages: u32, used: &mut u32) -> bool {
+    // Saturates where nothing ever has to be settled.
+    let settle = used.saturating_add(stages) > A::FORWARD_STAGES;
+    *used = if settle { stages } else { *used + stages };
+    settle
 }
 
 /// Where the words of a pass are: row i at `data + i * step`.
@@ -123,9 +130,10 @@ pub(super) struct Transform<A: Arithmetic> {
     block: usize,
     /// Stages between blocks.
     outer: Passes,
-    /// Stages within a block, down to single vectors.
+    /// Stages within a block, down to squares.
     inner: Passes,
-    settle_vectors: bool,
+    /// Whether to settle before the stages between the vectors of a square, and before those within them.
+    settle: [bool; 2],
 }
 
 // Safety of all methods: they run inside `dispatch`; `new` checked the lengths; nodes are below n by the
@@ -139,9 +147,8 @@ impl<A: Arithmetic> Transform<A> {
         let block = block_of(n);
         let mut used = A::FORWARD_STAGES - A::CANONICAL_STAGES;
         let outer = passes::<A>((n / block).trailing_zeros(), &mut used);
-        let inner = passes::<A>(block.trailing_zeros() - A::LOG_LANES, &mut used);
-        // Saturates where nothing ever has to be settled.
-        let settle_vectors = used.saturating_add(A::LOG_LANES) > A::FORWARD_STAGES;
+        let inner = passes::<A>(block.trailing_zeros() - 2 * A::LOG_LANES, &mut used);
+        let settle = [0, 1].map(|_| settles::<A>(A::LOG_LANES, &mut used));
         Self {
             // SAFETY: runs inside `dispatch`.
             ar: unsafe { A::new(table.modulus()) },
@@ -151,7 +158,7 @@ impl<A: Arithmetic> Transform<A> {
             block,
             outer,
             inner,
-            settle_vectors,
+            settle,
         }
     }
 
