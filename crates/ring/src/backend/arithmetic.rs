@@ -78,7 +78,6 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
     unsafe fn store(to: *mut u64, v: Self::V);
     /// The same raw word in all lanes.
     unsafe fn splat(word: u64) -> Self::V;
-    unsafe fn reverse(v: Self::V) -> Self::V;
     /// Words from\[order\[i\]\], where `order` maps an aligned group of LANES words to such a group.
     #[inline(always)]
     unsafe fn permuted(from: *const u64, order: *const u32) -> Self::V {

@@ -41,7 +41,6 @@ pub(in crate::backend) trait Lanes:
     unsafe fn from_word(self) -> Self;
     /// Integers in [0, 2^52) as raw words.
     unsafe fn to_word(self) -> Self;
-    unsafe fn reverse(self) -> Self;
     /// Transposes the first LANES vectors as a square matrix.
     unsafe fn transpose(v: &mut [Self; MAX_LANES]);
     /// Whether no lane's magnitude exceeds the bound; for debug builds.
@@ -110,10 +109,6 @@ impl Lanes for f64 {
     #[inline(always)]
     unsafe fn to_word(self) -> Self {
         f64::from_bits((self + TWO_52).to_bits() ^ TWO_52.to_bits())
-    }
-    #[inline(always)]
-    unsafe fn reverse(self) -> Self {
-        self
     }
     #[inline(always)]
     unsafe fn transpose(_: &mut [Self; MAX_LANES]) {}

@@ -131,12 +131,6 @@ impl<L: Lanes> Arithmetic for Fma<L> {
     }
 
     #[inline(always)]
-    unsafe fn reverse(v: L) -> L {
-        // SAFETY: callers have the features.
-        unsafe { v.reverse() }
-    }
-
-    #[inline(always)]
     unsafe fn transpose(v: &mut [L; MAX_LANES]) {
         // SAFETY: callers have the features.
         unsafe { L::transpose(v) }

@@ -88,11 +88,6 @@ impl Lanes for Neon {
         unsafe { Self(vreinterpretq_f64_u64(vcvtq_u64_f64(self.0))) }
     }
     #[inline(always)]
-    unsafe fn reverse(self) -> Self {
-        // SAFETY: see above.
-        unsafe { Self(vextq_f64::<1>(self.0, self.0)) }
-    }
-    #[inline(always)]
     unsafe fn transpose(v: &mut [Self; MAX_LANES]) {
         // SAFETY: see above.
         unsafe {

@@ -98,10 +98,6 @@ impl Lanes for Relaxed {
         Self(v128_xor(f64x2_add(self.0, base), base))
     }
     #[inline(always)]
-    unsafe fn reverse(self) -> Self {
-        Self(i64x2_shuffle::<1, 0>(self.0, self.0))
-    }
-    #[inline(always)]
     unsafe fn transpose(v: &mut [Self; MAX_LANES]) {
         let (a, b) = (v[0].0, v[1].0);
         v[0] = Self(i64x2_shuffle::<0, 2>(a, b));

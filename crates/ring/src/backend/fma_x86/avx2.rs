@@ -100,11 +100,6 @@ impl Lanes for Avx2 {
         }
     }
     #[inline(always)]
-    unsafe fn reverse(self) -> Self {
-        // SAFETY: see above.
-        unsafe { Self(_mm256_permute4x64_pd::<0b00_01_10_11>(self.0)) }
-    }
-    #[inline(always)]
     unsafe fn transpose(v: &mut [Self; MAX_LANES]) {
         // SAFETY: see above.
         unsafe {

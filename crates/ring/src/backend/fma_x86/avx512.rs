@@ -98,16 +98,6 @@ impl Lanes for Avx512 {
         unsafe { Self(_mm512_castsi512_pd(_mm512_cvttpd_epu64(self.0))) }
     }
     #[inline(always)]
-    unsafe fn reverse(self) -> Self {
-        // SAFETY: see above.
-        unsafe {
-            Self(_mm512_permutexvar_pd(
-                _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7),
-                self.0,
-            ))
-        }
-    }
-    #[inline(always)]
     unsafe fn transpose(v: &mut [Self; MAX_LANES]) {
         // SAFETY: see above.
         unsafe {

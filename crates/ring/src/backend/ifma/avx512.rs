@@ -81,16 +81,6 @@ impl Words for Avx512 {
         unsafe { Self(_mm512_srlv_epi64(self.0, count.0)) }
     }
     #[inline(always)]
-    unsafe fn reverse(self) -> Self {
-        // SAFETY: see above.
-        unsafe {
-            Self(_mm512_permutexvar_epi64(
-                _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7),
-                self.0,
-            ))
-        }
-    }
-    #[inline(always)]
     unsafe fn permuted(from: *const u64, order: *const u32) -> Self {
         // SAFETY: see above; the group of eight words that the first index lies in holds all of them. The
         // permutation reads the low three bits of an index.

@@ -183,12 +183,6 @@ impl<W: Words> Arithmetic for Ifma<W> {
     }
 
     #[inline(always)]
-    unsafe fn reverse(v: W) -> W {
-        // SAFETY: callers have the features.
-        unsafe { v.reverse() }
-    }
-
-    #[inline(always)]
     unsafe fn permuted(from: *const u64, order: *const u32) -> W {
         // SAFETY: the caller's.
         unsafe { W::permuted(from, order) }

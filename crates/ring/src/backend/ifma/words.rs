@@ -31,7 +31,6 @@ pub(in crate::backend) trait Words:
     unsafe fn and(self, other: Self) -> Self;
     unsafe fn shift_left(self, count: Self) -> Self;
     unsafe fn shift_right(self, count: Self) -> Self;
-    unsafe fn reverse(self) -> Self;
     /// See [`Arithmetic::permuted`](crate::backend::arithmetic::Arithmetic::permuted).
     unsafe fn permuted(from: *const u64, order: *const u32) -> Self;
     /// Transposes the first LANES vectors as a square matrix.
@@ -99,10 +98,6 @@ impl Words for u64 {
     #[inline(always)]
     unsafe fn shift_right(self, count: Self) -> Self {
         self >> count
-    }
-    #[inline(always)]
-    unsafe fn reverse(self) -> Self {
-        self
     }
     #[inline(always)]
     unsafe fn permuted(from: *const u64, order: *const u32) -> Self {

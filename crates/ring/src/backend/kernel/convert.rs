@@ -41,6 +41,43 @@ impl Job for Dot<'_> {
     }
 }
 
+/// Vectors that are summed side by side, so that one's multiplications fill the waits of another's.
+pub(super) const VECTORS: usize = 4;
+
+/// V vectors of the sum over i of row i * weight i, rows being `n` words apart.
+///
+/// # Safety
+/// Inside `dispatch`, with V * LANES words in each row.
+#[inline(always)]
+pub(super) unsafe fn weighted<A: Arithmetic, const V: usize>(
+    ar: A,
+    rows: *const u64,
+    n: usize,
+    weights: &[Constant],
+) -> [A::Sum; V] {
+    // No closures here: they would be compiled without the features of `dispatch`.
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [ar.sum_zero(); V];
+        let mut row = rows;
+        for (c, chunk) in weights.chunks(A::SUM_TERMS).enumerate() {
+            if c > 0 {
+                for sum in &mut sums {
+                    *sum = ar.sum_fold(*sum);
+                }
+            }
+            for weight in chunk {
+                let w = A::splat(weight.value);
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = ar.sum_add(*sum, ar.enter(A::load(row.add(v * A::LANES))), w);
+                }
+                row = row.wrapping_add(n);
+            }
+        }
+        sums
+    }
+}
+
 pub(super) struct Convert<'a> {
     pub q: &'a Modulus,
     pub out: &'a mut [u64],
@@ -64,16 +101,17 @@ impl Job for Convert<'_> {
         // weights, and n is a multiple of LANES.
         unsafe {
             let ar = A::new(q);
-            for j in (0..n).step_by(A::LANES) {
-                let mut sum = ar.sum_zero();
-                for (i, w) in weights.iter().enumerate() {
-                    if i > 0 && i % A::SUM_TERMS == 0 {
-                        sum = ar.sum_fold(sum);
-                    }
-                    let x = A::load(rows.as_ptr().add(i * n + j));
-                    sum = ar.sum_add(sum, ar.enter(x), A::splat(w.value));
+            let (rows, out) = (rows.as_ptr(), out.as_mut_ptr());
+            let long = n - n % (VECTORS * A::LANES);
+            for j in (0..long).step_by(VECTORS * A::LANES) {
+                let sums = weighted::<A, VECTORS>(ar, rows.add(j), n, weights);
+                for (v, &sum) in sums.iter().enumerate() {
+                    A::store(out.add(j + v * A::LANES), ar.leave(ar.sum_finish(sum)));
                 }
-                A::store(out.as_mut_ptr().add(j), ar.leave(ar.sum_finish(sum)));
+            }
+            for j in (long..n).step_by(A::LANES) {
+                let [sum] = weighted::<A, 1>(ar, rows.add(j), n, weights);
+                A::store(out.add(j), ar.leave(ar.sum_finish(sum)));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The fused kernels of a key switch.
 
+use super::convert::{VECTORS, weighted};
 use super::layout::fits;
 use super::transform::{CANONICAL, FACTORS, Strip, Transform, block_of};
 use crate::backend::arithmetic::{Arithmetic, Job};
@@ -62,15 +63,27 @@ impl Extend<'_, '_> {
                 Sized::Wide(t) => (t.blocks(), t.columns()),
                 Sized::Narrow(t) => (t.blocks(), t.columns()),
             };
+            let block = n / blocks;
             let mut strip = Strip::new();
-            // All targets take a strip of the rows while it is in the cache.
-            for column in (0..n / blocks).step_by(columns) {
+            for column in (0..block).step_by(columns) {
+                // The rows of a strip come from far away: all targets take what is in the first-level cache.
+                for at in (column..n).step_by(block) {
+                    for (target, transform) in self.targets.iter_mut().zip(&transforms) {
+                        let (rows, out) = (self.rows.as_ptr().add(at), target.out.as_mut_ptr().add(at));
+                        match transform {
+                            Sized::Wide(t) => t.convert(out, rows, columns, target.weights),
+                            Sized::Narrow(t) => t.convert(out, rows, columns, target.weights),
+                        }
+                    }
+                }
+                if blocks == 1 {
+                    continue;
+                }
                 for (target, transform) in self.targets.iter_mut().zip(&transforms) {
-                    let (rows, weights) = (self.rows.as_ptr(), target.weights);
                     let (strip, out) = (strip.0.as_mut_ptr(), target.out.as_mut_ptr());
                     match transform {
-                        Sized::Wide(t) => t.extend_strip(strip, rows, weights, out, column),
-                        Sized::Narrow(t) => t.extend_strip(strip, rows, weights, out, column),
+                        Sized::Wide(t) => t.forward_strip::<false>(strip, out, column),
+                        Sized::Narrow(t) => t.forward_strip::<false>(strip, out, column),
                     }
                 }
             }
@@ -148,6 +161,9 @@ impl LimbSwitch<'_, '_> {
     }
 }
 
+/// Vectors of both sides that are summed at once.
+const PAIRS: usize = 2;
+
 /// One sum of products and where it goes.
 struct Side<'a> {
     out: *mut u64,
@@ -156,47 +172,17 @@ struct Side<'a> {
 }
 
 impl<A: Arithmetic> Transform<A> {
-    /// Base conversion of one strip of the rows, and its stages between blocks.
-    #[inline(always)]
-    unsafe fn extend_strip(
-        &self,
-        strip: *mut u64,
-        rows: *const u64,
-        weights: &[Constant],
-        out: *mut u64,
-        column: usize,
-    ) {
-        let (blocks, block, columns) = (self.blocks(), self.block(), self.columns());
-        // SAFETY: the caller has checked the lengths; the strip has room for all blocks and its columns.
-        unsafe {
-            if blocks == 1 {
-                self.convert(out, rows, block, weights);
-                return;
-            }
-            for b in 0..blocks {
-                let from = rows.add(b * block + column);
-                self.convert(strip.add(b * columns), from, columns, weights);
-            }
-            self.forward_strip::<false>(strip, out, column);
-        }
-    }
-
-    /// `len` words, started.
+    /// Base conversion of `len` words, started; a multiple of VECTORS vectors, as columns are.
     #[inline(always)]
     unsafe fn convert(&self, out: *mut u64, rows: *const u64, len: usize, weights: &[Constant]) {
         let (ar, n) = (self.ar, self.blocks() * self.block());
         // SAFETY: the caller has checked the lengths.
         unsafe {
-            for j in (0..len).step_by(A::LANES) {
-                let mut sum = ar.sum_zero();
-                for (i, w) in weights.iter().enumerate() {
-                    if i > 0 && i % A::SUM_TERMS == 0 {
-                        sum = ar.sum_fold(sum);
-                    }
-                    let x = A::load(rows.add(i * n + j));
-                    sum = ar.sum_add(sum, ar.enter(x), A::splat(w.value));
+            for j in (0..len).step_by(VECTORS * A::LANES) {
+                let sums = weighted::<A, VECTORS>(ar, rows.add(j), n, weights);
+                for (v, &sum) in sums.iter().enumerate() {
+                    A::store(out.add(j + v * A::LANES), ar.start_sum(ar.sum_finish(sum)));
                 }
-                A::store(out.add(j), ar.start_sum(ar.sum_finish(sum)));
             }
         }
     }
@@ -281,36 +267,62 @@ impl<A: Arithmetic> Transform<A> {
         unsafe {
             let constant = |c: Constant| [A::splat(c.value), A::splat(c.quotient)];
             let (inverse, factor) = (inverse.map(constant), constant(factor));
-            for j in (0..self.block()).step_by(A::LANES) {
-                let mut sums = [ar.sum_zero(); 2];
-                for (d, &(x, key0, key1)) in factors.iter().enumerate() {
-                    if d > 0 && d % A::SUM_TERMS == 0 {
-                        sums = [ar.sum_fold(sums[0]), ar.sum_fold(sums[1])];
+            for j in (0..self.block()).step_by(PAIRS * A::LANES) {
+                let mut sums = [[ar.sum_zero(); PAIRS]; 2];
+                for (c, chunk) in factors.chunks(A::SUM_TERMS).enumerate() {
+                    if c > 0 {
+                        for sum in sums.iter_mut().flatten() {
+                            *sum = ar.sum_fold(*sum);
+                        }
                     }
-                    let x = ar.enter(A::load(x.add(j)));
-                    let (y0, y1) = (A::load(key0.add(j)), A::load(key1.add(j)));
-                    sums[0] = ar.sum_add(sums[0], x, ar.enter(y0));
-                    sums[1] = ar.sum_add(sums[1], x, ar.enter(y1));
-                }
-                for (sum, side) in sums.into_iter().zip(&sides) {
-                    let mut word = ar.leave(ar.sum_finish(sum));
-                    if let Some(inverse) = inverse {
-                        let remainder = ar.enter(A::load(side.remainder.add(j)));
-                        let rest = ar.difference(ar.enter(word), remainder);
-                        let quotient = ar.mul_constant(rest, inverse);
-                        word = match side.addend {
-                            Some(addend) => {
-                                let addend = ar.enter(A::load(addend.as_ptr().add(j)));
-                                ar.leave(ar.plus(quotient, ar.mul_constant(addend, factor)))
+                    for &(x, key0, key1) in chunk {
+                        for v in 0..PAIRS {
+                            let at = j + v * A::LANES;
+                            let x = ar.enter(A::load(x.add(at)));
+                            for (side, key) in sums.iter_mut().zip([key0, key1]) {
+                                side[v] = ar.sum_add(side[v], x, ar.enter(A::load(key.add(at))));
                             }
-                            None => ar.leave_product(quotient),
-                        };
-                    } else if let Some(addend) = side.addend {
-                        let addend = ar.enter(A::load(addend.as_ptr().add(j)));
-                        word = ar.leave(ar.plus(ar.enter(word), ar.mul_constant(addend, factor)));
+                        }
                     }
-                    A::store(side.out.add(j), word);
                 }
+                for (sums, side) in sums.into_iter().zip(&sides) {
+                    for (v, sum) in sums.into_iter().enumerate() {
+                        let at = j + v * A::LANES;
+                        let word = self.quotient(ar.leave(ar.sum_finish(sum)), side, at, inverse, factor);
+                        A::store(side.out.add(at), word);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A sum at `at`, divided and added to as its side says.
+    #[inline(always)]
+    unsafe fn quotient(
+        &self,
+        sum: A::V,
+        side: &Side<'_>,
+        at: usize,
+        inverse: Option<[A::V; 2]>,
+        factor: [A::V; 2],
+    ) -> A::V {
+        let ar = self.ar;
+        // SAFETY: the caller's.
+        unsafe {
+            let mut word = ar.enter(sum);
+            if let Some(inverse) = inverse {
+                let remainder = ar.enter(A::load(side.remainder.add(at)));
+                word = ar.mul_constant(ar.difference(word, remainder), inverse);
+                if side.addend.is_none() {
+                    return ar.leave_product(word);
+                }
+            }
+            match side.addend {
+                Some(addend) => {
+                    let addend = ar.enter(A::load(addend.as_ptr().add(at)));
+                    ar.leave(ar.plus(word, ar.mul_constant(addend, factor)))
+                }
+                None => sum,
             }
         }
     }

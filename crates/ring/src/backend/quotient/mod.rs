@@ -101,11 +101,6 @@ impl Arithmetic for Quotient {
     }
 
     #[inline(always)]
-    unsafe fn reverse(v: i64) -> i64 {
-        v
-    }
-
-    #[inline(always)]
     unsafe fn transpose(_: &mut [i64; MAX_LANES]) {}
 
     #[inline(always)]

@@ -55,7 +55,7 @@ impl<A: Arithmetic> Transform<A> {
     }
 
     /// The stages between the blocks of `data`, for the columns from `column` on. With FIRST they are
-    /// canonical words in `data`, else started values in `strip`.
+    /// canonical words, else started values.
     #[inline(always)]
     pub(in crate::backend::kernel) unsafe fn forward_strip<const FIRST: bool>(
         &self,
@@ -77,7 +77,7 @@ impl<A: Arithmetic> Transform<A> {
             };
             let mut nodes = 1;
             for (p, &pass) in passes[..*count].iter().enumerate() {
-                let from = if FIRST && p == 0 { array } else { local };
+                let from = if p == 0 { array } else { local };
                 let to = if p + 1 == *count { array } else { local };
                 // Rows of a node, and the distance of the rows that meet in a butterfly of the last stage.
                 let rows = blocks / nodes;
@@ -257,7 +257,7 @@ impl<A: Arithmetic> Transform<A> {
                 let half = lanes >> (s + 1);
                 for b in 0..1 << s {
                     let w = if WITHIN {
-                        self.twiddles::<false>((at / lanes << s) + b * lanes)
+                        self.twiddles((at / lanes << s) + b * lanes)
                     } else {
                         self.twiddle((at / (lanes * lanes) << s) + b)
                     };

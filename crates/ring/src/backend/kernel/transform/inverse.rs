@@ -202,7 +202,8 @@ impl<A: Arithmetic> Transform<A> {
                 for (i, v) in v.iter_mut().enumerate().take(1 << LOG) {
                     *v = A::load(from.at(i, j));
                 }
-                for s in (0..LOG).rev() {
+                for past in 0..LOG {
+                    let s = LOG - 1 - past;
                     let half = 1 << (LOG - 1 - s);
                     for b in 0..1 << s {
                         for i in 0..half {
@@ -233,15 +234,20 @@ impl<A: Arithmetic> Transform<A> {
             for base in (0..self.block).step_by(lanes * lanes) {
                 let square = data.add(base);
                 let mut v = [A::splat(0); MAX_LANES];
+                // Rows in reverse, so that lanes are in the order of the mirrored twiddles.
                 for (i, v) in v.iter_mut().enumerate().take(lanes) {
-                    *v = ar.enter(A::load(square.add(i * lanes)));
+                    *v = ar.enter(A::load(square.add((lanes - 1 - i) * lanes)));
                 }
                 A::transpose(&mut v);
                 let mirrored = 2 * self.n - (number * self.block + base);
-                self.inverse_square::<true>(&mut v, mirrored, None);
+                self.inverse_square::<true, false>(&mut v, mirrored, last);
                 A::transpose(&mut v);
-                let ends = (self.n == lanes * lanes).then_some(last);
-                self.inverse_square::<false>(&mut v, mirrored, ends);
+                v[..lanes].reverse();
+                if self.n == lanes * lanes {
+                    self.inverse_square::<false, true>(&mut v, mirrored, last);
+                } else {
+                    self.inverse_square::<false, false>(&mut v, mirrored, last);
+                }
                 for (i, v) in v.iter().enumerate().take(lanes) {
                     A::store(square.add(i * lanes), *v);
                 }
@@ -250,34 +256,34 @@ impl<A: Arithmetic> Transform<A> {
     }
 
     /// The stages WITHIN the vectors of a transposed square, or between them. `mirrored` is 2n less its place in
-    /// the array: entry 3m - 1 - k of the table mirrors node k of a stage with m nodes. With `ends`, the last
-    /// stage scales and makes canonical.
+    /// the array: entry 3m - 1 - k of the table mirrors node k of a stage with m nodes. The LAST stage of a
+    /// transform scales and makes canonical.
     #[inline(always)]
-    unsafe fn inverse_square<const WITHIN: bool>(
+    unsafe fn inverse_square<const WITHIN: bool, const LAST: bool>(
         &self,
         v: &mut [A::V; MAX_LANES],
         mirrored: usize,
-        ends: Option<Last<A>>,
+        last: Last<A>,
     ) {
         let lanes = A::LANES;
         // SAFETY: the caller's.
         unsafe {
-            for s in (0..A::LOG_LANES as usize).rev() {
+            for past in 0..A::LOG_LANES as usize {
+                let s = A::LOG_LANES as usize - 1 - past;
                 let half = lanes >> (s + 1);
                 for b in 0..1 << s {
                     let w = if WITHIN {
-                        self.twiddles::<true>((mirrored / lanes << s) - (b + 1) * lanes)
+                        self.twiddles((mirrored / lanes << s) - (b + 1) * lanes)
                     } else {
                         self.twiddle((mirrored / (lanes * lanes) << s) - (b + 1))
                     };
                     for i in 0..half {
                         let (x, y) = (2 * half * b + i, 2 * half * b + half + i);
-                        (v[x], v[y]) = match ends {
-                            Some(last) if s == 0 => self.inverse_end(v[x], v[y], last),
-                            _ => {
-                                let tidy = A::tidies(A::LOG_LANES as usize, s, x);
-                                self.inverse_step(v[x], v[y], w, tidy)
-                            }
+                        (v[x], v[y]) = if LAST && s == 0 {
+                            self.inverse_end(v[x], v[y], last)
+                        } else {
+                            let tidy = A::tidies(A::LOG_LANES as usize, s, x);
+                            self.inverse_step(v[x], v[y], w, tidy)
                         };
                     }
                 }

@@ -197,20 +197,16 @@ impl<A: Arithmetic> Transform<A> {
         }
     }
 
-    /// A vector of interleaved twiddles, lanes reversed on demand.
+    /// A vector of interleaved twiddles.
     #[inline(always)]
-    unsafe fn twiddles<const REVERSE: bool>(&self, index: usize) -> [A::V; 2] {
+    unsafe fn twiddles(&self, index: usize) -> [A::V; 2] {
         // SAFETY: the layout keeps LANES entries from every index that the last pass uses.
         unsafe {
-            let load = |from: *const u64| {
-                let v = A::load(from.add(index));
-                if REVERSE { A::reverse(v) } else { v }
-            };
-            let value = load(self.values);
+            let value = A::load(self.values.add(index));
             [
                 value,
                 if A::QUOTIENTS {
-                    load(self.quotients)
+                    A::load(self.quotients.add(index))
                 } else {
                     value
                 },
