@@ -69,7 +69,8 @@ impl Extend<'_, '_> {
                 // The rows of a strip come from far away: all targets take what is in the first-level cache.
                 for at in (column..n).step_by(block) {
                     for (target, transform) in self.targets.iter_mut().zip(&transforms) {
-                        let (rows, out) = (self.rows.as_ptr().add(at), target.out.as_mut_ptr().add(at));
+                        let (rows, out) =
+                            (self.rows.as_ptr().add(at), target.out.as_mut_ptr().add(at));
                         match transform {
                             Sized::Wide(t) => t.convert(out, rows, columns, target.weights),
                             Sized::Narrow(t) => t.convert(out, rows, columns, target.weights),
@@ -288,7 +289,8 @@ impl<A: Arithmetic> Transform<A> {
                 for (sums, side) in sums.into_iter().zip(&sides) {
                     for (v, sum) in sums.into_iter().enumerate() {
                         let at = j + v * A::LANES;
-                        let word = self.quotient(ar.leave(ar.sum_finish(sum)), side, at, inverse, factor);
+                        let word =
+                            self.quotient(ar.leave(ar.sum_finish(sum)), side, at, inverse, factor);
                         A::store(side.out.add(at), word);
                     }
                 }

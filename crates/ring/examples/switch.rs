@@ -1,7 +1,7 @@
 //! Time of the ring operations of one hybrid key switch: one JSON object, milliseconds
 //! of processor time.
 //!
-//! `cargo run --release -p confide-ring --example keyswitch [log2 N, main primes, special primes, bits]`
+//! `cargo run --release -p confide-ring --example switch [log2 N, main primes, special primes, bits]`
 
 use std::time::Instant;
 
