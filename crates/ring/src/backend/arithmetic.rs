@@ -40,8 +40,8 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
     const FORWARD_STAGES: u32;
     /// The same from what `start` gives.
     const CANONICAL_STAGES: u32;
-    /// Stages that a pass may run in registers: 2 or 3, which takes some 25 of them.
-    const PASS_STAGES: u32 = 2;
+    /// Whether passes of three stages, which take some 25 registers, are better than passes of two.
+    const LONG_PASSES: bool = false;
     /// Products that a sum can take between two folds.
     const SUM_TERMS: usize = 7;
     /// Products that a sum can take before `sum_fold_long`; at least [`Arithmetic::SUM_TERMS`].

@@ -107,7 +107,7 @@ impl<W: Words> Arithmetic for Ifma<W> {
     const QUOTIENTS: bool = true;
     const FORWARD_STAGES: u32 = u32::MAX;
     const CANONICAL_STAGES: u32 = u32::MAX;
-    const PASS_STAGES: u32 = 3;
+    const LONG_PASSES: bool = true;
     /// Low halves stay below 2^64 and high halves below 2^60.
     const LONG_TERMS: usize = 4095;
     type V = W;

@@ -30,7 +30,7 @@ impl<W: Words> Arithmetic for Narrow<W> {
     const QUOTIENTS: bool = true;
     const FORWARD_STAGES: u32 = 30;
     const CANONICAL_STAGES: u32 = 30;
-    const PASS_STAGES: u32 = 3;
+    const LONG_PASSES: bool = true;
     /// High halves are below 2^46.
     const SUM_TERMS: usize = 63;
     type V = W;

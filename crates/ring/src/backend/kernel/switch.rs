@@ -2,9 +2,10 @@
 
 use super::convert::{VECTORS, weighted};
 use super::layout::fits;
-use super::transform::{CANONICAL, FACTORS, Strip, Transform, block_of};
+use super::transform::{CANONICAL, FACTORS, Transform, block_of};
 use crate::backend::arithmetic::{Arithmetic, Job};
 use crate::backend::limb::{DigitLimb, LimbSwitch, Target};
+use crate::buffer::Buffer;
 use crate::{Constant, NttTable};
 
 pub(super) struct Extend<'a, 'b> {
@@ -64,9 +65,8 @@ impl Extend<'_, '_> {
                 Sized::Narrow(t) => (t.blocks(), t.columns()),
             };
             let block = n / blocks;
-            let mut strip = Strip::new();
             for column in (0..block).step_by(columns) {
-                // The rows of a strip come from far away: all targets take what is in the first-level cache.
+                // The rows come from far away: all targets take what is in the first-level cache.
                 for at in (column..n).step_by(block) {
                     for (target, transform) in self.targets.iter_mut().zip(&transforms) {
                         let (rows, out) =
@@ -81,10 +81,10 @@ impl Extend<'_, '_> {
                     continue;
                 }
                 for (target, transform) in self.targets.iter_mut().zip(&transforms) {
-                    let (strip, out) = (strip.0.as_mut_ptr(), target.out.as_mut_ptr());
+                    let out = target.out.as_mut_ptr();
                     match transform {
-                        Sized::Wide(t) => t.forward_strip::<false>(strip, out, column),
-                        Sized::Narrow(t) => t.forward_strip::<false>(strip, out, column),
+                        Sized::Wide(t) => t.forward_columns::<false>(out, column, columns),
+                        Sized::Narrow(t) => t.forward_columns::<false>(out, column, columns),
                     }
                 }
             }
@@ -202,7 +202,7 @@ impl<A: Arithmetic> Transform<A> {
     #[inline(always)]
     unsafe fn switch(&self, job: LimbSwitch<'_, '_>) {
         let block = self.block();
-        let [mut first, mut second] = [Strip::new(), Strip::new()];
+        let mut unordered = Buffer::scratch(job.order.map_or(0, |_| 2 * block));
         let [out0, out1] = job.out;
         let mut division = job.division;
         // SAFETY: the job was checked: all slices have n words.
@@ -235,7 +235,8 @@ impl<A: Arithmetic> Transform<A> {
                     }
                 }
                 let direct = [out0.as_mut_ptr().add(at), out1.as_mut_ptr().add(at)];
-                let local = [first.0.as_mut_ptr(), second.0.as_mut_ptr()];
+                let local = unordered.as_mut_ptr();
+                let local = [local, local.wrapping_add(block)];
                 let to = if job.order.is_some() { local } else { direct };
                 let side = |k: usize| Side {
                     out: to[k],

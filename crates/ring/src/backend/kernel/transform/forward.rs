@@ -1,6 +1,6 @@
 //! Cooley-Tukey: coefficients to values.
 
-use super::{Pass, Rows, Strip, Transform};
+use super::{Pass, Rows, Transform};
 use crate::NttTable;
 use crate::backend::arithmetic::{Arithmetic, Job, MAX_LANES};
 use crate::backend::kernel::layout::fits;
@@ -44,61 +44,29 @@ impl<A: Arithmetic> Transform<A> {
                 self.forward_block::<true, CANONICAL>(data, 0);
                 return;
             }
-            let mut strip = Strip::new();
-            for column in (0..self.block).step_by(self.columns()) {
-                self.forward_strip::<true>(strip.0.as_mut_ptr(), data, column);
-            }
+            self.forward_columns::<true>(data, 0, self.block);
             for block in 0..self.blocks() {
                 self.forward_block::<false, CANONICAL>(data.add(block * self.block), block);
             }
         }
     }
 
-    /// The stages between the blocks of `data`, for the columns from `column` on. With FIRST they are
-    /// canonical words, else started values.
+    /// The stages between the blocks of `data`, for so many columns from `column` on. With FIRST they are canonical
+    /// words, else started values.
     #[inline(always)]
-    pub(in crate::backend::kernel) unsafe fn forward_strip<const FIRST: bool>(
+    pub(in crate::backend::kernel) unsafe fn forward_columns<const FIRST: bool>(
         &self,
-        strip: *mut u64,
         data: *mut u64,
         column: usize,
+        columns: usize,
     ) {
-        let (blocks, columns) = (self.blocks(), self.columns());
-        let (passes, count) = &self.outer;
-        // SAFETY: see the implementation block of `new`; the strip has room for all rows and its columns.
+        // SAFETY: see the implementation block of `new`.
         unsafe {
-            let local = Rows {
-                data: strip,
-                step: columns,
-            };
-            let array = Rows {
+            let rows = Rows {
                 data: data.add(column),
                 step: self.block,
             };
-            let mut nodes = 1;
-            for (p, &pass) in passes[..*count].iter().enumerate() {
-                let from = if p == 0 { array } else { local };
-                let to = if p + 1 == *count { array } else { local };
-                // Rows of a node, and the distance of the rows that meet in a butterfly of the last stage.
-                let rows = blocks / nodes;
-                let step = rows >> pass.stages;
-                for node in 0..nodes {
-                    for row in 0..step {
-                        let first = node * rows + row;
-                        let (source, target) = (from.from(first, 0), to.from(first, 0));
-                        let (source, target) = (source.every(step), target.every(step));
-                        self.forward_any(
-                            pass,
-                            FIRST && p == 0,
-                            source,
-                            target,
-                            columns,
-                            nodes + node,
-                        );
-                    }
-                }
-                nodes <<= pass.stages;
-            }
+            self.forward_any(self.outer, FIRST, rows, columns, 1);
         }
     }
 
@@ -111,51 +79,53 @@ impl<A: Arithmetic> Transform<A> {
         number: usize,
     ) {
         let (passes, count) = &self.inner;
+        let (node, parts) = (self.blocks() + number, self.parts());
+        let (size, far) = (self.block / parts, usize::from(parts > 1));
         // SAFETY: see the implementation block of `new`.
         unsafe {
-            let (mut size, mut nodes) = (self.block, self.blocks() + number);
-            for (p, &pass) in passes[..*count].iter().enumerate() {
-                let step = size >> pass.stages;
-                for (i, start) in (0..self.block).step_by(size).enumerate() {
-                    let rows = Rows {
-                        data: data.add(start),
-                        step,
-                    };
-                    self.forward_any(pass, FIRST && p == 0, rows, rows, step, nodes + i);
-                }
-                size = step;
-                nodes <<= pass.stages;
+            if far > 0 {
+                let rows = Rows { data, step: size };
+                self.forward_any(passes[0], FIRST, rows, size, node);
             }
-            if FIRST && *count == 0 {
-                self.forward_squares::<true, AS>(data, number);
-            } else {
-                self.forward_squares::<false, AS>(data, number);
+            for part in 0..parts {
+                let data = data.add(part * size);
+                let (mut size, mut nodes) = (size, node * parts + part);
+                for (p, &pass) in passes[..*count].iter().enumerate().skip(far) {
+                    let step = size >> pass.stages;
+                    for (i, start) in (0..self.block / parts).step_by(size).enumerate() {
+                        let rows = Rows {
+                            data: data.add(start),
+                            step,
+                        };
+                        self.forward_any(pass, FIRST && p == 0, rows, step, nodes + i);
+                    }
+                    size = step;
+                    nodes <<= pass.stages;
+                }
+                let at = number * parts + part;
+                if FIRST && *count == 0 {
+                    self.forward_squares::<true, AS>(data, at, self.block / parts);
+                } else {
+                    self.forward_squares::<false, AS>(data, at, self.block / parts);
+                }
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn forward_any(
-        &self,
-        pass: Pass,
-        first: bool,
-        from: Rows,
-        to: Rows,
-        columns: usize,
-        node: usize,
-    ) {
+    unsafe fn forward_any(&self, pass: Pass, first: bool, rows: Rows, columns: usize, node: usize) {
         // SAFETY: the caller's.
         unsafe {
             match (pass.stages, first, pass.settle) {
-                (1, true, _) => self.forward_pass::<1, true, false>(from, to, columns, node),
-                (2, true, _) => self.forward_pass::<2, true, false>(from, to, columns, node),
-                (_, true, _) => self.forward_pass::<3, true, false>(from, to, columns, node),
-                (1, _, false) => self.forward_pass::<1, false, false>(from, to, columns, node),
-                (2, _, false) => self.forward_pass::<2, false, false>(from, to, columns, node),
-                (_, _, false) => self.forward_pass::<3, false, false>(from, to, columns, node),
-                (1, _, true) => self.forward_pass::<1, false, true>(from, to, columns, node),
-                (2, _, true) => self.forward_pass::<2, false, true>(from, to, columns, node),
-                (_, _, true) => self.forward_pass::<3, false, true>(from, to, columns, node),
+                (1, true, _) => self.forward_pass::<1, true, false>(rows, columns, node),
+                (2, true, _) => self.forward_pass::<2, true, false>(rows, columns, node),
+                (_, true, _) => self.forward_pass::<3, true, false>(rows, columns, node),
+                (1, _, false) => self.forward_pass::<1, false, false>(rows, columns, node),
+                (2, _, false) => self.forward_pass::<2, false, false>(rows, columns, node),
+                (_, _, false) => self.forward_pass::<3, false, false>(rows, columns, node),
+                (1, _, true) => self.forward_pass::<1, false, true>(rows, columns, node),
+                (2, _, true) => self.forward_pass::<2, false, true>(rows, columns, node),
+                (_, _, true) => self.forward_pass::<3, false, true>(rows, columns, node),
             }
         }
     }
@@ -164,13 +134,12 @@ impl<A: Arithmetic> Transform<A> {
     #[inline(always)]
     unsafe fn forward_pass<const LOG: usize, const FIRST: bool, const SETTLE: bool>(
         &self,
-        from: Rows,
-        to: Rows,
+        rows: Rows,
         columns: usize,
         node: usize,
     ) {
         let ar = self.ar;
-        // SAFETY: the caller's: both have 2^LOG rows of so many words.
+        // SAFETY: the caller's: there are 2^LOG rows of so many words.
         unsafe {
             let mut w = [self.twiddle(node); 8];
             for s in 1..LOG {
@@ -181,7 +150,7 @@ impl<A: Arithmetic> Transform<A> {
             for j in (0..columns).step_by(A::LANES) {
                 let mut v = [A::splat(0); 8];
                 for (i, v) in v.iter_mut().enumerate().take(1 << LOG) {
-                    *v = A::load(from.at(i, j));
+                    *v = A::load(rows.at(i, j));
                     if FIRST {
                         *v = ar.start(ar.enter(*v));
                     }
@@ -199,23 +168,24 @@ impl<A: Arithmetic> Transform<A> {
                     }
                 }
                 for (i, v) in v.iter().enumerate().take(1 << LOG) {
-                    A::store(to.at(i, j), *v);
+                    A::store(rows.at(i, j), *v);
                 }
             }
         }
     }
 
-    /// The stages within the squares of a block.
+    /// The stages within the squares of a block or a part of one, the `number`-th of its array with so many `words`.
     #[inline(always)]
     unsafe fn forward_squares<const FIRST: bool, const AS: bool>(
         &self,
         data: *mut u64,
         number: usize,
+        words: usize,
     ) {
         let (ar, lanes) = (self.ar, A::LANES);
         // SAFETY: see the implementation block of `new`.
         unsafe {
-            for base in (0..self.block).step_by(lanes * lanes) {
+            for base in (0..words).step_by(lanes * lanes) {
                 let square = data.add(base);
                 let mut v = [A::splat(0); MAX_LANES];
                 for (i, v) in v.iter_mut().enumerate().take(lanes) {
@@ -224,7 +194,7 @@ impl<A: Arithmetic> Transform<A> {
                         *v = ar.start(ar.enter(*v));
                     }
                 }
-                let at = self.n + number * self.block + base;
+                let at = self.n + number * words + base;
                 self.forward_square::<false>(&mut v, at);
                 A::transpose(&mut v);
                 self.forward_square::<true>(&mut v, at);

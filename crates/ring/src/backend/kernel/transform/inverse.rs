@@ -1,6 +1,6 @@
 //! Gentleman-Sande: values to coefficients.
 
-use super::{Rows, Strip, Transform};
+use super::{Rows, Transform};
 use crate::backend::arithmetic::{Arithmetic, Job, MAX_LANES};
 use crate::backend::kernel::layout::fits;
 use crate::backend::kernel::pointwise::canonical;
@@ -57,10 +57,11 @@ impl<A: Arithmetic> Transform<A> {
                 self.inverse_block(data.add(block * self.block), block, last);
             }
             if self.blocks() > 1 {
-                let mut strip = Strip::new();
-                for column in (0..self.block).step_by(self.columns()) {
-                    self.inverse_strip(strip.0.as_mut_ptr(), data, column, last);
-                }
+                let rows = Rows {
+                    data,
+                    step: self.block,
+                };
+                self.inverse_any(self.outer.stages, true, rows, self.block, 1, last);
             }
         }
     }
@@ -69,63 +70,31 @@ impl<A: Arithmetic> Transform<A> {
     #[inline(always)]
     unsafe fn inverse_block(&self, data: *mut u64, number: usize, last: Last<A>) {
         let (passes, count) = &self.inner;
+        let (parts, ends) = (self.parts(), self.blocks() == 1);
+        let (words, far) = (self.block / parts, usize::from(parts > 1));
         // SAFETY: see the implementation block of `new`.
         unsafe {
-            self.inverse_squares(data, number, last);
-            let mut size = A::LANES * A::LANES;
-            for &pass in passes[..*count].iter().rev() {
-                let step = size;
-                size <<= pass.stages;
-                let nodes = (self.n / size) + number * (self.block / size);
-                for (i, start) in (0..self.block).step_by(size).enumerate() {
-                    let rows = Rows {
-                        data: data.add(start),
-                        step,
-                    };
-                    let ends = size == self.n;
-                    self.inverse_any(pass.stages, ends, [rows, rows], step, nodes + i, last);
-                }
-            }
-        }
-    }
-
-    /// The stages between blocks, for the columns from `column` on.
-    #[inline(always)]
-    unsafe fn inverse_strip(&self, strip: *mut u64, data: *mut u64, column: usize, last: Last<A>) {
-        let (blocks, columns) = (self.blocks(), self.columns());
-        let (passes, count) = &self.outer;
-        // SAFETY: see the implementation block of `new`; the strip has room for all rows and its columns.
-        unsafe {
-            let local = Rows {
-                data: strip,
-                step: columns,
-            };
-            let array = Rows {
-                data: data.add(column),
-                step: self.block,
-            };
-            let mut nodes = blocks;
-            for (p, &pass) in passes[..*count].iter().enumerate().rev() {
-                let from = if p + 1 == *count { array } else { local };
-                let to = if p == 0 { array } else { local };
-                nodes >>= pass.stages;
-                let rows = blocks / nodes;
-                let step = rows >> pass.stages;
-                for node in 0..nodes {
-                    for row in 0..step {
-                        let first = node * rows + row;
-                        let (source, target) = (from.from(first, 0), to.from(first, 0));
-                        let both = [source.every(step), target.every(step)];
-                        self.inverse_any(
-                            pass.stages,
-                            nodes == 1,
-                            both,
-                            columns,
-                            nodes + node,
-                            last,
-                        );
+            for part in 0..parts {
+                let data = data.add(part * words);
+                let at = number * parts + part;
+                self.inverse_squares(data, at, words, last);
+                let mut size = A::LANES * A::LANES;
+                for &pass in passes[far..*count].iter().rev() {
+                    let step = size;
+                    size <<= pass.stages;
+                    let nodes = (self.n + at * words) / size;
+                    for (i, start) in (0..words).step_by(size).enumerate() {
+                        let rows = Rows {
+                            data: data.add(start),
+                            step,
+                        };
+                        self.inverse_any(pass.stages, size == self.n, rows, step, nodes + i, last);
                     }
                 }
+            }
+            if far > 0 {
+                let (rows, node) = (Rows { data, step: words }, self.blocks() + number);
+                self.inverse_any(passes[0].stages, ends, rows, words, node, last);
             }
         }
     }
@@ -135,7 +104,7 @@ impl<A: Arithmetic> Transform<A> {
         &self,
         stages: u32,
         ends: bool,
-        rows: [Rows; 2],
+        rows: Rows,
         columns: usize,
         node: usize,
         last: Last<A>,
@@ -182,12 +151,12 @@ impl<A: Arithmetic> Transform<A> {
     #[inline(always)]
     unsafe fn inverse_pass<const LOG: usize, const LAST: bool>(
         &self,
-        [from, to]: [Rows; 2],
+        rows: Rows,
         columns: usize,
         node: usize,
         last: Last<A>,
     ) {
-        // SAFETY: the caller's: both have 2^LOG rows of so many words.
+        // SAFETY: the caller's: there are 2^LOG rows of so many words.
         unsafe {
             // Entry 3m - 1 - k mirrors node k of the stage with m nodes.
             let m = 1usize << node.ilog2();
@@ -200,7 +169,7 @@ impl<A: Arithmetic> Transform<A> {
             for j in (0..columns).step_by(A::LANES) {
                 let mut v = [A::splat(0); 8];
                 for (i, v) in v.iter_mut().enumerate().take(1 << LOG) {
-                    *v = A::load(from.at(i, j));
+                    *v = A::load(rows.at(i, j));
                 }
                 for past in 0..LOG {
                     let s = LOG - 1 - past;
@@ -218,20 +187,20 @@ impl<A: Arithmetic> Transform<A> {
                     }
                 }
                 for (i, v) in v.iter().enumerate().take(1 << LOG) {
-                    A::store(to.at(i, j), *v);
+                    A::store(rows.at(i, j), *v);
                 }
             }
         }
     }
 
-    /// The stages within the squares of a block; its words are canonical before, and after where they end the
-    /// transform.
+    /// The stages within the squares of a block or a part of one, the `number`-th of its array with so many `words`.
+    /// They are canonical before, and after where they end the transform.
     #[inline(always)]
-    unsafe fn inverse_squares(&self, data: *mut u64, number: usize, last: Last<A>) {
+    unsafe fn inverse_squares(&self, data: *mut u64, number: usize, words: usize, last: Last<A>) {
         let (ar, lanes) = (self.ar, A::LANES);
         // SAFETY: see the implementation block of `new`.
         unsafe {
-            for base in (0..self.block).step_by(lanes * lanes) {
+            for base in (0..words).step_by(lanes * lanes) {
                 let square = data.add(base);
                 let mut v = [A::splat(0); MAX_LANES];
                 // Rows in reverse, so that lanes are in the order of the mirrored twiddles.
@@ -239,7 +208,7 @@ impl<A: Arithmetic> Transform<A> {
                     *v = ar.enter(A::load(square.add((lanes - 1 - i) * lanes)));
                 }
                 A::transpose(&mut v);
-                let mirrored = 2 * self.n - (number * self.block + base);
+                let mirrored = 2 * self.n - (number * words + base);
                 self.inverse_square::<true, false>(&mut v, mirrored, last);
                 A::transpose(&mut v);
                 v[..lanes].reverse();

@@ -3,11 +3,12 @@
 //! Nodes number the butterflies' blocks as a binary heap: the whole array is node 1, and the halves of node
 //! k after its stage are 2k and 2k + 1. The twiddle of node k is entry k of the table.
 //!
-//! The array is a matrix: its rows are the *blocks* of [`BLOCK`] words. The stages between rows run on *strips*,
-//! a few columns of all rows, which fit the first-level cache together; those within a row run on the row.
-//! So each word comes from and goes to memory twice, whatever the number of stages. Stages go in passes
-//! of one to three. The last ones run on *squares* of as many vectors as a vector has words: first between the
-//! vectors, then, transposed, within them.
+//! The array is a matrix of up to eight rows, the *blocks*. The stages between blocks run on all of them at once, a few
+//! columns at a time; then each block is transformed on its own, and a block that exceeds the first-level cache in
+//! parts. So words come from afar two or three times, whatever the number of stages; and no more than eight
+//! rows are visited in turn, because rows a large power of two apart compete for the same few places of the cache.
+//! Stages go in passes of one to three. The last ones run on *squares* of as many vectors as a vector has words: first
+//! between the vectors, then, transposed, within them.
 
 mod forward;
 mod inverse;
@@ -18,26 +19,14 @@ pub(super) use inverse::Inverse;
 use crate::NttTable;
 use crate::backend::arithmetic::Arithmetic;
 
-/// Words of a block.
-const BLOCK: usize = 4096;
-/// Words of a strip.
-const STRIP: usize = 4096;
+/// Words that stay in the first-level cache.
+const NEAR: usize = 4096;
+/// Most blocks of an array.
+const BLOCKS: usize = 8;
 
 /// Words of a block of an array of `n`.
 pub(super) fn block_of(n: usize) -> usize {
-    n.min(BLOCK)
-}
-
-/// Columns of a strip, copied from the rows: what is between the passes of one strip.
-#[repr(align(64))]
-pub(super) struct Strip(pub(super) [u64; STRIP]);
-
-impl Strip {
-    /// Zeros.
-    #[inline(always)]
-    pub(super) fn new() -> Self {
-        Self([0; STRIP])
-    }
+    n.min(NEAR).max(n / BLOCKS)
 }
 
 /// Stages that run at once.
@@ -51,14 +40,18 @@ struct Pass {
 /// Up to eight passes.
 type Passes = ([Pass; 8], usize);
 
-/// Cuts stages into as few passes as may be.
+/// Cuts stages into passes of two or three, as the arithmetic likes.
 #[inline(always)]
 fn passes<A: Arithmetic>(stages: u32, used: &mut u32) -> Passes {
     let mut all = [Pass {
         stages: 0,
         settle: false,
     }; 8];
-    let count = stages.div_ceil(A::PASS_STAGES);
+    let count = if A::LONG_PASSES {
+        stages.div_ceil(3)
+    } else {
+        (stages / 2).max(stages.min(1))
+    };
     let mut left = stages;
     for (p, pass) in all.iter_mut().enumerate().take(count as usize) {
         let stages = left.div_ceil(count - p as u32);
@@ -95,26 +88,6 @@ impl Rows {
         // SAFETY: the caller's.
         unsafe { self.data.add(row * self.step + column) }
     }
-
-    /// Each `step`-th row only.
-    #[inline(always)]
-    fn every(self, step: usize) -> Self {
-        Self {
-            step: self.step * step,
-            ..self
-        }
-    }
-
-    /// From a row and a column on.
-    ///
-    /// # Safety
-    /// The word must exist.
-    #[inline(always)]
-    unsafe fn from(self, row: usize, column: usize) -> Self {
-        // SAFETY: the caller's.
-        let data = unsafe { self.at(row, column) };
-        Self { data, ..self }
-    }
 }
 
 /// A transform modulo one prime. The pointers cover `n` twiddles, the quotients only when the arithmetic has
@@ -129,7 +102,7 @@ pub(super) struct Transform<A: Arithmetic> {
     /// Words of a block.
     block: usize,
     /// Stages between blocks.
-    outer: Passes,
+    outer: Pass,
     /// Stages within a block, down to squares.
     inner: Passes,
     /// Whether to settle before the stages between the vectors of a square, and before those within them.
@@ -146,7 +119,11 @@ impl<A: Arithmetic> Transform<A> {
         assert!(!A::QUOTIENTS || table.quotients().len() == n);
         let block = block_of(n);
         let mut used = A::FORWARD_STAGES - A::CANONICAL_STAGES;
-        let outer = passes::<A>((n / block).trailing_zeros(), &mut used);
+        let stages = (n / block).trailing_zeros();
+        let outer = Pass {
+            stages,
+            settle: settles::<A>(stages, &mut used),
+        };
         let inner = passes::<A>(block.trailing_zeros() - 2 * A::LOG_LANES, &mut used);
         let settle = [0, 1].map(|_| settles::<A>(A::LOG_LANES, &mut used));
         Self {
@@ -174,10 +151,20 @@ impl<A: Arithmetic> Transform<A> {
         self.n / self.block
     }
 
-    /// Columns of a strip.
+    /// Columns that stay in the first-level cache for all blocks.
     #[inline(always)]
     pub(super) fn columns(&self) -> usize {
-        self.block.min(STRIP / self.blocks())
+        self.block.min(NEAR / self.blocks())
+    }
+
+    /// Parts that a block is transformed in, after its first pass.
+    #[inline(always)]
+    fn parts(&self) -> usize {
+        if self.block > NEAR {
+            1 << self.inner.0[0].stages
+        } else {
+            1
+        }
     }
 
     /// The twiddle of a node in all lanes.
