@@ -70,17 +70,6 @@ impl<W: Words> Ifma<W> {
         }
     }
 
-    /// (x + y w, x - y w), with the product in [-q, q) for any y of 52 bits: a quotient one too large leaves q less.
-    #[inline(always)]
-    unsafe fn butterfly(self, x: W, y: W, w: [W; 2]) -> (W, W) {
-        // SAFETY: callers have the features.
-        unsafe {
-            let quotient = W::madd_high(W::splat(1), y, w[1]);
-            let v = W::madd_low(W::madd_low(W::splat(0), y, w[0]), quotient, self.minus);
-            (x.add(v), x.sub(v))
-        }
-    }
-
     /// Whether the true values, below 2^52, are below `bound` q; for debug builds.
     #[inline(always)]
     unsafe fn below(self, x: W, bound: u64) -> bool {
@@ -246,7 +235,11 @@ impl<W: Words> Arithmetic for Ifma<W> {
             debug_assert!(self.below(x, 4) && self.below(y, 4));
             // Modulo 2^52 the mask is -1, which compilers would make anew each time.
             let quotient = W::madd_high(self.mask, x, self.one);
-            self.butterfly(W::madd_low(x, quotient, self.minus), y, w)
+            let u = W::madd_low(x, quotient, self.minus);
+            // One too large, which leaves a product in [-q, q).
+            let quotient = W::madd_high(W::splat(1), y, w[1]);
+            let v = W::madd_low(W::madd_low(W::splat(0), y, w[0]), quotient, self.minus);
+            (u.add(v), u.sub(v))
         }
     }
 

@@ -158,12 +158,15 @@ impl<W: Words> Arithmetic for Narrow<W> {
         stage == 0 && (output == 0 || sums >= 2)
     }
 
+    /// As that of [`Ifma`], without the reduction of x, and with the product in [-q, q) made onto it.
     #[inline(always)]
     unsafe fn forward(self, x: W, y: W, w: [W; 2]) -> (W, W) {
         // SAFETY: callers have the features.
         unsafe {
             debug_assert!(self.base.below(x, 63) && self.base.below(y, 63));
-            self.base.butterfly(x, y, w)
+            let quotient = W::madd_high(W::splat(1), y, w[1]);
+            let sum = W::madd_low(W::madd_low(x, y, w[0]), quotient, self.base.minus);
+            (sum, x.add(x).sub(sum))
         }
     }
 
