@@ -13,6 +13,11 @@ use crate::workspace::Workspace;
 /// A program of `tools/peers/rust` and the feature that brings its library.
 pub struct Crate {
     name: &'static str,
+    /// A toolchain of rustup's, and flags for its compiler, where this one will not do.
+    toolchain: Option<(&'static str, &'static str)>,
+    least_log_n: u32,
+    most_threads: u32,
+    needs_ours: bool,
     program: Option<PathBuf>,
 }
 
@@ -21,8 +26,57 @@ impl Crate {
     pub fn tfhe_ntt() -> Self {
         Self {
             name: "tfhe-ntt",
+            toolchain: None,
+            least_log_n: 13,
+            most_threads: 1,
+            needs_ours: false,
             program: None,
         }
+    }
+
+    /// poulpy-ckks, whose backend compiles only for a processor that has all it wants.
+    pub fn poulpy() -> Self {
+        Self {
+            name: "poulpy",
+            toolchain: Some(("nightly", "-C target-cpu=native")),
+            least_log_n: 15,
+            most_threads: u32::MAX,
+            needs_ours: true,
+            program: None,
+        }
+    }
+
+    /// Cargo for this program, and the folder of what it builds.
+    ///
+    /// # Errors
+    /// When the toolchain is not installed.
+    fn cargo(&self, workspace: &Workspace) -> Result<(Command, PathBuf)> {
+        let root = workspace.root.join("tools/peers/rust");
+        let peers = workspace.target.join("peers");
+        let Some((toolchain, flags)) = self.toolchain else {
+            return Ok((process::cargo(&root), peers.join("rust")));
+        };
+        // The variables of a running cargo name the compiler of this toolchain.
+        let rustup = |program: &str| {
+            let mut command = process::in_workspace("rustup", &root);
+            command
+                .args(["run", toolchain, program])
+                .env_remove("CARGO")
+                .env_remove("RUSTC")
+                .env_remove("RUSTDOC")
+                .env_remove("CARGO_ENCODED_RUSTFLAGS")
+                .env("RUSTFLAGS", flags);
+            command
+        };
+        let found = process::capture(rustup("rustc").arg("--version"));
+        if !found.is_ok_and(|found| found.success) {
+            bail!(
+                "it needs the {toolchain} compiler; install it with \
+                 `rustup toolchain install {toolchain} --profile minimal`"
+            );
+        }
+        // One folder for each toolchain, or each would build the other's crates again.
+        Ok((rustup("cargo"), peers.join(format!("rust-{toolchain}"))))
     }
 }
 
@@ -32,14 +86,14 @@ impl Peer for Crate {
     }
 
     fn runs_at(&self, setting: &Setting) -> bool {
-        setting.threads == 1
+        setting.log_n >= self.least_log_n && setting.threads <= self.most_threads
     }
 
     fn install(&mut self, workspace: &Workspace) -> Result<()> {
-        let target = workspace.target.join("peers/rust");
+        let (mut cargo, target) = self.cargo(workspace)?;
         eprintln!("  building {}", self.name);
         let built = process::capture(
-            process::cargo(&workspace.root.join("tools/peers/rust"))
+            cargo
                 .args(["build", "--release", "--locked"])
                 .args(["--features", self.name, "--bin", self.name, "--target-dir"])
                 .arg(&target),
@@ -59,10 +113,36 @@ impl Peer for Crate {
 
     fn measure(&self, _: &Workspace, setting: &Setting) -> Result<Vec<Line>> {
         let program = self.program.as_ref().context("it is not built")?;
-        lines::of(Command::new(program).args(["--log-n", &setting.log_n.to_string()]))
+        let mut command = Command::new(program);
+        command.args(["--log-n", &setting.log_n.to_string()]);
+        if self.most_threads > 1 {
+            let threads = setting.threads.to_string();
+            command
+                .args(["--threads", &threads])
+                .env("RAYON_NUM_THREADS", &threads);
+        }
+        lines::of(&mut command)
     }
 
     fn needs_ours(&self) -> bool {
-        false
+        self.needs_ours
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_runs_only_where_it_has_something_to_measure() {
+        let at = |log_n, threads| Setting {
+            log_n,
+            threads,
+            seconds: 0.5,
+        };
+        assert!(Crate::tfhe_ntt().runs_at(&at(13, 1)));
+        assert!(!Crate::tfhe_ntt().runs_at(&at(16, 2)));
+        assert!(!Crate::poulpy().runs_at(&at(14, 1)));
+        assert!(Crate::poulpy().runs_at(&at(15, 1)) && Crate::poulpy().runs_at(&at(16, 2)));
     }
 }

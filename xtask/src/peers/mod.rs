@@ -82,6 +82,7 @@ fn all() -> Vec<Box<dyn Peer>> {
         Box::new(python::Wheel::openfhe()),
         Box::new(python::Wheel::desilo()),
         Box::new(crates::Crate::tfhe_ntt()),
+        Box::new(crates::Crate::poulpy()),
     ]
 }
 
