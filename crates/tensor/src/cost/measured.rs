@@ -8,35 +8,35 @@ pub const MACHINE: &str =
 
 /// Fastest time of the rotation that machines are compared by, on one thread.
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) const ROTATION_SECONDS: f64 = 0.004410;
+pub(super) const ROTATION_SECONDS: f64 = 0.002818;
 
 /// Share of the work that two threads share.
-pub(super) const PARALLEL_SHARE: f64 = 0.943;
+pub(super) const PARALLEL_SHARE: f64 = 0.978;
 
 /// Nanoseconds.
 pub(super) const RINGS: [RingCost; 4] = [
     RingCost {
         log_n: 13,
-        nanos: [0.1810, 2.7700, 0.2560, 0.1290, 0.0000],
-        key_nanos: 24.68,
-        fresh_nanos: 42.53,
+        nanos: [0.2037, 1.5767, 0.2350, 0.1233, 0.0000],
+        key_nanos: 17.76,
+        fresh_nanos: 28.94,
     },
     RingCost {
         log_n: 14,
-        nanos: [0.3340, 1.7100, 0.2140, 0.1330, 0.0480],
-        key_nanos: 24.12,
-        fresh_nanos: 38.58,
+        nanos: [0.3788, 0.0271, 0.1969, 0.1216, 0.0403],
+        key_nanos: 15.58,
+        fresh_nanos: 24.43,
     },
     RingCost {
         log_n: 15,
-        nanos: [0.4870, 1.0080, 0.1680, 0.1380, 0.0420],
-        key_nanos: 24.08,
-        fresh_nanos: 40.70,
+        nanos: [0.3835, 0.0503, 0.1217, 0.1404, 0.0281],
+        key_nanos: 16.30,
+        fresh_nanos: 22.47,
     },
     RingCost {
         log_n: 16,
-        nanos: [0.7410, 0.5830, 0.0060, 0.1220, 0.0670],
-        key_nanos: 29.45,
-        fresh_nanos: 44.04,
+        nanos: [0.3764, 0.2487, 0.1045, 0.1601, 0.0246],
+        key_nanos: 16.64,
+        fresh_nanos: 26.03,
     },
 ];
