@@ -187,6 +187,21 @@ impl<A: Arithmetic> Transform<A> {
         unsafe {
             for base in (0..words).step_by(lanes * lanes) {
                 let square = data.add(base);
+                if lanes == 1 {
+                    let mut v = A::load(square);
+                    if FIRST {
+                        v = ar.start(ar.enter(v));
+                    }
+                    A::store(
+                        square,
+                        if AS == FACTORS {
+                            ar.leave_factor(v)
+                        } else {
+                            ar.leave(v)
+                        },
+                    );
+                    continue;
+                }
                 let mut v = [A::splat(0); MAX_LANES];
                 for (i, v) in v.iter_mut().enumerate().take(lanes) {
                     *v = A::load(square.add(i * lanes));

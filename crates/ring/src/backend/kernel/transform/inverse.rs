@@ -202,6 +202,10 @@ impl<A: Arithmetic> Transform<A> {
         unsafe {
             for base in (0..words).step_by(lanes * lanes) {
                 let square = data.add(base);
+                if lanes == 1 {
+                    A::store(square, ar.enter(A::load(square)));
+                    continue;
+                }
                 let mut v = [A::splat(0); MAX_LANES];
                 // Rows in reverse, so that lanes are in the order of the mirrored twiddles.
                 for (i, v) in v.iter_mut().enumerate().take(lanes) {
