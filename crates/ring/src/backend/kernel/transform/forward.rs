@@ -242,9 +242,9 @@ impl<A: Arithmetic> Transform<A> {
                 let half = lanes >> (s + 1);
                 for b in 0..1 << s {
                     let w = if WITHIN {
-                        self.twiddles((at / lanes << s) + b * lanes)
+                        self.twiddles(((at / lanes) << s) + b * lanes)
                     } else {
-                        self.twiddle((at / (lanes * lanes) << s) + b)
+                        self.twiddle(((at / (lanes * lanes)) << s) + b)
                     };
                     for i in 0..half {
                         let (x, y) = (2 * half * b + i, 2 * half * b + half + i);

@@ -246,9 +246,9 @@ impl<A: Arithmetic> Transform<A> {
                 let half = lanes >> (s + 1);
                 for b in 0..1 << s {
                     let w = if WITHIN {
-                        self.twiddles((mirrored / lanes << s) - (b + 1) * lanes)
+                        self.twiddles(((mirrored / lanes) << s) - (b + 1) * lanes)
                     } else {
-                        self.twiddle((mirrored / (lanes * lanes) << s) - (b + 1))
+                        self.twiddle(((mirrored / (lanes * lanes)) << s) - (b + 1))
                     };
                     for i in 0..half {
                         let (x, y) = (2 * half * b + i, 2 * half * b + half + i);
