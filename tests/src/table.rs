@@ -89,6 +89,7 @@ impl Table {
                 KeyKind::Galois(element) => {
                     galois.push((element, make(ObjectJob::GaloisKey { element, level }, None)));
                 }
+                kind => panic!("no training uses the {kind}"),
             }
         }
         let features = (0..packer.feature_vectors())

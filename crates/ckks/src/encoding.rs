@@ -16,6 +16,8 @@ use zeroize::Zeroize;
 use crate::error::CkksError;
 use crate::params::Parameters;
 use crate::plaintext::Plaintext;
+#[cfg(all(test, feature = "secret"))]
+pub(crate) use crt::centred;
 use fft::SlotTransform;
 
 /// log2 of the largest coefficient that the encoder handles: what an `i128` holds with room for sums.

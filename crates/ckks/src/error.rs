@@ -41,6 +41,21 @@ pub enum CkksError {
         /// log2(QP) of the parameters.
         available: f64,
     },
+    /// A sparse secret without 128 bits of security at its modulus.
+    #[error(
+        "sparse secret of weight {weight} at N = 2^{log_n}: modulus of {available:.2} bits, at most {needed} bits \
+         are known to be secure"
+    )]
+    InsecureSparse {
+        /// log2 of the ring degree.
+        log_n: u32,
+        /// Number of coefficients that are not zero.
+        weight: u32,
+        /// log2 of the largest modulus, 0 if none was measured.
+        needed: f64,
+        /// log2 of the modulus under which the secret encrypts.
+        available: f64,
+    },
     /// A key-switching digit is larger than the special modulus P: its noise would not be divided away.
     #[error(
         "digit {digit} has {needed:.2} bits, but the special modulus P has only {available:.2}"

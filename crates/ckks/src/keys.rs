@@ -21,6 +21,10 @@ pub enum KeyKind {
     /// From `s` to `s(X^(1/g))`, before the automorphism `X -> X^g` brings the result back to `s`: rotations and
     /// conjugation. `g` is odd and below `2N`.
     Galois(u64),
+    /// From `s` to the sparse secret of this weight, modulo `q_0` and the first special prime only.
+    ToSparse(u32),
+    /// From the sparse secret of this weight to `s`: one digit, for a polynomial raised from modulo `q_0`.
+    FromSparse(u32),
 }
 
 impl fmt::Display for KeyKind {
@@ -28,6 +32,8 @@ impl fmt::Display for KeyKind {
         match self {
             Self::Relin => write!(f, "relinearisation key"),
             Self::Galois(element) => write!(f, "Galois key for element {element}"),
+            Self::ToSparse(weight) => write!(f, "key to the sparse secret of weight {weight}"),
+            Self::FromSparse(weight) => write!(f, "key from the sparse secret of weight {weight}"),
         }
     }
 }
@@ -96,11 +102,12 @@ impl SeededSwitchingKey {
     /// [`CkksError::ShapeMismatch`] or [`CkksError::LevelTooHigh`] if it was made under other parameters.
     pub fn expand(self, params: &Parameters) -> Result<SwitchingKey, CkksError> {
         const OP: &str = "SeededSwitchingKey::expand";
-        let set = params.qp_set(OP, self.level)?;
-        if self.b.len() != params.digits(self.level) {
+        let set = params.key_set(OP, self.kind, self.level)?;
+        let needed = params.key_digits(self.kind, self.level).len();
+        if self.b.len() != needed {
             return Err(CkksError::ShapeMismatch {
                 op: OP,
-                needed: format!("{} digits", params.digits(self.level)),
+                needed: format!("{needed} digits"),
                 available: format!("{} digits", self.b.len()),
             });
         }
@@ -122,10 +129,7 @@ impl SeededSwitchingKey {
 
 /// The keys that the compute party holds for one data party.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub struct EvaluationKeys {
-    relin: Option<SwitchingKey>,
-    galois: BTreeMap<u64, SwitchingKey>,
-}
+pub struct EvaluationKeys(BTreeMap<KeyKind, SwitchingKey>);
 
 impl EvaluationKeys {
     /// No keys.
@@ -135,17 +139,12 @@ impl EvaluationKeys {
 
     /// Adds a key, replacing one of the same kind.
     pub fn insert(&mut self, key: SwitchingKey) {
-        match key.kind {
-            KeyKind::Relin => self.relin = Some(key),
-            KeyKind::Galois(element) => {
-                self.galois.insert(element, key);
-            }
-        }
+        self.0.insert(key.kind, key);
     }
 
     /// Number of keys.
     pub fn len(&self) -> usize {
-        self.galois.len() + usize::from(self.relin.is_some())
+        self.0.len()
     }
 
     /// Whether there are no keys.
@@ -153,9 +152,9 @@ impl EvaluationKeys {
         self.len() == 0
     }
 
-    /// The keys, relinearisation first, then by Galois element.
+    /// The keys, relinearisation first, then by Galois element, then those of sparse secrets.
     pub fn iter(&self) -> impl Iterator<Item = &SwitchingKey> {
-        self.relin.iter().chain(self.galois.values())
+        self.0.values()
     }
 
     /// The key of a kind, if it serves ciphertexts at `level`; `op` names the caller in the error.
@@ -168,11 +167,7 @@ impl EvaluationKeys {
         kind: KeyKind,
         level: usize,
     ) -> Result<&SwitchingKey, CkksError> {
-        let key = match kind {
-            KeyKind::Relin => self.relin.as_ref(),
-            KeyKind::Galois(element) => self.galois.get(&element),
-        };
-        let key = key.ok_or(CkksError::MissingKey {
+        let key = self.0.get(&kind).ok_or(CkksError::MissingKey {
             op,
             needed: kind,
             available: self.len(),

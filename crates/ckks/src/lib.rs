@@ -18,6 +18,7 @@
 //! outside can make this crate panic.
 #![forbid(unsafe_code)]
 
+pub mod bootstrap;
 pub mod bytes;
 pub mod ciphertext;
 pub mod encoding;

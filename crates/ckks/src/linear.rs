@@ -17,6 +17,8 @@ use crate::encoding::Encoder;
 use crate::error::CkksError;
 use crate::params::Parameters;
 
+const OP: &str = "LinearTransform";
+
 /// Cost of a giant rotation against a baby rotation, which is no more than an inner product with its key.
 const GIANT_COST: usize = 4;
 
@@ -27,8 +29,13 @@ const GIANT_COST: usize = 4;
 /// divided by `P` yet: `(level + 1 + special primes) / (level + 1)` times the memory of ordinary plaintexts.
 pub struct LinearTransform {
     pub(crate) level: usize,
-    /// By giant step: the baby steps with their diagonals, rotated back by the giant step.
+    /// Scale of the diagonals.
+    pub(crate) scale: f64,
+    /// By giant step: the baby steps with their diagonals, rotated back by the giant step; as
+    /// [`Ring::blocks`](confide_ring::Ring::blocks) where they repeat.
     pub(crate) groups: BTreeMap<usize, Vec<(usize, RnsPoly)>>,
+    /// Giant steps are multiples of this one, taken one after another by Horner's rule with a single key.
+    pub(crate) horner: Option<usize>,
 }
 
 impl LinearTransform {
@@ -45,7 +52,46 @@ impl LinearTransform {
         diagonals: &BTreeMap<usize, Vec<Complex64>>,
         level: usize,
     ) -> Result<Self, CkksError> {
-        const OP: &str = "LinearTransform";
+        params.q_set(OP, level)?;
+        let baby = baby_steps(diagonals.keys().copied(), params.slots());
+        let split = |index: usize| (index - index % baby, index % baby);
+        // With this scale the rescale leads from canonical scale to canonical scale.
+        let scale = params.scale_at(level);
+        Self::build(params, encoder, diagonals, level, scale, split, None)
+    }
+
+    /// [`LinearTransform::from_diagonals`] for diagonals at multiples of `stride`, with `baby` baby steps of that size
+    /// and giant steps of `giant = baby * stride` by Horner's rule: one key serves all giant steps, with as many key
+    /// switches as other giant steps need. Diagonals have the scale `scale`.
+    ///
+    /// # Errors
+    /// As [`LinearTransform::from_diagonals`]; [`CkksError::InvalidArgument`] for an index between the multiples.
+    pub(crate) fn with_horner(
+        params: &Parameters,
+        encoder: &Encoder,
+        diagonals: &BTreeMap<usize, Vec<Complex64>>,
+        (level, scale): (usize, f64),
+        stride: usize,
+        baby: usize,
+    ) -> Result<Self, CkksError> {
+        if let Some(index) = diagonals.keys().find(|index| *index % stride != 0) {
+            let needed = format!("a multiple of {stride}");
+            return Err(invalid("index of a diagonal", needed, index.to_string()));
+        }
+        let giant = baby * stride;
+        let split = |index: usize| (index - index % giant, index % giant);
+        Self::build(params, encoder, diagonals, level, scale, split, Some(giant))
+    }
+
+    fn build(
+        params: &Parameters,
+        encoder: &Encoder,
+        diagonals: &BTreeMap<usize, Vec<Complex64>>,
+        level: usize,
+        scale: f64,
+        split: impl Fn(usize) -> (usize, usize),
+        horner: Option<usize>,
+    ) -> Result<Self, CkksError> {
         let slots = params.slots();
         params.q_set(OP, level)?;
         if level == 0 {
@@ -76,18 +122,25 @@ impl LinearTransform {
                 ));
             }
         }
-        let baby = baby_steps(diagonals.keys().copied(), slots);
-        // With this scale the rescale leads from canonical scale to canonical scale.
-        let scale = params.scale_at(level);
         let mut groups = BTreeMap::<usize, Vec<(usize, RnsPoly)>>::new();
         for (&index, diagonal) in diagonals {
-            let (giant, step) = (index - index % baby, index % baby);
+            let (giant, step) = split(index);
             let mut shifted = diagonal.clone();
             shifted.rotate_right(giant);
             let plain = encoder.encode_extended(&shifted, level, scale)?;
-            groups.entry(giant).or_default().push((step, plain));
+            // Slots of period p make a polynomial in X^(N / 2p): 2p values say it all.
+            let blocks = params.ring().blocks(&plain, 2 * period(&shifted));
+            groups
+                .entry(giant)
+                .or_default()
+                .push((step, blocks.unwrap_or(plain)));
         }
-        Ok(Self { level, groups })
+        Ok(Self {
+            level,
+            scale,
+            groups,
+            horner,
+        })
     }
 
     /// From a square matrix given by its rows, `out = matrix * in`, whose size divides the number of
@@ -135,7 +188,11 @@ impl LinearTransform {
     /// The rotations, each once, for which evaluation needs keys at [`LinearTransform::level`].
     pub fn rotations(&self) -> Vec<i64> {
         let babies = self.baby_set();
-        let all: BTreeSet<usize> = self.groups.keys().copied().chain(babies).collect();
+        let giants: Vec<usize> = match self.horner {
+            Some(giant) if self.groups.keys().any(|&step| step != 0) => vec![giant],
+            _ => self.groups.keys().copied().collect(),
+        };
+        let all: BTreeSet<usize> = giants.into_iter().chain(babies).collect();
         all.into_iter()
             .filter(|&k| k != 0)
             .map(|k| k as i64)
@@ -160,6 +217,15 @@ impl LinearTransform {
             .map(|(step, _)| *step)
             .collect()
     }
+}
+
+/// The least power of two after which `values`, a power of two of them, repeat.
+fn period(values: &[Complex64]) -> usize {
+    let mut period = values.len();
+    while period > 1 && values[..period / 2] == values[period / 2..period] {
+        period /= 2;
+    }
+    period
 }
 
 /// The power of two that gives the cheapest split of `indices` into `giant + step`.
@@ -187,7 +253,7 @@ fn baby_steps(indices: impl Iterator<Item = usize> + Clone, slots: usize) -> usi
 
 fn invalid(what: &'static str, needed: String, available: String) -> CkksError {
     CkksError::InvalidArgument {
-        op: "LinearTransform",
+        op: OP,
         what,
         needed,
         available,

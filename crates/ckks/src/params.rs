@@ -8,6 +8,7 @@ use confide_ring::{Form, PrimeSet, Ring, RnsPoly};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CkksError;
+use crate::keys::KeyKind;
 use crate::{primes, security};
 
 /// Most primes that a literal may ask for: bounds the work on a literal from outside.
@@ -34,6 +35,8 @@ pub struct Parameters(Arc<Inner>);
 
 struct Inner {
     literal: ParametersLiteral,
+    upper: Vec<u32>,
+    secure: bool,
     ring: Arc<Ring>,
     scales: Vec<f64>,
     log_q: Vec<f64>,
@@ -49,18 +52,30 @@ impl Parameters {
     /// [`CkksError::DigitTooLarge`] if a digit exceeds `P`, [`CkksError::InvalidParameters`] or
     /// [`CkksError::NoPrime`] for a literal that describes no usable set.
     pub fn new(literal: ParametersLiteral) -> Result<Self, CkksError> {
+        Self::with_upper(literal, Vec::new())
+    }
+
+    /// As [`Parameters::new`] with further primes of bit lengths `upper` above those of the literal, lowest first.
+    ///
+    /// Programs use the levels of the literal; the upper ones are where
+    /// [`bootstrapping`](crate::bootstrap) works, at scales of its own.
+    ///
+    /// # Errors
+    /// As [`Parameters::new`].
+    pub fn with_upper(literal: ParametersLiteral, upper: Vec<u32>) -> Result<Self, CkksError> {
         // Before any prime is looked for: a literal may come from a hostile plan. The primes themselves may make up
         // a little less than their bit lengths.
         let nominal: f64 = literal
             .log_q
             .iter()
             .chain(&literal.log_p)
+            .chain(&upper)
             .map(|&bits| f64::from(bits))
             .sum();
         if security::check(literal.log_n, nominal - 1.0).is_err() {
             security::check(literal.log_n, nominal)?;
         }
-        let params = Self::build(literal)?;
+        let params = Self::build(literal, upper, true)?;
         security::check(params.log_n(), params.log_qp())?;
         Ok(params)
     }
@@ -71,12 +86,24 @@ impl Parameters {
     /// As [`Parameters::new`], security aside.
     #[cfg(any(test, feature = "insecure-test-parameters"))]
     pub fn new_insecure_for_tests(literal: ParametersLiteral) -> Result<Self, CkksError> {
-        Self::build(literal)
+        Self::build(literal, Vec::new(), false)
     }
 
-    fn build(literal: ParametersLiteral) -> Result<Self, CkksError> {
-        check_literal(&literal)?;
-        let chain = primes::choose(&literal)?;
+    /// Like [`Parameters::with_upper`] without any security check and with rings down to `N = 16`. For tests only.
+    ///
+    /// # Errors
+    /// As [`Parameters::with_upper`], security aside.
+    #[cfg(any(test, feature = "insecure-test-parameters"))]
+    pub fn with_upper_insecure_for_tests(
+        literal: ParametersLiteral,
+        upper: Vec<u32>,
+    ) -> Result<Self, CkksError> {
+        Self::build(literal, upper, false)
+    }
+
+    fn build(literal: ParametersLiteral, upper: Vec<u32>, secure: bool) -> Result<Self, CkksError> {
+        check_literal(&literal, &upper)?;
+        let chain = primes::choose(&literal, &upper)?;
         let log_q: Vec<f64> = chain.q.iter().map(|&q| (q as f64).log2()).collect();
         let log_p: f64 = chain.p.iter().map(|&p| (p as f64).log2()).sum();
         check_digits(&log_q, log_p, literal.dnum_alpha)?;
@@ -88,10 +115,12 @@ impl Parameters {
             ));
         }
         let ring = Ring::new(literal.log_n, &chain.q, &chain.p)?;
-        let digest = digest(&literal, &chain);
+        let digest = digest(&literal, &upper, &chain);
         let log_qp = log_q.iter().sum::<f64>() + log_p;
         Ok(Self(Arc::new(Inner {
             literal,
+            upper,
+            secure,
             ring,
             scales: chain.scales,
             log_q,
@@ -103,6 +132,16 @@ impl Parameters {
     /// The literal that it was made from.
     pub fn literal(&self) -> &ParametersLiteral {
         &self.0.literal
+    }
+
+    /// Bit lengths of the primes above those of the literal.
+    pub fn upper(&self) -> &[u32] {
+        &self.0.upper
+    }
+
+    /// Highest level that programs use: [`Parameters::max_level`] unless there are upper primes.
+    pub fn program_level(&self) -> usize {
+        self.0.literal.log_q.len() - 1
     }
 
     /// The ring with all primes.
@@ -136,7 +175,8 @@ impl Parameters {
     }
 
     /// Canonical scale of a level: `2^log_scale` at the highest one, then
-    /// `scale_at(l - 1) = scale_at(l) * scale_at(l) / q_l`, as after a product and a rescale.
+    /// `scale_at(l - 1) = scale_at(l) * scale_at(l) / q_l`, as after a product and a rescale. Levels above
+    /// [`Parameters::program_level`] have the scale of that level.
     ///
     /// # Panics
     /// If `level` exceeds [`Parameters::max_level`].
@@ -217,12 +257,77 @@ impl Parameters {
         })
     }
 
+    /// Checks that a sparse secret of weight `weight`, under which [`KeyKind::ToSparse`] encrypts modulo `q_0` and the
+    /// first special prime, has 128 bits of security itself: the table of sparse secrets, never that of dense ones.
+    ///
+    /// # Errors
+    /// [`CkksError::InsecureSparse`]; [`CkksError::InvalidArgument`] for a weight of 0 or above `N`.
+    pub fn check_sparse_secret(&self, weight: u32) -> Result<(), CkksError> {
+        if weight == 0 || weight as usize > self.degree() {
+            return Err(CkksError::InvalidArgument {
+                op: "sparse secret",
+                what: "weight",
+                needed: format!("1 to {}", self.degree()),
+                available: weight.to_string(),
+            });
+        }
+        if !self.0.secure {
+            return Ok(());
+        }
+        let log_modulus = self.0.log_q[0] + (self.0.ring.p(0).value() as f64).log2();
+        security::check_sparse(self.log_n(), weight, log_modulus)
+    }
+
+    /// The primes of the key of a kind for `level`.
+    pub(crate) fn key_set(
+        &self,
+        op: &'static str,
+        kind: KeyKind,
+        level: usize,
+    ) -> Result<PrimeSet, CkksError> {
+        match kind {
+            KeyKind::ToSparse(_) if level == 0 => Ok(PrimeSet { q: 1, p: 1 }),
+            KeyKind::ToSparse(_) => Err(CkksError::LevelTooHigh {
+                op,
+                needed: level,
+                available: 0,
+            }),
+            _ => self.qp_set(op, level),
+        }
+    }
+
+    /// The digits of the key of a kind for `level`.
+    ///
+    /// What is switched from the sparse secret has been raised from `q_0`: one digit of all primes holds it.
+    pub(crate) fn key_digits(&self, kind: KeyKind, level: usize) -> Vec<Range<usize>> {
+        match kind {
+            KeyKind::FromSparse(_) => std::iter::once(0..level + 1).collect(),
+            _ => (0..self.digits(level))
+                .map(|digit| self.digit_range(digit, level))
+                .collect(),
+        }
+    }
+
     pub(crate) fn check_scale(&self, op: &'static str, scale: f64) -> Result<(), CkksError> {
         if scale.is_finite() && scale > 0.0 {
             Ok(())
         } else {
             Err(CkksError::InvalidScale { op, scale })
         }
+    }
+
+    /// As [`Parameters::check_shape`] in NTT form, for a polynomial that may be stored by blocks.
+    pub(crate) fn check_blocks(
+        &self,
+        op: &'static str,
+        poly: &RnsPoly,
+        set: PrimeSet,
+    ) -> Result<(), CkksError> {
+        let divides = self.degree().is_multiple_of(poly.degree().max(1));
+        if divides && poly.set() == set && poly.form() == Form::Ntt {
+            return Ok(());
+        }
+        self.check_shape(op, poly, set, Form::Ntt)
     }
 
     pub(crate) fn check_shape(
@@ -272,7 +377,7 @@ fn invalid(field: &'static str, needed: &str, available: impl fmt::Display) -> C
     }
 }
 
-fn check_literal(literal: &ParametersLiteral) -> Result<(), CkksError> {
+fn check_literal(literal: &ParametersLiteral, upper: &[u32]) -> Result<(), CkksError> {
     let ParametersLiteral {
         log_n,
         log_q,
@@ -283,15 +388,20 @@ fn check_literal(literal: &ParametersLiteral) -> Result<(), CkksError> {
     if !(4..=17).contains(log_n) {
         return Err(invalid("log_n", "4 to 17", log_n));
     }
-    if log_q.is_empty() || log_p.is_empty() || log_q.len() + log_p.len() > MAX_PRIMES {
-        let available = format!("{} + {}", log_q.len(), log_p.len());
+    let count = log_q.len() + upper.len() + log_p.len();
+    if log_q.is_empty() || log_p.is_empty() || count > MAX_PRIMES {
+        let available = format!("{} + {}", log_q.len() + upper.len(), log_p.len());
         return Err(invalid(
             "log_q and log_p",
             "at least one prime each, 160 in all",
             available,
         ));
     }
-    for (field, bits) in [("log_q", log_q), ("log_p", log_p)] {
+    for (field, bits) in [
+        ("log_q", &log_q[..]),
+        ("log_p", &log_p[..]),
+        ("upper", upper),
+    ] {
         if let Some(bits) = bits.iter().find(|bits| !(21..=50).contains(*bits)) {
             return Err(invalid(field, "bit lengths of 21 to 50", bits));
         }
@@ -299,7 +409,7 @@ fn check_literal(literal: &ParametersLiteral) -> Result<(), CkksError> {
     if !(10..=100).contains(log_scale) {
         return Err(invalid("log_scale", "10 to 100", log_scale));
     }
-    if !(1..=log_q.len()).contains(dnum_alpha) {
+    if !(1..=log_q.len() + upper.len()).contains(dnum_alpha) {
         return Err(invalid(
             "dnum_alpha",
             "1 to the number of q primes",
@@ -325,7 +435,7 @@ fn check_digits(log_q: &[f64], log_p: f64, alpha: usize) -> Result<(), CkksError
     Ok(())
 }
 
-fn digest(literal: &ParametersLiteral, chain: &primes::Chain) -> [u8; 32] {
+fn digest(literal: &ParametersLiteral, upper: &[u32], chain: &primes::Chain) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("confide 2026 ckks parameters v1");
     let sizes = [literal.dnum_alpha, chain.q.len(), chain.p.len()].map(|size| size as u64);
     for number in [u64::from(literal.log_n), u64::from(literal.log_scale)]
@@ -336,6 +446,10 @@ fn digest(literal: &ParametersLiteral, chain: &primes::Chain) -> [u8; 32] {
     }
     for prime in chain.q.iter().chain(&chain.p) {
         hasher.update(&prime.to_le_bytes());
+    }
+    // The same primes with other canonical scales are another set.
+    if !upper.is_empty() {
+        hasher.update(&(upper.len() as u64).to_le_bytes());
     }
     *hasher.finalize().as_bytes()
 }

@@ -22,7 +22,9 @@ pub(crate) struct Chain {
 /// The special primes and `q_0` are the largest free ones below their power of two. Each rescaling prime is chosen
 /// so that the canonical scale comes back to its nominal value: with primes on one side of the power of two only,
 /// the relative error of the scale doubles at each level and destroys it within about 20 levels.
-pub(crate) fn choose(literal: &ParametersLiteral) -> Result<Chain, CkksError> {
+///
+/// Those of `upper` are the closest to their power of two: nothing depends on a scale there.
+pub(crate) fn choose(literal: &ParametersLiteral, upper: &[u32]) -> Result<Chain, CkksError> {
     let mut taken = Vec::with_capacity(literal.log_q.len() + literal.log_p.len());
     for &bits in &literal.log_p {
         let prime = below(literal.log_n, bits, &taken)?;
@@ -52,6 +54,12 @@ pub(crate) fn choose(literal: &ParametersLiteral) -> Result<Chain, CkksError> {
         taken.push(q[level]);
         // Same order of operations as a product followed by a rescale, so that scales agree to the bit.
         scales[level - 1] = scale * scale / q[level] as f64;
+    }
+    for &bits in upper {
+        let prime = near(literal.log_n, bits, f64::from(bits).exp2(), &taken)?;
+        taken.push(prime);
+        q.push(prime);
+        scales.push(scales[top]);
     }
     Ok(Chain { q, p, scales })
 }
@@ -115,7 +123,7 @@ mod tests {
             log_scale: 36,
             dnum_alpha: 4,
         };
-        let chain = choose(&literal).expect("a usable literal");
+        let chain = choose(&literal, &[]).expect("a usable literal");
         for (level, scale) in chain.scales.iter().enumerate() {
             assert!(
                 (scale.log2() - 36.0).abs() < 1e-2,
@@ -149,7 +157,7 @@ mod tests {
                 dnum_alpha: 2,
             };
             let begun = std::time::Instant::now();
-            let _ = choose(&literal);
+            let _ = choose(&literal, &[]);
             assert!(begun.elapsed().as_secs() < 5, "{literal:?}");
         }
     }

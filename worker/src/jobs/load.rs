@@ -30,6 +30,8 @@ pub(super) fn keys(
                 .iter()
                 .find(|(other, _)| *other == element)
                 .map(|(_, digest)| digest),
+            // No plan of a training asks for one.
+            KeyKind::ToSparse(_) | KeyKind::FromSparse(_) => None,
         };
         let digest = digest.ok_or_else(|| {
             fault::client(

@@ -11,6 +11,10 @@ use crate::error::CkksError;
 use crate::keys::{KeyKind, PublicKey, SeededSwitchingKey};
 use crate::params::Parameters;
 
+/// Low bytes of the field that names the kind, above them the weight: even, so that no Galois element is one of them.
+const TO_SPARSE: u64 = 2;
+const FROM_SPARSE: u64 = 4;
+
 impl SeededSwitchingKey {
     /// Packed bytes, see [`bytes`](crate::bytes).
     ///
@@ -26,9 +30,21 @@ impl SeededSwitchingKey {
     /// [`CkksError::Bytes`] with what was expected.
     pub fn from_bytes(params: &Parameters, bytes: &[u8]) -> Result<Self, CkksError> {
         let header = Header::read(params, Kind::SeededSwitchingKey, bytes)?;
-        header.check_polys(&[params.digits(header.level)])?;
         let kind = match header.extra {
             0 => KeyKind::Relin,
+            extra if matches!(extra & 0xff, TO_SPARSE | FROM_SPARSE) => {
+                let weight = u32::try_from(extra >> 8).ok();
+                let weight =
+                    weight.filter(|&weight| (1..=params.degree() as u32).contains(&weight));
+                let needed = || format!("a weight of 1 to {}", params.degree());
+                let weight =
+                    weight.ok_or_else(|| header.field("sparse secret", needed(), extra >> 8))?;
+                if extra & 0xff == TO_SPARSE {
+                    KeyKind::ToSparse(weight)
+                } else {
+                    KeyKind::FromSparse(weight)
+                }
+            }
             element if element % 2 == 1 && element < 2 * params.degree() as u64 => {
                 KeyKind::Galois(element)
             }
@@ -37,7 +53,12 @@ impl SeededSwitchingKey {
                 return Err(header.field("Galois element", needed, element).into());
             }
         };
-        let b = read_polys(params, &header, qp_set(params, header.level), bytes)?;
+        if matches!(kind, KeyKind::ToSparse(_)) && header.level != 0 {
+            return Err(header.field("level", 0, header.level).into());
+        }
+        header.check_polys(&[params.key_digits(kind, header.level).len()])?;
+        let set = params.key_set("SeededSwitchingKey::from_bytes", kind, header.level)?;
+        let b = read_polys(params, &header, set, bytes)?;
         Ok(Self {
             kind,
             level: header.level,
@@ -46,7 +67,21 @@ impl SeededSwitchingKey {
         })
     }
 
-    /// Exact length of the bytes of a seeded switching key for `level`.
+    /// Exact length of the bytes of a seeded switching key of a kind for `level`.
+    ///
+    /// # Errors
+    /// [`CkksError::LevelTooHigh`].
+    pub fn encoded_len_of(
+        params: &Parameters,
+        kind: KeyKind,
+        level: usize,
+    ) -> Result<usize, CkksError> {
+        let set = params.key_set("SeededSwitchingKey::encoded_len_of", kind, level)?;
+        let digits = params.key_digits(kind, level).len();
+        Ok(object_len(params, Kind::SeededSwitchingKey, set, digits))
+    }
+
+    /// Exact length of the bytes of a relinearisation or Galois key for `level`.
     ///
     /// # Panics
     /// If `level` exceeds [`Parameters::max_level`].
@@ -124,10 +159,12 @@ pub(crate) fn switching_key_bytes(
     seed: [u8; 32],
     polys: impl ExactSizeIterator<Item = impl Borrow<RnsPoly>>,
 ) -> Result<Vec<u8>, CkksError> {
-    let set = params.qp_set("SeededSwitchingKey::to_bytes", level)?;
+    let set = params.key_set("SeededSwitchingKey::to_bytes", kind, level)?;
     let extra = match kind {
         KeyKind::Relin => 0,
         KeyKind::Galois(element) => element,
+        KeyKind::ToSparse(weight) => (u64::from(weight) << 8) | TO_SPARSE,
+        KeyKind::FromSparse(weight) => (u64::from(weight) << 8) | FROM_SPARSE,
     };
     let header = Header {
         kind: Kind::SeededSwitchingKey,

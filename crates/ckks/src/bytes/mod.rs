@@ -11,7 +11,7 @@
 //! | 8 | 32 | digest of the parameters |
 //! | 40 | 4 | level |
 //! | 44 | 4 | number of polynomials that follow |
-//! | 48 | 8 | ciphertexts: scale as IEEE 754 double; switching keys: Galois element, 0 for relinearisation; else 0 |
+//! | 48 | 8 | ciphertexts: scale as IEEE 754 double; switching keys: Galois element, 0 for relinearisation, 2 or 4 plus 256 times its weight for keys to and from a sparse secret; else 0 |
 //! | 56 | 32 | seed of the uniform half (kinds 2 to 4) |
 //! | 56 or 88 | | polynomials in NTT form, limb by limb, each residue in as many bits as its prime has |
 //!

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// as long as the value fits two of them, as any message that still decrypts does.
 ///
 /// Values below 2^52 are found in passes over limbs without wide products, the others one by one.
-pub(super) fn centred(ring: &Ring, poly: &RnsPoly) -> Vec<f64> {
+pub(crate) fn centred(ring: &Ring, poly: &RnsPoly) -> Vec<f64> {
     let moduli: Vec<Modulus> = (0..poly.set().q).map(|limb| *ring.q(limb)).collect();
     let mut values = vec![0.0; ring.degree()];
     narrow::candidates(&moduli, poly, &mut values);

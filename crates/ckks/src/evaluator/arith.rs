@@ -202,6 +202,19 @@ impl Evaluator {
         })
     }
 
+    /// Rescales until `level` is reached; nothing to do at that level already.
+    pub(crate) fn rescale_to(
+        &self,
+        mut ct: Ciphertext,
+        level: usize,
+    ) -> Result<Ciphertext, CkksError> {
+        has_level("rescale_to", ct.level, level)?;
+        while ct.level > level {
+            ct = self.rescale_owned(ct)?;
+        }
+        Ok(ct)
+    }
+
     /// The same values and scale at a lower level (or the same).
     ///
     /// # Errors

@@ -83,7 +83,7 @@ impl Evaluator {
     }
 
     /// Keys come from outside: their shape must be that of these parameters.
-    fn checked_key<'k>(
+    pub(crate) fn checked_key<'k>(
         &self,
         op: &'static str,
         keys: &'k EvaluationKeys,
@@ -91,11 +91,11 @@ impl Evaluator {
         level: usize,
     ) -> Result<&'k SwitchingKey, CkksError> {
         let key = keys.get(op, kind, level)?;
-        let set = self.params.qp_set(op, key.level)?;
+        let set = self.params.key_set(op, kind, key.level)?;
         for poly in key.digits.iter().flatten() {
             self.params.check_shape(op, poly, set, Form::Ntt)?;
         }
-        let needed = self.params.digits(level);
+        let needed = self.params.key_digits(kind, level).len();
         if key.digits.len() < needed {
             return Err(CkksError::ShapeMismatch {
                 op,

@@ -17,7 +17,7 @@ impl Evaluator {
     /// The imaginary unit in all slots is `X^(N/2)`.
     ///
     /// # Errors
-    /// [`CkksError::NotFinite`], [`CkksError::Overflow`], or an operand of other parameters.
+    /// [`CkksError::NotFinite`], [`CkksError::Overflow`] (2^190 or more), or an operand of other parameters.
     pub fn add_scalar(
         &self,
         ct: &Ciphertext,
@@ -40,16 +40,17 @@ impl Evaluator {
         const OP: &str = "add_scalar";
         self.check(OP, ct)?;
         let constant = constant.into();
-        let real = to_integer(OP, constant.re, ct.scale)?;
-        let imaginary = to_integer(OP, constant.im, ct.scale)?;
+        let [real, imaginary] =
+            [constant.re, constant.im].map(|part| Wide::new(OP, part, ct.scale));
+        let (real, imaginary) = (real?, imaginary?);
         let ring = self.params.ring();
         let set = ct.parts[0].set();
-        if real != 0 {
-            ring.add_scalar_assign(&mut ct.parts[0], &self.residues(set, real));
+        if real.integer != 0 {
+            ring.add_scalar_assign(&mut ct.parts[0], &self.wide_residues(set, real));
         }
-        if imaginary != 0 {
+        if imaginary.integer != 0 {
             let mut unit = ring.zero(set, ct.parts[0].form());
-            ring.add_scalar_assign(&mut unit, &self.residues(set, imaginary));
+            ring.add_scalar_assign(&mut unit, &self.wide_residues(set, imaginary));
             ring.mul_monomial_assign(&mut unit, self.params.degree() / 2);
             ring.add_assign(&mut ct.parts[0], &unit);
         }
@@ -136,6 +137,16 @@ impl Evaluator {
         }
     }
 
+    fn wide_residues(&self, set: PrimeSet, value: Wide) -> Vec<u64> {
+        let ring = self.params.ring();
+        let mut residues = self.residues(set, value.integer);
+        for (limb, residue) in residues.iter_mut().enumerate() {
+            let modulus = ring.modulus_at(set, limb);
+            *residue = modulus.mul(*residue, residue_of_power(modulus, value.shift));
+        }
+        residues
+    }
+
     fn residues(&self, set: PrimeSet, value: i128) -> Vec<u64> {
         let ring = self.params.ring();
         (0..set.q + set.p)
@@ -144,9 +155,33 @@ impl Evaluator {
     }
 }
 
+/// `integer * 2^shift`.
+#[derive(Clone, Copy)]
+struct Wide {
+    integer: i128,
+    shift: u32,
+}
+
+impl Wide {
+    /// `round(constant * scale)`. What exceeds an `i128` is a double far above 2^117: it has 64 zero bits.
+    fn new(op: &'static str, constant: f64, scale: f64) -> Result<Self, CkksError> {
+        let shift = if (constant * scale).abs().log2() < MAX_BITS {
+            0
+        } else {
+            64
+        };
+        let integer = to_integer(op, constant, scale / f64::from(shift).exp2())?;
+        Ok(Self { integer, shift })
+    }
+}
+
 fn residue(modulus: &Modulus, value: i128) -> u64 {
     // The modulus is below 2^50 and the remainder in [0, q).
     value.rem_euclid(i128::from(modulus.value())) as u64
+}
+
+fn residue_of_power(modulus: &Modulus, exponent: u32) -> u64 {
+    modulus.pow(2, u64::from(exponent))
 }
 
 /// `round(constant * scale)`.

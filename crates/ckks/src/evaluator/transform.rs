@@ -17,7 +17,8 @@ use crate::linear::LinearTransform;
 
 impl Evaluator {
     /// Applies a linear transform to the slots. Consumes one level from that of the transform, to
-    /// which the input is dropped first; the scale is that of the input times `scale_at(level) / q_level`.
+    /// which the input is dropped first; the scale is that of the input times that of the
+    /// diagonals, `scale_at(level)` unless chosen, over `q_level`.
     ///
     /// Holds as many ciphertexts over `Q P` as there are baby steps.
     ///
@@ -37,21 +38,27 @@ impl Evaluator {
         has_level(OP, ct.level, level)?;
         let set = params.qp_set(OP, level)?;
         for (_, diagonal) in transform.groups.values().flatten() {
-            params.check_shape(OP, diagonal, set, Form::Ntt)?;
+            params.check_blocks(OP, diagonal, set)?;
         }
         for k in transform.rotations() {
             self.galois_key(OP, keys, ring.galois_for_rotation(k), level)?;
         }
         let canonical = params.scale_at(level);
-        let scale = if ct.scale == canonical {
+        let scale = if ct.scale == canonical && transform.scale == canonical {
             params.scale_at(level - 1)
         } else {
-            ct.scale * canonical / params.q(level) as f64
+            ct.scale * transform.scale / params.q(level) as f64
         };
         params.check_scale(OP, scale)?;
         let babies = self.baby_rotations(ct, transform, keys)?;
         let mut total: Option<[RnsPoly; 2]> = None;
-        for (&giant, diagonals) in &transform.groups {
+        let mut reached = 0;
+        // From the largest giant step down, as Horner's rule needs.
+        for (&giant, diagonals) in transform.groups.iter().rev() {
+            if let Some(step) = transform.horner {
+                total = self.horner_steps(total, reached, giant, step, level, keys)?;
+                reached = giant;
+            }
             // Every step of a group is in the set of baby steps.
             let terms: Vec<(&RnsPoly, &[RnsPoly; 2])> = diagonals
                 .iter()
@@ -59,8 +66,8 @@ impl Evaluator {
                 .collect();
             let factors: Vec<&RnsPoly> = terms.iter().map(|(diagonal, _)| *diagonal).collect();
             let rotated: Vec<[&RnsPoly; 2]> = terms.iter().map(|(_, [a, b])| [a, b]).collect();
-            let mut sum = ring.inner_product(&factors, &rotated);
-            if giant != 0 {
+            let mut sum = ring.inner_product_of_blocks(&factors, &rotated);
+            if giant != 0 && transform.horner.is_none() {
                 sum = self.giant_rotation(sum, giant, level, keys)?;
             }
             match &mut total {
@@ -71,6 +78,9 @@ impl Evaluator {
                 }
                 None => total = Some(sum),
             }
+        }
+        if let Some(step) = transform.horner {
+            total = self.horner_steps(total, reached, 0, step, level, keys)?;
         }
         // A transform has at least one diagonal.
         let parts = total
@@ -116,6 +126,23 @@ impl Evaluator {
             babies.insert(step, pair);
         }
         Ok(babies)
+    }
+
+    /// Rotations of `sum / P`, times `P` again, by `step` as often as leads from `from` down to `to`.
+    fn horner_steps(
+        &self,
+        sum: Option<[RnsPoly; 2]>,
+        from: usize,
+        to: usize,
+        step: usize,
+        level: usize,
+        keys: &EvaluationKeys,
+    ) -> Result<Option<[RnsPoly; 2]>, CkksError> {
+        let Some(mut sum) = sum else { return Ok(None) };
+        for _ in 0..from.saturating_sub(to) / step {
+            sum = self.giant_rotation(sum, step, level, keys)?;
+        }
+        Ok(Some(sum))
     }
 
     /// The rotation of `sum / P` by `giant`, times `P` again: only the second half is divided, for its digits.

@@ -41,8 +41,36 @@ impl Evaluator {
         scale: f64,
         keys: &EvaluationKeys,
     ) -> Result<Ciphertext, CkksError> {
+        let depth = polynomial.depth();
+        super::has_levels(ct.level(), depth)?;
+        let ladder: Vec<usize> = (0..=depth).map(|step| ct.level() - step).collect();
+        self.evaluate_polynomial_along(ct, polynomial, &ladder, scale, keys)
+    }
+
+    /// [`Evaluator::evaluate_polynomial_to`] where a multiplication may be followed by several rescales, for scales
+    /// larger than a prime: `ladder[d]` is the level after `d` multiplications, from the level of the input down.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate_polynomial_to`]; [`CkksError::InvalidArgument`] for a ladder that does not lead down
+    /// from the level of the input in as many steps as the depth of the polynomial.
+    pub(crate) fn evaluate_polynomial_along(
+        &self,
+        ct: &Ciphertext,
+        polynomial: &Polynomial,
+        ladder: &[usize],
+        scale: f64,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
         self.params().check_scale(OP, scale)?;
-        super::has_levels(ct.level(), polynomial.depth())?;
+        let down = ladder.is_sorted_by(|high, low| high > low);
+        if !down || ladder.len() != polynomial.depth() + 1 || ladder[0] != ct.level() {
+            return Err(CkksError::InvalidArgument {
+                op: OP,
+                what: "levels",
+                needed: format!("{} down from {}", polynomial.depth() + 1, ct.level()),
+                available: format!("{ladder:?}"),
+            });
+        }
         if polynomial.degree() == 0 {
             let mut out = self.mul_integer(ct, 0)?;
             out.scale = scale;
@@ -54,11 +82,11 @@ impl Evaluator {
             None => ct.clone(),
         };
         let (root, depth) = plan::best(polynomial.coeffs(), map.is_some());
-        let top = input.level();
         let mut run = Run {
             evaluator: self,
             keys,
-            top,
+            // Mapping the input may have cost a level.
+            ladder: ladder[ladder.len() - 1 - depth..].to_vec(),
             basis: BTreeMap::new(),
             chebyshev: map.is_some(),
         };
@@ -67,8 +95,7 @@ impl Evaluator {
         for n in plan::needed(&root, map.is_some()) {
             run.build(n)?;
         }
-        let last_prime = self.params().q(top - depth + 1) as f64;
-        let sum = run.node(&root, depth, scale * last_prime)?;
+        let sum = run.node(&root, depth, scale * run.divisor(depth))?;
         run.finish(sum, scale)
     }
 
@@ -88,11 +115,11 @@ impl Evaluator {
     }
 }
 
-/// One evaluation: the basis elements built so far, by index, and the level of the input.
+/// One evaluation: the basis elements built so far, by index, and the levels by number of multiplications.
 struct Run<'a> {
     evaluator: &'a Evaluator,
     keys: &'a EvaluationKeys,
-    top: usize,
+    ladder: Vec<usize>,
     chebyshev: bool,
     basis: BTreeMap<usize, Ciphertext>,
 }
@@ -120,7 +147,7 @@ impl Run<'_> {
                 self.add_multiple(&mut product, other, -1.0)?;
             }
         }
-        let scale = product.scale / self.evaluator.params().q(product.level) as f64;
+        let scale = product.scale / self.divisor(self.depth_below(product.level)?);
         let element = self.finish(product, scale)?;
         self.basis.insert(n, element);
         Ok(())
@@ -141,12 +168,12 @@ impl Run<'_> {
     /// The value of `node` at `depth - 1` levels below the top with the scale `scale`, before its
     /// relinearisation and its rescale.
     fn node(&self, node: &Node, depth: usize, scale: f64) -> Result<Ciphertext, CkksError> {
-        let level = self.top + 1 - depth;
+        let level = self.ladder[depth - 1];
         let mut sum: Option<Ciphertext> = None;
         for (power, quotient) in &node.products {
             let giant = self.evaluator.drop_level(self.element(*power)?, level)?;
             let wanted = scale / giant.scale;
-            let before = wanted * self.evaluator.params().q(level + 1) as f64;
+            let before = wanted * self.divisor(depth - 1);
             let quotient = self.finish(self.node(quotient, depth - 1, before)?, wanted)?;
             let mut product = self.evaluator.mul(&quotient, &giant)?;
             product.scale = scale;
@@ -202,8 +229,29 @@ impl Run<'_> {
 
     /// Relinearises and rescales; `scale` is what the division gives up to rounding of `f64`.
     fn finish(&self, ct: Ciphertext, scale: f64) -> Result<Ciphertext, CkksError> {
-        let mut out = self.evaluator.relinearize_rescale(ct, self.keys)?;
+        let level = self.ladder[self.depth_below(ct.level)?];
+        let out = self.evaluator.relinearize_rescale(ct, self.keys)?;
+        let mut out = self.evaluator.rescale_to(out, level)?;
         out.scale = scale;
         Ok(out)
+    }
+
+    /// The number of multiplications that lead to the next level of the ladder below `level`.
+    fn depth_below(&self, level: usize) -> Result<usize, CkksError> {
+        let depth = self.ladder.iter().position(|&step| step < level);
+        depth.ok_or(CkksError::LevelTooLow {
+            op: OP,
+            needed: 1,
+            available: level,
+        })
+    }
+
+    /// The product of the primes that multiplication number `depth` gives up.
+    fn divisor(&self, depth: usize) -> f64 {
+        let primes = self.ladder[depth] + 1..=self.ladder[depth - 1];
+        primes
+            .rev()
+            .map(|level| self.evaluator.params().q(level) as f64)
+            .product()
     }
 }

@@ -9,6 +9,8 @@ use crate::params::Parameters;
 pub(super) enum Purpose {
     /// Coefficients of the secret key.
     SecretKey,
+    /// Coefficients of the sparse secret.
+    SparseSecret,
     /// Errors of a key.
     KeyError,
     /// Uniform half of a key; public.
@@ -23,6 +25,7 @@ impl Purpose {
     fn context(self) -> &'static str {
         match self {
             Self::SecretKey => "confide 2026 ckks v1 secret key",
+            Self::SparseSecret => "confide 2026 ckks v1 sparse secret",
             Self::KeyError => "confide 2026 ckks v1 key error",
             Self::KeyUniform => "confide 2026 ckks v1 key uniform, public",
             Self::CiphertextError => "confide 2026 ckks v1 ciphertext error",

@@ -1,6 +1,6 @@
 //! Generation of all keys from one master seed.
 
-use confide_ring::sampling::{Prng, gaussian, rlwe};
+use confide_ring::sampling::{Prng, gaussian, rlwe, sparse_ternary};
 use confide_ring::{PrimeSet, RnsPoly};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -8,6 +8,7 @@ use super::derive::{Derivation, Purpose};
 use super::key::{SecretKey, Wiped};
 use crate::bytes::switching_key_bytes;
 use crate::ciphertext::DOMAIN_CIPHERTEXT;
+use crate::encrypt::small_poly;
 use crate::error::CkksError;
 use crate::keys::{KeyKind, PublicKey, SeededSwitchingKey};
 use crate::params::Parameters;
@@ -77,14 +78,15 @@ impl KeyGenerator {
     /// The key of a kind for ciphertexts up to `level`.
     ///
     /// # Errors
-    /// [`CkksError::LevelTooHigh`] or [`CkksError::InvalidGaloisElement`].
+    /// [`CkksError::LevelTooHigh`] or [`CkksError::InvalidGaloisElement`]; those of
+    /// [`Parameters::check_sparse_secret`].
     pub fn switching_key(
         &self,
         kind: KeyKind,
         level: usize,
     ) -> Result<SeededSwitchingKey, CkksError> {
         let recipe = self.recipe(kind, level)?;
-        let b = (0..self.params.digits(level))
+        let b = (0..recipe.digits.len())
             .map(|digit| self.digit(&recipe, digit))
             .collect();
         Ok(SeededSwitchingKey {
@@ -105,20 +107,36 @@ impl KeyGenerator {
     /// As [`KeyGenerator::switching_key`].
     pub fn switching_key_bytes(&self, kind: KeyKind, level: usize) -> Result<Vec<u8>, CkksError> {
         let recipe = self.recipe(kind, level)?;
-        let digits = (0..self.params.digits(level)).map(|digit| self.digit(&recipe, digit));
+        let digits = (0..recipe.digits.len()).map(|digit| self.digit(&recipe, digit));
         switching_key_bytes(&self.params, kind, level, recipe.seed, digits)
+    }
+
+    /// The sparse secret of a weight, over all primes: used only inside of bootstrapping.
+    fn sparse_secret(&self, weight: u32) -> Result<Wiped, CkksError> {
+        let params = &self.params;
+        params.check_sparse_secret(weight)?;
+        let seed = self
+            .derivation
+            .seed(Purpose::SparseSecret, &[&weight.to_le_bytes()]);
+        let mut rng = Prng::from_seed(*seed, 0);
+        let coefficients = sparse_ternary(params.degree(), weight as usize, &mut rng);
+        Ok(Wiped(small_poly(
+            params,
+            coefficients,
+            params.ring().full_set(),
+        )))
     }
 
     /// What all digits of a key share.
     fn recipe(&self, kind: KeyKind, level: usize) -> Result<Recipe<'_>, CkksError> {
         const OP: &str = "switching_key";
         let params = &self.params;
-        let set = params.qp_set(OP, level)?;
+        let set = params.key_set(OP, kind, level)?;
         let s = self.secret.full(params)?;
         // The key for X -> X^g leads from s to s(X^(1/g)); applying the automorphism afterwards, to the two result
         // polynomials instead of all digits, brings it back to s. That is what makes hoisting cheap.
-        let (name, element, turned) = match kind {
-            KeyKind::Relin => (&b"relin"[..], 0, None),
+        let (name, number, own) = match kind {
+            KeyKind::Relin => (&b"relin"[..], 0, Own::Square),
             KeyKind::Galois(element) => {
                 let bound = 2 * params.degree() as u64;
                 if element.is_multiple_of(2) || element >= bound {
@@ -130,14 +148,23 @@ impl KeyGenerator {
                 }
                 let inverse = inverse_of_odd(element) % bound;
                 let turned = Wiped(params.ring().automorphism_once(s, inverse, set));
-                (&b"galois"[..], element, Some(turned))
+                (&b"galois"[..], element, Own::Under(turned))
+            }
+            KeyKind::ToSparse(weight) => {
+                let sparse = self.sparse_secret(weight)?;
+                (&b"to sparse"[..], u64::from(weight), Own::Under(sparse))
+            }
+            KeyKind::FromSparse(weight) => {
+                let sparse = self.sparse_secret(weight)?;
+                (&b"from sparse"[..], u64::from(weight), Own::From(sparse))
             }
         };
-        let label: [&[u8]; 2] = [name, &element.to_le_bytes()];
+        let label: [&[u8]; 2] = [name, &number.to_le_bytes()];
         Ok(Recipe {
             set,
+            digits: params.key_digits(kind, level),
             s,
-            turned,
+            own,
             seed: *self.derivation.seed(Purpose::KeyUniform, &label),
             error_seed: self.derivation.seed(Purpose::KeyError, &label),
         })
@@ -148,19 +175,23 @@ impl KeyGenerator {
     fn digit(&self, recipe: &Recipe<'_>, digit: usize) -> RnsPoly {
         let (params, set) = (&self.params, recipe.set);
         let (ring, kernels) = (params.ring(), params.ring().backend());
-        let under = recipe.turned.as_ref().map_or(recipe.s, |turned| &turned.0);
+        let (under, from) = match &recipe.own {
+            Own::Square => (recipe.s, None),
+            Own::Under(own) => (&own.0, Some(recipe.s)),
+            Own::From(own) => (recipe.s, Some(&own.0)),
+        };
         // A stream a digit, so that the key for a lower level has the same errors.
         let mut rng = Prng::from_seed(*recipe.error_seed, digit as u64);
         let mut b = encrypt_zero(params, under, &recipe.seed, digit as u64, &mut rng, set);
-        for limb in params.digit_range(digit, set.q - 1) {
+        for limb in recipe.digits[digit].clone() {
             let q = ring.q(limb);
             let special =
                 (0..set.p).fold(1, |product, j| q.mul(product, q.reduce(ring.p(j).value())));
             let special = kernels.prepare(q, special);
-            let s = recipe.s.limb(limb);
-            if recipe.turned.is_some() {
-                kernels.mul_scalar_add(q, b.limb_mut(limb), s, special);
+            if let Some(from) = from {
+                kernels.mul_scalar_add(q, b.limb_mut(limb), from.limb(limb), special);
             } else {
+                let s = recipe.s.limb(limb);
                 let mut square = Zeroizing::new(s.to_vec());
                 kernels.mul_assign(q, &mut square, s);
                 kernels.mul_scalar_add(q, b.limb_mut(limb), &square, special);
@@ -170,13 +201,23 @@ impl KeyGenerator {
     }
 }
 
-/// A key in the making. It leads from s^2 to s, or from s to the turned secret.
+/// The second secret of a key.
+enum Own {
+    /// None: from s^2 to s.
+    Square,
+    /// From s to this one.
+    Under(Wiped),
+    /// From this one to s.
+    From(Wiped),
+}
+
+/// A key in the making.
 struct Recipe<'a> {
     set: PrimeSet,
+    digits: Vec<std::ops::Range<usize>>,
     /// The secret over all primes.
     s: &'a RnsPoly,
-    /// The secret under the inverse of the automorphism; none for relinearisation.
-    turned: Option<Wiped>,
+    own: Own,
     seed: [u8; 32],
     error_seed: Zeroizing<[u8; 32]>,
 }

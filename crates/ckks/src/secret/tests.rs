@@ -95,13 +95,14 @@ fn check_key(params: &Parameters, keys: &KeyGenerator, key: &SwitchingKey) {
     let from = match key.kind() {
         KeyKind::Relin => ring.mul(&s, &s),
         KeyKind::Galois(element) => ring.automorphism(&s, element),
+        kind => panic!("{kind} has a test of its own"),
     };
     assert_eq!(key.digits().len(), params.digits(key.level()));
     for (digit, [b, a]) in key.digits().iter().enumerate() {
         // A Galois key becomes one from s(X^g) to s by the automorphism that ends a rotation.
         let [b, a] = [b, a].map(|poly| match key.kind() {
-            KeyKind::Relin => poly.clone(),
             KeyKind::Galois(element) => ring.automorphism(poly, element),
+            _ => poly.clone(),
         });
         let mut phase = ring.mul(&a, &s);
         ring.add_assign(&mut phase, &b);

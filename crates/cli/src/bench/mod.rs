@@ -1,5 +1,6 @@
 //! `confide bench`.
 
+mod bootstrap;
 mod cost;
 mod engine;
 mod noise;
@@ -18,6 +19,8 @@ pub enum BenchCommand {
     Cost(cost::CostArgs),
     /// Compare the noise of each operation with its prediction
     Noise(noise::NoiseArgs),
+    /// Time a bootstrap and measure its precision
+    Bootstrap(bootstrap::BootstrapArgs),
     /// Time a whole training on made-up records in this process, without a worker
     Train(train::TrainBenchArgs),
 }
@@ -28,6 +31,7 @@ pub fn run(command: BenchCommand) -> Result<(), Failure> {
         BenchCommand::Engine(args) => engine::run(&args),
         BenchCommand::Cost(args) => cost::run(&args),
         BenchCommand::Noise(args) => noise::run(&args),
+        BenchCommand::Bootstrap(args) => bootstrap::run(&args),
         BenchCommand::Train(args) => train::run(&args),
     }
 }

@@ -2,9 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output;
-use confide_ckks::{
-    Ciphertext, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, KeyKind,
-};
+use confide_ckks::{Ciphertext, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator};
 use confide_client::ClientError;
 use confide_tensor::{CkksEvaluator, Evaluator};
 use confide_train::{
@@ -87,10 +85,7 @@ fn measure(args: &TrainBenchArgs) -> Result<(), TrainError> {
     let generator = KeyGenerator::new(&params, &seed);
     let mut keys = EvaluationKeys::new();
     for (kind, level) in plan.switching_keys() {
-        let key = match kind {
-            KeyKind::Relin => generator.relin_key(level)?,
-            KeyKind::Galois(element) => generator.galois_key(element, level)?,
-        };
+        let key = generator.switching_key(kind, level)?;
         keys.insert(key.expand(&params)?);
     }
     report.phase("keys");

@@ -11,5 +11,5 @@ mod uniform;
 pub use gaussian::{SIGMA, gaussian};
 pub use prng::{Prng, os_seed};
 pub use rlwe::rlwe;
-pub use ternary::ternary;
+pub use ternary::{sparse_ternary, ternary};
 pub use uniform::uniform;

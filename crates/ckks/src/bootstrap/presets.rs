@@ -1,0 +1,62 @@
+//! The sets that we recommend.
+
+use super::params::BootstrapLiteral;
+use crate::params::ParametersLiteral;
+
+impl BootstrapLiteral {
+    /// `N = 2^16`, 12 levels of 40 bits left, full or fewer slots.
+    ///
+    /// EvalMod works at scales of 56 and 66 bits in turn: 56 because its noise is amplified by `K q_0 / scale sqrt(N)`,
+    /// in turn because one prime below 2^46 and two primes below 2^39 are fewer limbs than two primes each time.
+    pub fn n16() -> Self {
+        let mut log_q = vec![50];
+        log_q.resize(13, 40);
+        Self {
+            program: ParametersLiteral {
+                log_n: 16,
+                log_q,
+                log_p: vec![50, 41, 41, 41, 41, 41, 41, 41],
+                log_scale: 40,
+                dnum_alpha: 8,
+            },
+            coeffs_to_slots: vec![50; 3],
+            eval_mod: vec![[38, 38].to_vec(), [46].to_vec()]
+                .into_iter()
+                .cycle()
+                .take(8)
+                .collect(),
+            slots_to_coeffs: vec![40; 3],
+            log_scale: 66.0,
+            weight: 32,
+            interval: 16,
+            degree: 30,
+            doublings: 3,
+            arcsine: 0,
+            log_ratio: 10.0,
+            baby: 8,
+        }
+    }
+
+    /// `N = 2^15`, three levels of 40 bits left, full or fewer slots.
+    ///
+    /// There is room for two matrices each way and for scales of 49 bits, which about 15 bits of precision are left of.
+    pub fn n15() -> Self {
+        let mut eval_mod = vec![vec![49]; 8];
+        eval_mod[0] = vec![33, 32];
+        Self {
+            program: ParametersLiteral {
+                log_n: 15,
+                log_q: vec![50, 40, 40, 40],
+                log_p: vec![50, 50],
+                log_scale: 40,
+                dnum_alpha: 2,
+            },
+            coeffs_to_slots: vec![49; 2],
+            eval_mod,
+            slots_to_coeffs: vec![30; 2],
+            log_scale: 57.0,
+            baby: 16,
+            ..Self::n16()
+        }
+    }
+}
