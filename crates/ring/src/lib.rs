@@ -33,6 +33,7 @@ pub use error::RingError;
 pub use modulus::Modulus;
 pub use poly::{Form, PrimeSet, RnsPoly};
 pub use primes::{is_prime, ntt_primes};
+pub use product::Baby;
 pub use ring::Ring;
 pub use switch::Switch;
 pub use table::{Constant, NttTable};

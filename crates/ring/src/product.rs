@@ -3,11 +3,19 @@
 use std::borrow::Borrow;
 
 use crate::buffer::Buffer;
-use crate::{Form, Ring, RnsPoly, par};
+use crate::{Form, PrimeSet, Ring, RnsPoly, par};
 
 /// Words of a limb that are worked on at a time when blocks are expanded: so many factors of that length fit the
 /// second-level cache together.
 const STRIP: usize = 4096;
+
+/// A rotation for [`Ring::rotated_products`].
+pub struct Baby<'a, K> {
+    /// The two halves of the key for each digit, over the primes wanted or more; none for the rotation by nothing.
+    pub key: Option<&'a [[K; 2]]>,
+    /// Galois element of the automorphism, 1 without a key.
+    pub galois: u64,
+}
 
 impl Ring {
     /// acc\[k\] = sum over d of digits\[d\] * keys\[d\]\[k\], in NTT form over the set of the digits, with one
@@ -93,58 +101,147 @@ impl Ring {
         Some(out)
     }
 
-    /// As [`Ring::inner_product`] for factors that may have come from [`Ring::blocks`]: these are expanded in the cache
-    /// only.
+    /// Sums of products of rotations: for each of `groups` the pair of sums over its (b, f) of `f` times rotation b of
+    /// P `input`, in NTT form over `set`. Rotation b is the image under the automorphism of `babies[b]` of the inner
+    /// product of `digits` with its key, plus P times the first half of `input`; without a key P times both halves.
+    /// Factors may have come from [`Ring::blocks`].
+    ///
+    /// A limb of all rotations and sums is finished before the next is begun: rotations never go to memory as a whole.
     ///
     /// # Panics
-    /// As [`Ring::inner_product`].
-    pub fn inner_product_of_blocks(
+    /// When an operand lacks limbs of `set` or is not in NTT form, or a group is empty or names no rotation.
+    pub fn rotated_products<K: Borrow<RnsPoly> + Sync>(
         &self,
-        factors: &[&RnsPoly],
-        inputs: &[[&RnsPoly; 2]],
-    ) -> [RnsPoly; 2] {
-        assert!(
-            !factors.is_empty() && factors.len() == inputs.len(),
-            "{} factors, {} inputs",
-            factors.len(),
-            inputs.len()
-        );
-        let set = factors[0].set;
-        for poly in factors.iter().chain(inputs.iter().flatten()) {
-            assert!(
-                poly.set == set && poly.form == Form::Ntt,
-                "inner product: {poly:?}, expected {set:?}"
-            );
+        input: [&RnsPoly; 2],
+        digits: &[RnsPoly],
+        babies: &[Baby<'_, K>],
+        groups: &[Vec<(usize, &RnsPoly)>],
+        set: PrimeSet,
+    ) -> Vec<[RnsPoly; 2]> {
+        self.check_products(input, digits, babies, groups, set);
+        let n = self.degree();
+        let orders: Vec<_> = babies.iter().map(|baby| self.order(baby.galois)).collect();
+        let mut out: Vec<[RnsPoly; 2]> = groups
+            .iter()
+            .map(|_| [0, 1].map(|_| self.scratch(set, Form::Ntt)))
+            .collect();
+        let mut tasks: Vec<(usize, Vec<[&mut [u64]; 2]>)> =
+            (0..set.len()).map(|limb| (limb, Vec::new())).collect();
+        for [x, y] in &mut out {
+            for ((_, outs), pair) in tasks.iter_mut().zip(x.limbs_mut().zip(y.limbs_mut())) {
+                outs.push(pair.into());
+            }
         }
-        let [mut first, mut second] = [self.scratch(set, Form::Ntt), self.scratch(set, Form::Ntt)];
-        let strip = STRIP.min(self.degree());
-        par::for_each_chunk_pair(
-            &mut first.words,
-            &mut second.words,
-            self.degree(),
-            |limb, first, second| {
-                let q = self.modulus_at(set, limb);
-                let mut expanded = Buffer::scratch(strip * factors.len());
-                let outs = first
-                    .chunks_exact_mut(strip)
-                    .zip(second.chunks_exact_mut(strip));
-                for (index, (first, second)) in outs.enumerate() {
-                    let range = index * strip..(index + 1) * strip;
-                    let mut xs: Vec<&[u64]> = Vec::with_capacity(factors.len());
-                    for (factor, room) in factors.iter().zip(expanded.chunks_exact_mut(strip)) {
-                        xs.push(self.expanded(factor, limb, range.start, room));
-                    }
-                    for (out, side) in [(first, 0), (second, 1)] {
-                        let ys: Vec<&[u64]> = inputs
-                            .iter()
-                            .map(|pair| &pair[side].limb(limb)[range.clone()])
-                            .collect();
-                        self.backend.dot(q, out, &xs, &ys);
-                    }
+        par::for_each(tasks, |(limb, outs)| {
+            let q = self.modulus_at(set, limb);
+            let special = (0..set.p).fold(1, |acc, j| q.mul(acc, q.reduce(self.p(j).value())));
+            let special = self.backend.prepare(q, special);
+            // P times something is nothing modulo the special primes.
+            let add_input = |row: &mut [u64], half: usize| {
+                if limb < set.q {
+                    self.backend
+                        .mul_scalar_add(q, row, input[half].limb(limb), special);
                 }
-            },
-        );
-        [first, second]
+            };
+            let mut rows = Buffer::scratch(babies.len() * 2 * n);
+            let mut sum = Buffer::scratch(n);
+            let xs: Vec<&[u64]> = digits.iter().map(|digit| digit.limb(limb)).collect();
+            for ((baby, order), rows) in
+                babies.iter().zip(&orders).zip(rows.chunks_exact_mut(2 * n))
+            {
+                for (half, row) in rows.chunks_exact_mut(n).enumerate() {
+                    let Some(key) = baby.key else {
+                        row.fill(0);
+                        add_input(row, half);
+                        continue;
+                    };
+                    let ys: Vec<&[u64]> = key[..digits.len()]
+                        .iter()
+                        .map(|pair| {
+                            let key: &RnsPoly = pair[half].borrow();
+                            match limb.checked_sub(set.q) {
+                                None => key.limb_q(limb),
+                                Some(special) => key.limb_p(special),
+                            }
+                        })
+                        .collect();
+                    self.backend.dot(q, &mut sum, &xs, &ys);
+                    if half == 0 {
+                        add_input(&mut sum, 0);
+                    }
+                    self.backend.gather(row, &sum, order.source());
+                }
+            }
+            self.products_of_limb(limb, &rows, groups, outs);
+        });
+        out
+    }
+
+    /// One limb of all sums, from that limb of all rotations, strip by strip.
+    fn products_of_limb(
+        &self,
+        limb: usize,
+        rows: &[u64],
+        groups: &[Vec<(usize, &RnsPoly)>],
+        mut outs: Vec<[&mut [u64]; 2]>,
+    ) {
+        let n = self.degree();
+        let strip = STRIP.min(n);
+        let most = groups.iter().map(Vec::len).max().unwrap_or(0);
+        let mut expanded = Buffer::scratch(strip * most);
+        for start in (0..n).step_by(strip) {
+            for (group, out) in groups.iter().zip(&mut outs) {
+                let q = self.modulus_at(group[0].1.set, limb);
+                let xs: Vec<&[u64]> = group
+                    .iter()
+                    .zip(expanded.chunks_exact_mut(strip))
+                    .map(|((_, factor), room)| self.expanded(factor, limb, start, room))
+                    .collect();
+                for (half, out) in out.iter_mut().enumerate() {
+                    let row = |baby: usize| &rows[(2 * baby + half) * n + start..][..strip];
+                    let ys: Vec<&[u64]> = group.iter().map(|(baby, _)| row(*baby)).collect();
+                    self.backend
+                        .dot(q, &mut out[start..start + strip], &xs, &ys);
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check_products<K: Borrow<RnsPoly>>(
+        &self,
+        input: [&RnsPoly; 2],
+        digits: &[RnsPoly],
+        babies: &[Baby<'_, K>],
+        groups: &[Vec<(usize, &RnsPoly)>],
+        set: PrimeSet,
+    ) {
+        for poly in input {
+            let needed = PrimeSet { p: 0, ..set };
+            assert!(poly.set == needed && poly.form == Form::Ntt, "{poly:?}");
+        }
+        for digit in digits {
+            assert!(digit.set == set && digit.form == Form::Ntt, "{digit:?}");
+        }
+        for key in babies.iter().filter_map(|baby| baby.key) {
+            assert!(
+                key.len() >= digits.len() && !digits.is_empty(),
+                "{} key digits",
+                key.len()
+            );
+            for half in key[..digits.len()].iter().flatten() {
+                let half: &RnsPoly = half.borrow();
+                let enough = half.set.q >= set.q && half.set.p >= set.p;
+                assert!(enough && half.form == Form::Ntt, "{half:?}");
+            }
+        }
+        for group in groups {
+            assert!(!group.is_empty(), "a group without factors");
+            for (baby, factor) in group {
+                assert!(*baby < babies.len(), "rotation {baby} of {}", babies.len());
+                assert!(factor.set == set && factor.form == Form::Ntt, "{factor:?}");
+            }
+        }
     }
 
     /// The words of a limb from `start` on, as many as `room` holds: borrowed, or repeated there.
@@ -202,13 +299,57 @@ mod tests {
                 factors.push(poly);
             }
             let seed = [3; 32];
-            let input = |domain| sampling::uniform(&ring, &seed, domain, set);
-            let inputs: Vec<[RnsPoly; 2]> =
-                (0..4).map(|i| [input(2 * i), input(2 * i + 1)]).collect();
-            let expected = ring.inner_product(&factors, &inputs);
-            let blocks: Vec<&RnsPoly> = blocks.iter().collect();
-            let inputs: Vec<[&RnsPoly; 2]> = inputs.iter().map(|[a, b]| [a, b]).collect();
-            assert_eq!(ring.inner_product_of_blocks(&blocks, &inputs), expected);
+            let input = |domain: u64, set| sampling::uniform(&ring, &seed, domain, set);
+            let pair = |domain: u64, set| [input(2 * domain, set), input(2 * domain + 1, set)];
+            let plain = pair(100, PrimeSet { q: 2, p: 0 });
+            let digits = vec![input(50, set), input(51, set)];
+            let galois = [1, 5, 25, 125].map(|element| element % (2 * n as u64));
+            let keys: Vec<[[RnsPoly; 2]; 2]> = (0..4)
+                .map(|i| [pair(2 * i, set), pair(2 * i + 1, set)])
+                .collect();
+            let babies: Vec<Baby<'_, RnsPoly>> = keys
+                .iter()
+                .zip(galois)
+                .map(|(key, galois)| Baby {
+                    key: (galois != 1).then_some(&key[..]),
+                    galois,
+                })
+                .collect();
+            // Step by step.
+            let rotations: Vec<[RnsPoly; 2]> = babies
+                .iter()
+                .map(|baby| match baby.key {
+                    None => [0, 1].map(|half| {
+                        let mut lifted = ring.zero(set, Form::Ntt);
+                        ring.add_times_p_assign(&mut lifted, &plain[half]);
+                        lifted
+                    }),
+                    Some(key) => {
+                        let mut sum = ring.inner_product(&digits, key);
+                        ring.add_times_p_assign(&mut sum[0], &plain[0]);
+                        sum.map(|half| ring.automorphism(&half, baby.galois))
+                    }
+                })
+                .collect();
+            let groups: Vec<Vec<(usize, &RnsPoly)>> = vec![
+                blocks.iter().enumerate().collect(),
+                vec![(3, &blocks[1]), (0, &blocks[2])],
+            ];
+            let found =
+                ring.rotated_products([&plain[0], &plain[1]], &digits, &babies, &groups, set);
+            let expected =
+                [&[0, 1, 2, 3][..], &[1, 2]]
+                    .into_iter()
+                    .zip(&groups)
+                    .map(|(used, group)| {
+                        let factors: Vec<&RnsPoly> = used.iter().map(|&i| &factors[i]).collect();
+                        let inputs: Vec<[&RnsPoly; 2]> = group
+                            .iter()
+                            .map(|(baby, _)| [&rotations[*baby][0], &rotations[*baby][1]])
+                            .collect();
+                        ring.inner_product(&factors, &inputs)
+                    });
+            assert_eq!(found, expected.collect::<Vec<_>>());
         }
     }
 }

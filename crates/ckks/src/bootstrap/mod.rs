@@ -321,6 +321,9 @@ fn encode(
         let diagonals: BTreeMap<usize, Vec<Complex64>> =
             factor.diagonals.iter().map(repeat).collect();
         let scale = each * params.q(level) as f64;
+        // Half as many diagonals as the others have: half as many baby steps keep the keys few.
+        let wraps = factor.diagonals.len() * factor.stride == params.slots();
+        let baby = if wraps { baby.div_ceil(2) } else { baby };
         LinearTransform::with_horner(
             params,
             encoder,

@@ -11,7 +11,7 @@ use crate::error::CkksError;
 use crate::keys::{EvaluationKeys, KeyKind, SwitchingKey};
 
 /// A polynomial cut into digits, each over all primes of `Q P`, in NTT form.
-pub(crate) struct Digits(Vec<RnsPoly>);
+pub(crate) struct Digits(pub(super) Vec<RnsPoly>);
 
 impl Evaluator {
     /// Cuts `poly` (NTT form, level `level`) into digits and extends each to `Q P`.

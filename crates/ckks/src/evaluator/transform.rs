@@ -5,9 +5,7 @@
 //! over `Q P`, where the diagonals multiply them; each giant step divides one of its two polynomials by `P`, and the
 //! sum of all giant steps is divided once, together with the rescale.
 
-use std::collections::BTreeMap;
-
-use confide_ring::{Form, RnsPoly};
+use confide_ring::{Baby, RnsPoly};
 
 use super::{Evaluator, has_level, two_parts};
 use crate::ciphertext::Ciphertext;
@@ -20,7 +18,7 @@ impl Evaluator {
     /// which the input is dropped first; the scale is that of the input times that of the
     /// diagonals, `scale_at(level)` unless chosen, over `q_level`.
     ///
-    /// Holds as many ciphertexts over `Q P` as there are baby steps.
+    /// Holds as many ciphertexts over `Q P` as there are giant steps.
     ///
     /// # Errors
     /// [`CkksError::LevelTooLow`] for an input below the level of the transform; those of
@@ -50,23 +48,17 @@ impl Evaluator {
             ct.scale * transform.scale / params.q(level) as f64
         };
         params.check_scale(OP, scale)?;
-        let babies = self.baby_rotations(ct, transform, keys)?;
+        let mut sums = self.giant_sums(ct, transform, keys)?;
         let mut total: Option<[RnsPoly; 2]> = None;
         let mut reached = 0;
         // From the largest giant step down, as Horner's rule needs.
-        for (&giant, diagonals) in transform.groups.iter().rev() {
+        for &giant in transform.groups.keys().rev() {
             if let Some(step) = transform.horner {
                 total = self.horner_steps(total, reached, giant, step, level, keys)?;
                 reached = giant;
             }
-            // Every step of a group is in the set of baby steps.
-            let terms: Vec<(&RnsPoly, &[RnsPoly; 2])> = diagonals
-                .iter()
-                .filter_map(|(step, diagonal)| Some((diagonal, babies.get(step)?)))
-                .collect();
-            let factors: Vec<&RnsPoly> = terms.iter().map(|(diagonal, _)| *diagonal).collect();
-            let rotated: Vec<[&RnsPoly; 2]> = terms.iter().map(|(_, [a, b])| [a, b]).collect();
-            let mut sum = ring.inner_product_of_blocks(&factors, &rotated);
+            // One sum for each giant step.
+            let Some(mut sum) = sums.pop() else { continue };
             if giant != 0 && transform.horner.is_none() {
                 sum = self.giant_rotation(sum, giant, level, keys)?;
             }
@@ -95,37 +87,44 @@ impl Evaluator {
         })
     }
 
-    /// `P` times each baby rotation, over `Q P`.
-    fn baby_rotations(
+    /// For each giant step the sum of the baby rotations times its diagonals, times `P`, over `Q P`.
+    fn giant_sums(
         &self,
         ct: &Ciphertext,
         transform: &LinearTransform,
         keys: &EvaluationKeys,
-    ) -> Result<BTreeMap<usize, [RnsPoly; 2]>, CkksError> {
+    ) -> Result<Vec<[RnsPoly; 2]>, CkksError> {
         const OP: &str = "transform";
         let (ring, level) = (self.params.ring(), transform.level);
         let set = self.params.qp_set(OP, level)?;
-        let input = [0, 1].map(|part| self.lowered(&ct.parts[part], level));
-        let mut digits = None;
-        let mut babies = BTreeMap::new();
-        for step in transform.baby_set() {
-            let pair = if step == 0 {
-                [0, 1].map(|part| {
-                    let mut lifted = ring.zero(set, Form::Ntt);
-                    ring.add_times_p_assign(&mut lifted, &input[part]);
-                    lifted
-                })
-            } else {
-                let element = ring.galois_for_rotation(step as i64);
-                let key = self.galois_key(OP, keys, element, level)?;
-                let digits = digits.get_or_insert_with(|| self.decompose(&input[1], level));
-                let mut pair = self.inner_product(digits, key);
-                ring.add_times_p_assign(&mut pair[0], &input[0]);
-                pair.map(|poly| ring.automorphism(&poly, element))
+        let [first, second] = [0, 1].map(|part| self.lowered(&ct.parts[part], level));
+        let steps: Vec<usize> = transform.baby_set().into_iter().collect();
+        let mut babies = Vec::with_capacity(steps.len());
+        for &step in &steps {
+            let galois = ring.galois_for_rotation(step as i64);
+            let key = match step {
+                0 => None,
+                _ => Some(&self.galois_key(OP, keys, galois, level)?.digits[..]),
             };
-            babies.insert(step, pair);
+            babies.push(Baby { key, galois });
         }
-        Ok(babies)
+        let digits = match steps.last() {
+            Some(0) | None => Vec::new(),
+            Some(_) => self.decompose(&second, level).0,
+        };
+        // Every step of a group is in the set of baby steps.
+        let groups: Vec<Vec<(usize, &RnsPoly)>> = transform
+            .groups
+            .values()
+            .map(|diagonals| {
+                let place = |step: &usize| steps.binary_search(step).ok();
+                let terms = diagonals.iter();
+                terms
+                    .filter_map(|(step, diagonal)| Some((place(step)?, diagonal)))
+                    .collect()
+            })
+            .collect();
+        Ok(ring.rotated_products([&first, &second], &digits, &babies, &groups, set))
     }
 
     /// Rotations of `sum / P`, times `P` again, by `step` as often as leads from `from` down to `to`.

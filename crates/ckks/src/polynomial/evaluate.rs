@@ -1,5 +1,6 @@
 //! Evaluation of polynomials on ciphertexts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::plan::{self, Node};
@@ -87,9 +88,11 @@ impl Evaluator {
             keys,
             // Mapping the input may have cost a level.
             ladder: ladder[ladder.len() - 1 - depth..].to_vec(),
+            natural: Vec::new(),
             basis: BTreeMap::new(),
             chebyshev: map.is_some(),
         };
+        run.natural = run.natural_scales(input.scale);
         run.basis.insert(1, input);
         // Ascending order: every element is built from smaller ones.
         for n in plan::needed(&root, map.is_some()) {
@@ -120,6 +123,8 @@ struct Run<'a> {
     evaluator: &'a Evaluator,
     keys: &'a EvaluationKeys,
     ladder: Vec<usize>,
+    /// Scales that repeated squaring of the input leads to, by number of multiplications.
+    natural: Vec<f64>,
     chebyshev: bool,
     basis: BTreeMap<usize, Ciphertext>,
 }
@@ -136,7 +141,9 @@ impl Run<'_> {
         let mut product = if a == b {
             self.evaluator.square(left)?
         } else {
-            self.evaluator.mul(left, right)?
+            let depth = self.depth_below(left.level.min(right.level))?;
+            let (left, right) = (self.brought(left, depth)?, self.brought(right, depth)?);
+            self.evaluator.mul(&left, &right)?
         };
         if self.chebyshev {
             product = self.evaluator.mul_integer(&product, 2)?;
@@ -171,7 +178,7 @@ impl Run<'_> {
         let level = self.ladder[depth - 1];
         let mut sum: Option<Ciphertext> = None;
         for (power, quotient) in &node.products {
-            let giant = self.evaluator.drop_level(self.element(*power)?, level)?;
+            let giant = self.lowered(self.element(*power)?, depth)?;
             let wanted = scale / giant.scale;
             let before = wanted * self.divisor(depth - 1);
             let quotient = self.finish(self.node(quotient, depth - 1, before)?, wanted)?;
@@ -211,6 +218,52 @@ impl Run<'_> {
             self.evaluator.add_scalar_assign(&mut sum, constant)?;
         }
         Ok(sum)
+    }
+
+    /// `element` for a product before multiplication number `depth`, at about the scale there, so that every element has
+    /// that of its level: with less, a product would be left with less than its level has; with more, too little would
+    /// be left to the constants that multiply it.
+    fn brought<'c>(
+        &self,
+        element: &'c Ciphertext,
+        depth: usize,
+    ) -> Result<Cow<'c, Ciphertext>, CkksError> {
+        let natural = self.natural[depth - 1];
+        if element.level > self.ladder[depth - 1] && element.scale >= 2.0 * natural {
+            return self.lowered(element, depth).map(Cow::Owned);
+        }
+        let factor = (natural / element.scale).round();
+        if factor < 2.0 {
+            return Ok(Cow::Borrowed(element));
+        }
+        let mut out = self.evaluator.mul_integer(element, factor as i64)?;
+        out.scale = element.scale * factor;
+        Ok(Cow::Owned(out))
+    }
+
+    /// `element` at the level before multiplication number `depth`, and at no more than the scale there: the other
+    /// factor of a product has what is left of its scale.
+    fn lowered(&self, element: &Ciphertext, depth: usize) -> Result<Ciphertext, CkksError> {
+        let (level, natural) = (self.ladder[depth - 1], self.natural[depth - 1]);
+        if element.level == level || element.scale < 2.0 * natural {
+            return self.evaluator.drop_level(element, level);
+        }
+        let above = self.evaluator.drop_level(element, self.ladder[depth - 2])?;
+        let factor = natural * self.divisor(depth - 1) / element.scale;
+        let out = self.evaluator.mul_scalar(&above, 1.0, factor)?;
+        let mut out = self.evaluator.rescale_to(out, level)?;
+        out.scale = natural;
+        Ok(out)
+    }
+
+    /// Scales of repeated squaring along the ladder.
+    fn natural_scales(&self, first: f64) -> Vec<f64> {
+        let mut scales = vec![first];
+        for depth in 1..self.ladder.len() {
+            let last = scales[depth - 1];
+            scales.push(last * last / self.divisor(depth));
+        }
+        scales
     }
 
     /// `sum += coefficient * element`, the element brought to the scale of the sum.
