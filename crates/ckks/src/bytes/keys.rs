@@ -32,7 +32,7 @@ impl SeededSwitchingKey {
         let header = Header::read(params, Kind::SeededSwitchingKey, bytes)?;
         let kind = match header.extra {
             0 => KeyKind::Relin,
-            extra if matches!(extra & 0xff, TO_SPARSE | FROM_SPARSE) => {
+            extra if extra > 0xff && matches!(extra & 0xff, TO_SPARSE | FROM_SPARSE) => {
                 let weight = u32::try_from(extra >> 8).ok();
                 let weight =
                     weight.filter(|&weight| (1..=params.degree() as u32).contains(&weight));
