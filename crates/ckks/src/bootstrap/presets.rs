@@ -6,8 +6,8 @@ use crate::params::ParametersLiteral;
 impl BootstrapLiteral {
     /// `N = 2^16`, 12 levels of 40 bits left, full or fewer slots.
     ///
-    /// EvalMod works at scales of 56 and 66 bits in turn: 56 because its noise is amplified by `K q_0 / scale sqrt(N)`,
-    /// in turn because one prime below 2^46 and two primes below 2^39 are fewer limbs than two primes each time.
+    /// EvalMod works at scales of 60 and 74 bits in turn: 60 because its noise is amplified by `K q_0 / scale sqrt(N)`,
+    /// in turn because one prime below 2^46 and two primes of 44 bits are fewer limbs than two primes each time.
     pub fn n16() -> Self {
         let mut log_q = vec![50];
         log_q.resize(13, 40);
@@ -15,18 +15,18 @@ impl BootstrapLiteral {
             program: ParametersLiteral {
                 log_n: 16,
                 log_q,
-                log_p: vec![50, 41, 41, 41, 41, 41, 41, 41],
+                log_p: vec![50, 44, 44, 44, 44, 44, 44, 44],
                 log_scale: 40,
                 dnum_alpha: 8,
             },
             coeffs_to_slots: vec![50; 3],
-            eval_mod: vec![[38, 38].to_vec(), [46].to_vec()]
+            eval_mod: vec![[44, 44].to_vec(), [46].to_vec()]
                 .into_iter()
                 .cycle()
                 .take(8)
                 .collect(),
-            slots_to_coeffs: vec![40; 3],
-            log_scale: 66.0,
+            slots_to_coeffs: vec![39; 3],
+            log_scale: 74.0,
             weight: 32,
             interval: 16,
             degree: 30,
