@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 /// A program of `tools/peers/rust` and the feature that brings its library.
 pub struct Crate {
     name: &'static str,
+    feature: &'static str,
     /// A toolchain of rustup's, and flags for its compiler, where this one will not do.
     toolchain: Option<(&'static str, &'static str)>,
     least_log_n: u32,
@@ -26,6 +27,7 @@ impl Crate {
     pub fn tfhe_ntt() -> Self {
         Self {
             name: "tfhe-ntt",
+            feature: "tfhe-ntt",
             toolchain: None,
             least_log_n: 13,
             most_threads: 1,
@@ -38,12 +40,38 @@ impl Crate {
     pub fn poulpy() -> Self {
         Self {
             name: "poulpy",
+            feature: "poulpy",
             toolchain: Some(("nightly", "-C target-cpu=native")),
             least_log_n: 15,
             most_threads: u32::MAX,
             needs_ours: true,
             program: None,
         }
+    }
+
+    /// Its bootstrapping presets, a program of their own.
+    pub fn poulpy_bootstrap() -> Self {
+        Self {
+            name: "poulpy-bootstrap",
+            ..Self::poulpy()
+        }
+    }
+
+    /// The program, once it is built, told how many threads to take.
+    ///
+    /// # Errors
+    /// When it is not built.
+    pub fn command(&self, setting: &Setting) -> Result<Command> {
+        let program = self.program.as_ref().context("it is not built")?;
+        let mut command = Command::new(program);
+        command.args(["--log-n", &setting.log_n.to_string()]);
+        if self.most_threads > 1 {
+            let threads = setting.threads.to_string();
+            command
+                .args(["--threads", &threads])
+                .env("RAYON_NUM_THREADS", &threads);
+        }
+        Ok(command)
     }
 
     /// Cargo for this program, and the folder of what it builds.
@@ -95,7 +123,8 @@ impl Peer for Crate {
         let built = process::capture(
             cargo
                 .args(["build", "--release", "--locked"])
-                .args(["--features", self.name, "--bin", self.name, "--target-dir"])
+                .args(["--features", self.feature, "--bin", self.name])
+                .arg("--target-dir")
                 .arg(&target),
         )?;
         if !built.success {
@@ -112,16 +141,7 @@ impl Peer for Crate {
     }
 
     fn measure(&self, _: &Workspace, setting: &Setting) -> Result<Vec<Line>> {
-        let program = self.program.as_ref().context("it is not built")?;
-        let mut command = Command::new(program);
-        command.args(["--log-n", &setting.log_n.to_string()]);
-        if self.most_threads > 1 {
-            let threads = setting.threads.to_string();
-            command
-                .args(["--threads", &threads])
-                .env("RAYON_NUM_THREADS", &threads);
-        }
-        lines::of(&mut command)
+        lines::of(&mut self.command(setting)?)
     }
 
     fn needs_ours(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Other libraries beside this one: the same operations, on the same machine, in turn.
 
+mod bootstrap;
 mod browser;
 mod crates;
 mod lines;
@@ -34,6 +35,9 @@ pub struct Options {
     /// node-seal beside our wasm instead, at N = 2^15, in headless Chromium and in Node
     #[arg(long, conflicts_with_all = ["log_n", "threads", "seconds", "only"])]
     browser: bool,
+    /// Full-slot bootstraps beside poulpy's presets instead, at N = 2^16
+    #[arg(long, conflicts_with_all = ["log_n", "seconds", "only", "browser"])]
+    bootstrap: bool,
     /// Print one JSON object a line instead of the table
     #[arg(long)]
     json: bool,
@@ -101,6 +105,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         browser::print(&lines, options.json);
         return Ok(());
     }
+    if options.bootstrap {
+        return bootstrap::run(workspace, options.rounds, &options.threads, options.json);
+    }
     let mut peers = all();
     peers.retain(|peer| options.only.is_empty() || options.only.iter().any(|n| n == peer.name()));
     peers.retain_mut(|peer| match peer.install(workspace) {
@@ -114,12 +121,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         bail!("no other library could be installed; see the reasons above");
     }
     if peers.iter().any(|peer| peer.needs_ours()) {
-        process::run(process::cargo(&workspace.root).args([
-            "build",
-            "--release",
-            "-p",
-            "confide-cli",
-        ]))?;
+        build_ours(workspace)?;
     }
 
     let mut lines = Vec::new();
@@ -140,6 +142,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         table::print(&rows);
         Ok(())
     }
+}
+
+/// Builds our native benches.
+fn build_ours(workspace: &Workspace) -> Result<()> {
+    process::run(process::cargo(&workspace.root).args(["build", "--release", "-p", "confide-cli"]))
 }
 
 /// Ours, theirs, ours, theirs. A peer that fails is not asked again.
