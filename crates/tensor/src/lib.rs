@@ -21,7 +21,7 @@ pub use clear::{ClearCt, ClearEvaluator};
 pub use cost::rotation_seconds;
 pub use cost::{CostModel, KeySwitchShape, MACHINE, Op, RingCost, Terms};
 pub use error::TensorError;
-pub use evaluator::Evaluator;
+pub use evaluator::{Evaluator, RefreshLevels};
 pub use observe::{NoObserver, Observed, Observer};
 pub use plan::{OpCounts, PlanCt, PlanEvaluator, PlanReport};
 pub use slots::SlotRing;

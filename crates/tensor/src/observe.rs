@@ -6,7 +6,7 @@ use parking::Phase;
 
 use crate::cost::{CostModel, KeySwitchShape, Op};
 use crate::error::TensorError;
-use crate::evaluator::Evaluator;
+use crate::evaluator::{Evaluator, RefreshLevels};
 
 /// Learns how far a program is and may stop it.
 pub trait Observer: Sync {
@@ -157,6 +157,29 @@ impl<E: Evaluator, O: Observer> Evaluator for Observed<'_, E, O> {
     fn mul_monomial(&self, a: &E::Ct, k: i64) -> Result<E::Ct, TensorError> {
         self.run(&[(Op::Monomial, self.level(a), 1)], || {
             self.inner.mul_monomial(a, k)
+        })
+    }
+
+    fn mul_periodic_to(
+        &self,
+        a: &E::Ct,
+        values: &[f64],
+        level: usize,
+    ) -> Result<E::Ct, TensorError> {
+        self.run(
+            &[(Op::Mask, level + 1, 1), (Op::Rescale, level + 1, 1)],
+            || self.inner.mul_periodic_to(a, values, level),
+        )
+    }
+
+    fn refresh_levels(&self) -> Option<RefreshLevels> {
+        self.inner.refresh_levels()
+    }
+
+    fn refresh(&self, a: &E::Ct, log_period: u32) -> Result<E::Ct, TensorError> {
+        let level = self.refresh_levels().map_or(0, |levels| levels.output);
+        self.run(&[(Op::Refresh, level, 1)], || {
+            self.inner.refresh(a, log_period)
         })
     }
 
