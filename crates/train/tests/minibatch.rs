@@ -5,13 +5,11 @@ mod common;
 use std::sync::Arc;
 
 use common::{accuracy, distance, table};
-use confide_tensor::{
-    ClearCt, ClearEvaluator, Evaluator, Op, PlanEvaluator, RefreshLevels, TensorError,
-};
+use confide_tensor::{ClearCt, ClearEvaluator, Evaluator, RefreshLevels, TensorError};
 use confide_train::Activation;
 use confide_train::minibatch::{
-    Action, Batch, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer, TrainingState,
-    minibatch_reference,
+    Action, Batch, MinibatchPlan, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer,
+    TrainingState, minibatch_reference,
 };
 
 const LEVELS: RefreshLevels = RefreshLevels {
@@ -265,40 +263,28 @@ fn the_large_head_takes_few_key_switches() {
         ..Recipe::new(4)
     };
     let schedule = MinibatchSchedule::new(&layout, &recipe).expect("valid");
-    let ev = PlanEvaluator::new(16, 12).with_refresh(LEVELS);
-    let fresh = || ev.fresh(12).expect("level 12");
-    let tiles = || (0..layout.tiles()).map(|_| fresh()).collect();
-    let batch = Arc::new(Batch {
-        tiles: (0..layout.blocks()).map(|_| tiles()).collect(),
-        labels: (0..layout.blocks()).map(|_| fresh()).collect(),
-    });
-    let trainer = Trainer::new(&ev, &layout, &schedule);
-    let mut counts = Vec::new();
-    let mut before = 0;
-    let mut each = |action, _: &TrainingState<_>| {
-        let report = ev.report();
-        let now = report.count(Op::KeySwitch) + report.count(Op::Relinearise);
-        counts.push((action, now - before));
-        before = now;
-        Ok(())
-    };
-    trainer
-        .run(
-            TrainingState::start(),
-            &mut |_| Ok(batch.clone()),
-            &mut each,
-        )
-        .expect("plans");
+    let plan = MinibatchPlan::derive(&layout, &schedule, LEVELS).expect("plans");
+    let counts: Vec<_> = plan
+        .actions
+        .iter()
+        .map(|a| (a.action, a.level, a.key_switches))
+        .collect();
     let step = Action::Step { batch: 0 };
     let switches = layout.key_switches() as u64;
     assert_eq!(
         counts[1..],
         [
-            (step, switches),
-            (step, switches),
-            (Action::Refresh, 1),
-            (step, switches)
+            (step, 5, switches),
+            (step, 0, switches),
+            (Action::Refresh, 12, 1),
+            (step, 7, switches)
         ]
     );
-    assert_eq!(ev.report().refreshed.into_iter().collect::<Vec<_>>(), [13]);
+    assert_eq!((switches, plan.refreshes()), (237, 1));
+    assert_eq!(
+        plan.report.refreshed.iter().copied().collect::<Vec<_>>(),
+        [13]
+    );
+    // One rotation of the refresh, one conjugation, and the rotations of rows and columns.
+    assert!(plan.switching_keys(&[]).len() <= 24);
 }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use common::{distance, table};
 use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters, Bootstrapper};
 use confide_ckks::{
-    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, KeyKind,
-    Parameters, ParametersLiteral, SecretKey,
+    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, Parameters,
+    ParametersLiteral, SecretKey,
 };
-use confide_tensor::{CkksEvaluator, Evaluator, PlanEvaluator, RefreshLevels, TensorError};
+use confide_tensor::{CkksEvaluator, Evaluator, RefreshLevels, TensorError};
 use confide_train::Activation;
 use confide_train::minibatch::{
-    Action, Batch, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer, TrainingState,
-    minibatch_reference,
+    Action, Batch, MinibatchPlan, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer,
+    TrainingState, minibatch_reference,
 };
 
 const SEED: [u8; 32] = [7; 32];
@@ -47,12 +47,13 @@ impl Party {
         let encoder = Encoder::new(&params);
         let boot = Bootstrapper::new(&set, &encoder, layout.log_period()).expect("matrices");
         let generator = KeyGenerator::new(&params, &SEED);
-        let mut needed = boot.keys();
-        needed.extend(planned_keys(layout, schedule, set.output_level()));
+        let levels = RefreshLevels {
+            input: 0,
+            output: set.output_level(),
+        };
+        let plan = MinibatchPlan::derive(layout, schedule, levels).expect("plans");
         let mut keys = EvaluationKeys::new();
-        // The level of a key is the highest that anything needs.
-        needed.sort();
-        for (kind, level) in needed {
+        for (kind, level) in plan.switching_keys(&boot.keys()) {
             let key = generator.switching_key(kind, level).expect("level exists");
             keys.insert(key.expand(&params).expect("own parameters"));
         }
@@ -117,39 +118,6 @@ impl Party {
             .expect("own key");
         self.encoder.decode(&plain).expect("canonical")
     }
-}
-
-/// The keys that running the program on counters asks for.
-fn planned_keys(
-    layout: &TileLayout,
-    schedule: &MinibatchSchedule,
-    level: usize,
-) -> Vec<(KeyKind, usize)> {
-    let levels = RefreshLevels {
-        input: 0,
-        output: level,
-    };
-    let ev = PlanEvaluator::new(LOG_N, level).with_refresh(levels);
-    let fresh = || ev.fresh(level).expect("level");
-    let tiles = || (0..layout.tiles()).map(|_| fresh()).collect();
-    let batch = Arc::new(Batch {
-        tiles: (0..layout.blocks()).map(|_| tiles()).collect(),
-        labels: (0..layout.blocks()).map(|_| fresh()).collect(),
-    });
-    Trainer::new(&ev, layout, schedule)
-        .run(
-            TrainingState::start(),
-            &mut |_| Ok(batch.clone()),
-            &mut |_, _| Ok(()),
-        )
-        .expect("plans");
-    let report = ev.report();
-    let relin = report.relin.map(|level| (KeyKind::Relin, level));
-    let galois = report
-        .galois
-        .into_iter()
-        .map(|(element, level)| (KeyKind::Galois(element), level));
-    relin.into_iter().chain(galois).collect()
 }
 
 /// A state as what is on disk.

@@ -7,6 +7,7 @@
 mod activation;
 mod layout;
 mod pack;
+mod plan;
 mod program;
 mod reference;
 mod schedule;
@@ -15,6 +16,7 @@ mod window;
 
 pub use layout::TileLayout;
 pub use pack::TilePacker;
+pub use plan::{ActionPlan, MinibatchPlan};
 pub use program::Trainer;
 pub use reference::{MinibatchReference, minibatch_reference};
 pub use schedule::{MinibatchSchedule, Recipe, StepPlan};

@@ -14,10 +14,9 @@ pub(super) fn window<E: Evaluator>(
     let (mut sum, mut summed): (Option<E::Ct>, usize) = (None, 0);
     loop {
         if count & size != 0 {
-            let moved = ev.rotate(&power, stride * summed as i64)?;
             sum = Some(match sum {
-                None => moved,
-                Some(sum) => ev.add(&sum, &moved)?,
+                None => power.clone(),
+                Some(sum) => ev.add(&sum, &ev.rotate(&power, stride * summed as i64)?)?,
             });
             summed += size;
         }
