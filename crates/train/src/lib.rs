@@ -8,6 +8,7 @@
 mod clear;
 mod error;
 mod layout;
+pub mod minibatch;
 mod pack;
 pub mod plan;
 pub mod planner;
