@@ -70,12 +70,27 @@ impl EvalMod {
         self.ladder[0]
     }
 
+    /// [`EvalMod::reduce`] of each.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn evaluate(
+        &self,
+        evaluator: &Evaluator,
+        cts: &[Ciphertext],
+        keys: &EvaluationKeys,
+    ) -> Result<Vec<Ciphertext>, CkksError> {
+        cts.iter()
+            .map(|ct| self.reduce(evaluator, ct, keys))
+            .collect()
+    }
+
     /// Maps slots `x / K` with `|x| < K`, at [`EvalMod::input_level`] and [`EvalMod::input_scale`], to `sin(2 pi x)`, or
     /// to `arcsin(sin(2 pi x))`, at the last level and scale.
     ///
     /// # Errors
     /// Those of [`Evaluator::evaluate_polynomial`].
-    pub(crate) fn evaluate(
+    pub(crate) fn reduce(
         &self,
         evaluator: &Evaluator,
         ct: &Ciphertext,
@@ -120,6 +135,13 @@ impl EvalMod {
             .as_ref()
             .map_or(angle, |arcsine| arcsine.eval(angle))
     }
+}
+
+/// Scale of the result of EvalMod.
+pub(super) fn output_scale(set: &BootstrapParameters) -> f64 {
+    let first = set.literal().log_scale.exp2();
+    let scales = scales(set.params(), &set.ladder(), first);
+    scales[scales.len() - 1]
 }
 
 /// Scales after each multiplication: that of the level above, squared, over the primes that are given up.

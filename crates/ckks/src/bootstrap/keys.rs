@@ -23,7 +23,7 @@ impl Bootstrapper {
         for rotation in self.trace_rotations() {
             need(KeyKind::Galois(ring.galois_for_rotation(rotation)), top);
         }
-        for transform in self.coeffs_to_slots.iter().chain(&self.slots_to_coeffs) {
+        for transform in self.transforms() {
             for rotation in transform.rotations() {
                 let element = ring.galois_for_rotation(rotation);
                 need(KeyKind::Galois(element), transform.level());
@@ -31,7 +31,7 @@ impl Bootstrapper {
         }
         let level = self.eval_mod.input_level();
         need(KeyKind::Galois(ring.galois_for_conjugation()), level);
-        if self.is_sparse() {
+        if self.is_sparse() && self.joins.is_none() {
             let element = ring.galois_for_rotation(self.slots() as i64);
             need(KeyKind::Galois(element), self.set.slots_to_coeffs_level());
         }

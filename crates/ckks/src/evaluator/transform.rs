@@ -42,10 +42,13 @@ impl Evaluator {
             self.galois_key(OP, keys, ring.galois_for_rotation(k), level)?;
         }
         let canonical = params.scale_at(level);
-        let scale = if ct.scale == canonical && transform.scale == canonical {
-            params.scale_at(level - 1)
+        let below = level - transform.drop;
+        let scale = if ct.scale == canonical && transform.scale == canonical && transform.drop == 1
+        {
+            params.scale_at(below)
         } else {
-            ct.scale * transform.scale / params.q(level) as f64
+            let product = ct.scale * transform.scale;
+            (below + 1..=level).fold(product, |scale, level| scale / params.q(level) as f64)
         };
         params.check_scale(OP, scale)?;
         let mut sums = self.giant_sums(ct, transform, keys)?;
@@ -78,11 +81,14 @@ impl Evaluator {
         let parts = total
             .into_iter()
             .flatten()
-            .map(|poly| ring.mod_down_rescale(poly))
+            .map(|poly| match transform.drop {
+                0 => ring.mod_down(poly),
+                drop => (1..drop).fold(ring.mod_down_rescale(poly), |poly, _| ring.rescale(poly)),
+            })
             .collect();
         Ok(Ciphertext {
             parts,
-            level: level - 1,
+            level: below,
             scale,
         })
     }
