@@ -33,11 +33,11 @@ pub async fn run(args: &PlanArgs) -> Result<(), Failure> {
     let vault = Vault::generate("")?;
     let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
     let run = plan(&mut link, &facts, &mut setup, &mut interrupt).await?;
-    let summary = PlanSummary::new(run.plan());
+    let summary = PlanSummary::new(run.plan())?;
     let (max_abs_z, range) = run.range();
     if args.json {
         let items: Vec<_> = run
-            .items()
+            .items()?
             .into_iter()
             .map(|item| (item.name, item.bytes))
             .collect();

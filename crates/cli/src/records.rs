@@ -59,6 +59,13 @@ pub struct TrainingRecords {
     /// Largest upload in megabytes; when absent, 140 and then more
     #[arg(long, value_name = "MB")]
     pub max_upload: Option<u64>,
+    /// Use every record so often, in minibatches with bootstraps between (1.2 GB of keys); few steps on all records
+    /// when absent
+    #[arg(long, value_name = "NUMBER")]
+    pub epochs: Option<usize>,
+    /// Most records in a minibatch; 1024 when absent
+    #[arg(long, value_name = "NUMBER", requires = "epochs")]
+    pub batch: Option<usize>,
 }
 
 impl TrainingRecords {
@@ -78,6 +85,8 @@ impl TrainingRecords {
             positive: self.positive.clone(),
             components: self.components,
             max_upload_bytes: self.max_upload.map(|mb| mb.saturating_mul(1_000_000)),
+            epochs: self.epochs,
+            batch: self.batch,
         };
         Ok(confide_client::workflow::TrainingSetup::new(
             table.select(&selection)?,

@@ -23,7 +23,7 @@ pub use message::{ClientMessage, Limits, WorkerMessage};
 pub use transfer::{ChunkReceiver, ChunkRequest, ChunkSender};
 
 /// The version that both sides of a connection must speak.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 /// Path of the WebSocket on the worker's port.
 pub const SOCKET_PATH: &str = "/socket";
 /// Bytes of data in every chunk but the last of a transfer.

@@ -46,6 +46,7 @@ fn job() -> impl Strategy<Value = JobSpec> {
                     galois,
                     features: first,
                     labels: second,
+                    sparse: vec![relin],
                 }
             } else {
                 JobSpec::Predict {
@@ -374,6 +375,7 @@ fn job_names_depend_on_job_and_token() {
         galois: vec![],
         features: vec![],
         labels: vec![],
+        sparse: vec![],
     };
     let token = Token([1; 32]);
     assert_eq!(job(1).id(&token), job(1).id(&token));

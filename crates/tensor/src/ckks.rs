@@ -200,10 +200,13 @@ impl Evaluator for CkksEvaluator<'_> {
     }
 
     fn refresh_levels(&self) -> Option<RefreshLevels> {
-        let first = self.bootstrappers.first()?;
-        Some(RefreshLevels {
-            input: 0,
-            output: first.parameters().output_level(),
+        let levels = self.bootstrappers.iter().map(|boot| RefreshLevels {
+            input: boot.input_level(),
+            output: boot.output_level(),
+        });
+        levels.reduce(|a, b| RefreshLevels {
+            input: a.input.max(b.input),
+            output: a.output.min(b.output),
         })
     }
 
@@ -211,9 +214,10 @@ impl Evaluator for CkksEvaluator<'_> {
         let fits = |boot: &&&Bootstrapper| boot.slots().ilog2() == log_period;
         let bootstrapper = self.bootstrappers.iter().find(fits);
         let bootstrapper = bootstrapper.ok_or(TensorError::NoRefresh { log_period })?;
-        // At the scale of level 0, so that the result has the canonical one too.
-        let bottom = self.aligned(a, 0)?;
-        Ok(bootstrapper.bootstrap(&bottom, self.keys)?)
+        need_level("refresh", bootstrapper.input_level(), a.level())?;
+        // At the scale of the level that is read, so that the result has the canonical one too.
+        let input = self.aligned(a, bootstrapper.input_level())?;
+        Ok(bootstrapper.bootstrap(&input, self.keys)?)
     }
 
     fn parallel(&self) -> bool {

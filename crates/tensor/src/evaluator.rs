@@ -1,5 +1,6 @@
 //! The operations that programs are written in.
 
+use confide_ckks::bootstrap::{BootstrapParameters, Order};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TensorError;
@@ -11,6 +12,19 @@ pub struct RefreshLevels {
     pub input: usize,
     /// Level of a refreshed vector.
     pub output: usize,
+}
+
+impl RefreshLevels {
+    /// Those of a set for vectors of the period `2^log_period`: fewer slots than all cost a level where SlotsToCoeffs comes
+    /// first.
+    pub fn of(set: &BootstrapParameters, log_period: u32) -> Self {
+        let joined =
+            set.literal().order == Order::SlotsToCoeffs && log_period < set.params().log_slots();
+        Self {
+            input: set.input_level(),
+            output: set.output_level() - usize::from(joined),
+        }
+    }
 }
 
 /// Evaluates operations on vectors of complex slots.

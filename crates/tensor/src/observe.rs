@@ -64,6 +64,18 @@ impl<'a, E: Evaluator, O: Observer> Observed<'a, E, O> {
         }
     }
 
+    /// Counts on from where an earlier start of the same program was.
+    #[must_use]
+    pub fn resumed_at(self, done: u64) -> Self {
+        self.done.store(done, Ordering::Relaxed);
+        self
+    }
+
+    /// Predicted work that is done, in microseconds.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
     /// What has been done so far.
     pub fn ledger(&self) -> Ledger {
         let ledger = self.ledger.lock();

@@ -5,8 +5,10 @@
 //! [`planner`] finds the best one for given limits. Derivations: `docs/maths/packing.md`, `docs/maths/training.md`.
 #![forbid(unsafe_code)]
 
+pub mod bootstrapped;
 mod clear;
 mod error;
+mod job;
 mod layout;
 pub mod minibatch;
 mod pack;
@@ -21,9 +23,10 @@ mod steps;
 
 pub use clear::{predict_clear, train_clear};
 pub use error::TrainError;
+pub use job::{PlainRun, TablePacker, TrainingPlan};
 pub use layout::{Layout, PredictionLayout};
 pub use pack::Packer;
-pub use plan::{Choice, KeySpec, Plan, UploadBytes};
+pub use plan::{Choice, Costs, KeySpec, Plan, UploadBytes};
 pub use planner::{PlanRequest, plan};
 pub use predict::predict;
 pub use program::{TrainingInputs, train};

@@ -2,6 +2,7 @@
 
 use crate::error::{TrainError, shape};
 use crate::layout::Layout;
+use crate::plan::TableShape;
 use crate::schedule::Schedule;
 use crate::sigmoid::sigmoid;
 
@@ -35,7 +36,13 @@ pub fn train_reference(
     labels: &[usize],
     activation: Activation,
 ) -> Result<Reference, TrainError> {
-    let problem = Problem::new(layout, rows, labels)?;
+    let table = TableShape {
+        rows: layout.rows,
+        features: layout.features,
+        classes: layout.classes,
+        predict_rows: 0,
+    };
+    let problem = Problem::new(&table, rows, labels)?;
     let steps: Vec<_> = schedule
         .learning_rates
         .iter()
@@ -56,7 +63,7 @@ pub fn train_reference(
 /// # Errors
 /// As [`train_reference`].
 pub fn train_converged(
-    layout: &Layout,
+    table: &TableShape,
     l2: f64,
     rows: &[Vec<f64>],
     labels: &[usize],
@@ -65,7 +72,7 @@ pub fn train_converged(
     let steps: Vec<_> = (0..iterations)
         .map(|t| (3.0, t as f64 / (t as f64 + 3.0)))
         .collect();
-    Ok(Problem::new(layout, rows, labels)?.descend(&steps, l2, |z| sigmoid(z) - 0.5))
+    Ok(Problem::new(table, rows, labels)?.descend(&steps, l2, |z| sigmoid(z) - 0.5))
 }
 
 struct Problem<'a> {
@@ -76,25 +83,29 @@ struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    fn new(layout: &Layout, rows: &'a [Vec<f64>], labels: &'a [usize]) -> Result<Self, TrainError> {
-        if rows.len() != layout.rows || labels.len() != layout.rows {
+    fn new(
+        table: &TableShape,
+        rows: &'a [Vec<f64>],
+        labels: &'a [usize],
+    ) -> Result<Self, TrainError> {
+        if rows.len() != table.rows || labels.len() != table.rows {
             return Err(shape(
                 "rows and labels",
-                layout.rows,
+                table.rows,
                 format!("{} and {}", rows.len(), labels.len()),
             ));
         }
-        if let Some(row) = rows.iter().find(|row| row.len() != layout.features) {
-            return Err(shape("features of a record", layout.features, row.len()));
+        if let Some(row) = rows.iter().find(|row| row.len() != table.features) {
+            return Err(shape("features of a record", table.features, row.len()));
         }
-        if let Some(label) = labels.iter().find(|label| **label >= layout.classes) {
-            return Err(shape("label", format!("below {}", layout.classes), label));
+        if let Some(label) = labels.iter().find(|label| **label >= table.classes) {
+            return Err(shape("label", format!("below {}", table.classes), label));
         }
         Ok(Self {
             rows,
             labels,
-            features: layout.features,
-            outputs: layout.outputs(),
+            features: table.features,
+            outputs: if table.classes == 2 { 1 } else { table.classes },
         })
     }
 

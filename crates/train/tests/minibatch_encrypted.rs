@@ -47,10 +47,7 @@ impl Party {
         let encoder = Encoder::new(&params);
         let boot = Bootstrapper::new(&set, &encoder, layout.log_period()).expect("matrices");
         let generator = KeyGenerator::new(&params, &SEED);
-        let levels = RefreshLevels {
-            input: 0,
-            output: set.output_level(),
-        };
+        let levels = RefreshLevels::of(&set, layout.log_period());
         let plan = MinibatchPlan::derive(layout, schedule, levels).expect("plans");
         let mut keys = EvaluationKeys::new();
         for (kind, level) in plan.switching_keys(&boot.keys()) {
@@ -72,7 +69,7 @@ impl Party {
     }
 
     fn encrypt(&self, slots: &[Complex64], label: &str) -> Ciphertext {
-        let level = self.set.output_level();
+        let level = self.boot.output_level();
         let plain = self
             .encoder
             .encode(slots, level, self.params().scale_at(level))

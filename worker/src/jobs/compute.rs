@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use confide_protocol::{JobReport, JobSpec, Limits, WireError, code, from_bytes, to_bytes};
 use confide_tensor::CostModel;
-use confide_train::{PlanRequest, TrainError, planner};
+use confide_train::{PlanRequest, TrainError, TrainingPlan};
 
-use super::{JobRunner, Objects, Stopped, Watch, admission, predict, train};
+use super::{JobRunner, Objects, Stopped, Watch, admission, bootstrapped, load, predict, train};
 use crate::fault;
 
 /// Largest tables that a plan is searched for: the search takes time before any limit is known.
@@ -74,16 +74,16 @@ impl JobRunner for Compute {
         request.threads = self.threads;
         let plan = {
             let _one = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
-            planner::plan_on(&request, &self.model).map_err(|error| no_plan(&error))?
+            TrainingPlan::of_request(&request, &self.model).map_err(|error| no_plan(&error))?
         };
         tracing::info!(
-            rows = plan.shape.rows,
-            features = plan.shape.features,
-            classes = plan.shape.classes,
-            log_n = plan.choice.log_n,
-            iterations = plan.choice.iterations,
-            memory_bytes = plan.costs.memory_bytes,
-            upload_bytes = plan.upload.total(),
+            rows = plan.shape().rows,
+            features = plan.shape().features,
+            classes = plan.shape().classes,
+            steps = plan.steps(),
+            bootstraps = plan.bootstraps(),
+            memory_bytes = plan.costs().memory_bytes,
+            upload_bytes = plan.upload().total(),
             "plan made"
         );
         to_bytes(&plan).map_err(|error| {
@@ -112,15 +112,24 @@ impl JobRunner for Compute {
                 galois,
                 features,
                 labels,
+                sparse,
                 ..
             } => {
                 let inputs = train::Inputs {
-                    relin,
-                    galois,
+                    keys: load::Keys {
+                        relin,
+                        galois,
+                        sparse,
+                    },
                     features,
                     labels,
                 };
-                train::run(&plan, inputs, objects, watch)
+                match &plan {
+                    TrainingPlan::Levelled(plan) => train::run(plan, inputs, objects, watch),
+                    TrainingPlan::Bootstrapped(plan) => {
+                        bootstrapped::train(plan, inputs, objects, watch)
+                    }
+                }
             }
             JobSpec::Predict {
                 relin,
@@ -131,8 +140,11 @@ impl JobRunner for Compute {
                 ..
             } => {
                 let inputs = predict::Inputs {
-                    relin,
-                    galois,
+                    keys: load::Keys {
+                        relin,
+                        galois,
+                        sparse: &[],
+                    },
                     head,
                     rows: *rows,
                     records,

@@ -1,6 +1,8 @@
 //! What a job is to the worker: something that reads objects, computes, and stores objects.
 
 mod admission;
+mod bootstrapped;
+mod checkpoint;
 mod compute;
 mod load;
 mod observe;
@@ -55,6 +57,15 @@ pub trait Objects: Sync {
     /// # Errors
     /// Over the client's limits, or the disk failed.
     fn write(&self, kind: ObjectKind, bytes: &[u8]) -> Result<Digest, WireError>;
+
+    /// What the job saved last, if it was begun before.
+    fn checkpoint(&self) -> Option<Vec<u8>>;
+
+    /// Saves where the job stands; replaces what was saved before, at once or not at all.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn save_checkpoint(&self, bytes: &[u8]) -> Result<(), WireError>;
 }
 
 /// Whoever waits for the job.

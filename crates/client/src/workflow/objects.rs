@@ -8,7 +8,7 @@ use confide_ckks::{
     SeededSwitchingKey,
 };
 use confide_protocol::ObjectKind;
-use confide_train::Plan;
+use confide_train::TrainingPlan;
 use serde::{Deserialize, Serialize};
 
 /// One object to be made. Small and without data: it can be sent to a browser worker.
@@ -43,6 +43,13 @@ pub enum ObjectJob {
         /// Highest level at which it is used.
         level: usize,
     },
+    /// A key to or from the sparse secret of bootstrapping.
+    SparseKey {
+        /// Which of the two.
+        kind: KeyKind,
+        /// Highest level at which it is used.
+        level: usize,
+    },
 }
 
 impl ObjectJob {
@@ -54,12 +61,32 @@ impl ObjectJob {
             Self::Records { .. } => ObjectKind::Records,
             Self::RelinKey { .. } => ObjectKind::RelinearisationKey,
             Self::GaloisKey { element, .. } => ObjectKind::GaloisKey { element },
+            Self::SparseKey { .. } => ObjectKind::SparseKey,
         }
     }
 
     /// Whether the object holds encrypted data, and the factory needs its slots.
     pub fn has_slots(&self) -> bool {
-        !matches!(self, Self::RelinKey { .. } | Self::GaloisKey { .. })
+        self.switching_key().is_none()
+    }
+
+    /// The key that it is, and the highest level at which it is used; none for data.
+    pub fn switching_key(&self) -> Option<(KeyKind, usize)> {
+        match *self {
+            Self::RelinKey { level } => Some((KeyKind::Relin, level)),
+            Self::GaloisKey { element, level } => Some((KeyKind::Galois(element), level)),
+            Self::SparseKey { kind, level } => Some((kind, level)),
+            Self::Features { .. } | Self::Labels { .. } | Self::Records { .. } => None,
+        }
+    }
+
+    /// The object that a key is.
+    pub fn of_key(kind: KeyKind, level: usize) -> Self {
+        match kind {
+            KeyKind::Relin => Self::RelinKey { level },
+            KeyKind::Galois(element) => Self::GaloisKey { element, level },
+            KeyKind::ToSparse(_) | KeyKind::FromSparse(_) => Self::SparseKey { kind, level },
+        }
     }
 
     /// Name for people and the ledger.
@@ -70,6 +97,7 @@ impl ObjectJob {
             Self::Records { batch, index } => format!("records {}.{}", batch + 1, index + 1),
             Self::RelinKey { .. } => "relinearisation key".to_owned(),
             Self::GaloisKey { element, .. } => format!("rotation key {element}"),
+            Self::SparseKey { kind, .. } => kind.to_string(),
         }
     }
 }
@@ -86,37 +114,35 @@ pub struct Item {
 }
 
 impl Item {
-    pub(super) fn new(job: ObjectJob, plan: &Plan, params: &Parameters) -> Self {
-        let bytes = match job {
-            ObjectJob::Features { .. } | ObjectJob::Labels { .. } => {
-                SeededCiphertext::encoded_len(params, plan.data_level)
+    /// An object of a plan.
+    ///
+    /// # Errors
+    /// `CC-5004` for a key that the parameters do not have.
+    pub(super) fn new(
+        job: ObjectJob,
+        plan: &TrainingPlan,
+        params: &Parameters,
+    ) -> Result<Self, ClientError> {
+        let bytes = match (job.switching_key(), job) {
+            (Some((kind, level)), _) => SeededSwitchingKey::encoded_len_of(params, kind, level)
+                .map_err(|error| from_engine(&error))?,
+            (None, ObjectJob::Records { .. }) => {
+                SeededCiphertext::encoded_len(params, plan.prediction_level())
             }
-            ObjectJob::Records { .. } => {
-                SeededCiphertext::encoded_len(params, plan.prediction_level)
-            }
-            ObjectJob::RelinKey { level } | ObjectJob::GaloisKey { level, .. } => {
-                SeededSwitchingKey::encoded_len(params, level)
-            }
+            (None, _) => SeededCiphertext::encoded_len(params, plan.data_level()),
         };
-        Self {
+        Ok(Self {
             job,
             name: job.name(),
             bytes: bytes as u64,
-        }
+        })
     }
 
-    /// The keys of a plan, relinearisation first.
-    pub(super) fn keys(plan: &Plan, params: &Parameters) -> Vec<Self> {
-        let galois = plan.keys.iter().map(|key| ObjectJob::GaloisKey {
-            element: key.element,
-            level: key.level,
-        });
-        std::iter::once(ObjectJob::RelinKey {
-            level: plan.relin_level,
-        })
-        .chain(galois)
-        .map(|job| Self::new(job, plan, params))
-        .collect()
+    /// The keys of a plan, in its order.
+    pub(super) fn keys(plan: &TrainingPlan, params: &Parameters) -> Result<Vec<Self>, ClientError> {
+        let keys = plan.switching_keys().into_iter();
+        keys.map(|(kind, level)| Self::new(ObjectJob::of_key(kind, level), plan, params))
+            .collect()
     }
 }
 
@@ -141,7 +167,7 @@ impl ObjectFactory {
     ///
     /// # Errors
     /// `CC-5004` when the parameters are refused.
-    pub fn new(seed: &[u8; 32], plan: &Plan) -> Result<Self, ClientError> {
+    pub fn new(seed: &[u8; 32], plan: &TrainingPlan) -> Result<Self, ClientError> {
         let params = plan.parameters().map_err(from_train)?;
         let generator = KeyGenerator::new(&params, seed);
         Ok(Self {
@@ -150,8 +176,8 @@ impl ObjectFactory {
             encoder: Encoder::new(&params),
             generator,
             params,
-            data_level: plan.data_level,
-            prediction_level: plan.prediction_level,
+            data_level: plan.data_level(),
+            prediction_level: plan.prediction_level(),
         })
     }
 
@@ -164,16 +190,13 @@ impl ObjectFactory {
         job: &ObjectJob,
         slots: Option<&[Complex64]>,
     ) -> Result<Object, ClientError> {
-        let key = |kind, level| self.generator.switching_key_bytes(kind, level);
-        let bytes = match *job {
-            ObjectJob::RelinKey { level } => key(KeyKind::Relin, level),
-            ObjectJob::GaloisKey { element, level } => key(KeyKind::Galois(element), level),
-            ObjectJob::Records { .. } => self
-                .encrypt(job, slots, self.prediction_level)?
-                .to_bytes(&self.params),
-            ObjectJob::Features { .. } | ObjectJob::Labels { .. } => self
-                .encrypt(job, slots, self.data_level)?
-                .to_bytes(&self.params),
+        let level = match *job {
+            ObjectJob::Records { .. } => self.prediction_level,
+            _ => self.data_level,
+        };
+        let bytes = match job.switching_key() {
+            Some((kind, level)) => self.generator.switching_key_bytes(kind, level),
+            None => self.encrypt(job, slots, level)?.to_bytes(&self.params),
         };
         Ok(Object::new(
             job.name(),

@@ -5,7 +5,7 @@ use crate::ClientError;
 use confide_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, KeyGenerator, Parameters, SecretKey,
 };
-use confide_train::{Packer, Plan};
+use confide_train::{TablePacker, TrainingPlan};
 
 /// Decrypts heads and scores of one plan. What it gives must stay with the data party.
 pub struct ResultOpener {
@@ -13,7 +13,7 @@ pub struct ResultOpener {
     secret: SecretKey,
     decryptor: Decryptor,
     encoder: Encoder,
-    packer: Packer,
+    packer: TablePacker,
     prediction_level: usize,
 }
 
@@ -22,14 +22,14 @@ impl ResultOpener {
     ///
     /// # Errors
     /// `CC-5004` when the parameters are refused.
-    pub fn new(seed: &[u8; 32], plan: &Plan) -> Result<Self, ClientError> {
+    pub fn new(seed: &[u8; 32], plan: &TrainingPlan) -> Result<Self, ClientError> {
         let params = plan.parameters().map_err(from_train)?;
         Ok(Self {
             secret: KeyGenerator::new(&params, seed).secret_key(),
             decryptor: Decryptor::new(&params),
             encoder: Encoder::new(&params),
-            packer: Packer::new(&plan.layout, &plan.schedule),
-            prediction_level: plan.prediction_level,
+            packer: TablePacker::new(plan),
+            prediction_level: plan.prediction_level(),
             params,
         })
     }
@@ -45,7 +45,7 @@ impl ResultOpener {
     /// `CC-5020` when the bytes are no head under this plan, or decrypt to nonsense.
     pub fn open_head(&self, bytes: &[u8]) -> Result<Vec<Vec<f64>>, ClientError> {
         let slots = self.open(bytes, self.prediction_level)?;
-        let weights = self.packer.weights_from_dense(&slots).map_err(from_train)?;
+        let weights = self.packer.weights(&slots).map_err(from_train)?;
         finite(weights)
     }
 
@@ -55,10 +55,7 @@ impl ResultOpener {
     /// `CC-5020` when the bytes are no scores under this plan, or decrypt to nonsense.
     pub fn open_scores(&self, bytes: &[u8], rows: usize) -> Result<Vec<Vec<f64>>, ClientError> {
         let slots = self.open(bytes, self.prediction_level.saturating_sub(1))?;
-        let logits = self
-            .packer
-            .unpack_logits(&slots, rows)
-            .map_err(from_train)?;
+        let logits = self.packer.logits(&slots, rows).map_err(from_train)?;
         finite(logits)
     }
 

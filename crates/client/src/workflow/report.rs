@@ -1,9 +1,10 @@
 //! What a training gave: figures of the encrypted head beside those of the head in the clear.
 
+use super::from_train;
 use super::run::TrainingRun;
 use crate::ClientError;
 use crate::metrics::{Metrics, measure, most_probable, probabilities};
-use confide_train::Plan;
+use confide_train::TrainingPlan;
 use serde::{Deserialize, Serialize};
 
 /// Heads trained in the clear, weights `[output][feature]`.
@@ -52,6 +53,8 @@ pub struct PlanSummary {
     pub levels: usize,
     /// Iterations of the optimiser.
     pub iterations: usize,
+    /// Bootstraps between them.
+    pub bootstraps: usize,
     /// Degree of the sigmoid polynomial.
     pub degree: usize,
     /// L2 penalty.
@@ -70,22 +73,25 @@ pub struct PlanSummary {
 
 impl PlanSummary {
     /// The numbers of a plan.
-    pub fn new(plan: &Plan) -> Self {
-        Self {
-            log_n: plan.params.log_n,
-            log_q: plan.params.log_q.iter().sum(),
-            log_p: plan.params.log_p.iter().sum(),
-            log_qp_cap: confide_ckks::security::hard_cap(plan.params.log_n),
-            levels: plan.data_level,
-            iterations: plan.schedule.iterations,
-            degree: plan.schedule.sigmoid.degree(),
-            l2: plan.schedule.l2,
-            keys: plan.keys.len() + 1,
-            upload_bytes: plan.upload.total(),
-            worker_seconds: plan.costs.worker_seconds(),
-            memory_bytes: plan.costs.memory_bytes,
+    pub fn new(plan: &TrainingPlan) -> Result<Self, ClientError> {
+        let params = plan.parameters().map_err(from_train)?;
+        let literal = params.literal();
+        Ok(Self {
+            log_n: params.log_n(),
+            log_q: params.log_q_at(params.max_level()).round() as u32,
+            log_p: literal.log_p.iter().sum(),
+            log_qp_cap: confide_ckks::security::hard_cap(params.log_n()),
+            levels: plan.data_level(),
+            iterations: plan.steps(),
+            bootstraps: plan.bootstraps(),
+            degree: plan.sigmoid().degree(),
+            l2: plan.l2(),
+            keys: plan.switching_keys().len(),
+            upload_bytes: plan.upload().total(),
+            worker_seconds: plan.costs().worker_seconds(),
+            memory_bytes: plan.costs().memory_bytes,
             text: plan.to_string(),
-        }
+        })
     }
 }
 
@@ -151,7 +157,7 @@ impl TrainingRun {
         outcome: &Outcome,
         clear: &ClearHeads,
     ) -> Result<TrainingReport, ClientError> {
-        let outputs = self.plan.layout.outputs();
+        let outputs = self.plan.outputs();
         if outcome.logits.len() != self.test_rows.len()
             || outcome.logits.iter().any(|row| row.len() != outputs)
         {
@@ -212,7 +218,7 @@ impl TrainingRun {
             range,
             feature_scale: self.setup.preprocessing.scale(),
             notes: self.notes().to_vec(),
-            plan: PlanSummary::new(&self.plan),
+            plan: PlanSummary::new(&self.plan)?,
         })
     }
 

@@ -149,9 +149,11 @@ impl TileLayout {
         self.leaves().next_power_of_two().ilog2()
     }
 
-    /// log2 of the period of a dense ciphertext with weights and momentum.
+    /// log2 of a period of a dense ciphertext with weights and momentum, and no less than bootstrapping takes.
     pub fn log_period(&self) -> u32 {
-        self.columns.ilog2() + self.merge_steps() + 1
+        /// Slots that are cut into three matrices.
+        const LEAST: u32 = 3;
+        (self.columns.ilog2() + self.merge_steps() + 1).max(LEAST)
     }
 
     /// Minibatches of an epoch.

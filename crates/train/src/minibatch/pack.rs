@@ -31,28 +31,43 @@ impl TilePacker {
     /// # Errors
     /// [`TrainError::Shape`] for records of another length.
     pub fn features(&self, rows: &[Vec<f64>]) -> Result<Vec<Vec<Vec<Complex64>>>, TrainError> {
+        let blocks = rows.chunks(self.layout.block_rows());
+        blocks
+            .map(|rows| {
+                (0..self.layout.tiles())
+                    .map(|b| self.tile(rows, b))
+                    .collect()
+            })
+            .collect()
+    }
+
+    /// Slots of one tile of at most a block of rows.
+    ///
+    /// # Errors
+    /// [`TrainError::Shape`] for records of another length, too many of them, or no such tile.
+    pub fn tile(&self, rows: &[Vec<f64>], tile: usize) -> Result<Vec<Complex64>, TrainError> {
         let layout = &self.layout;
-        for row in rows {
-            if row.len() != layout.features {
-                return Err(shape("features of a record", layout.features, row.len()));
+        if let Some(row) = rows.iter().find(|row| row.len() != layout.features) {
+            return Err(shape("features of a record", layout.features, row.len()));
+        }
+        for (what, value, limit) in [
+            ("rows of a block", rows.len(), layout.block_rows() + 1),
+            ("tile", tile, layout.tiles()),
+        ] {
+            if value >= limit {
+                return Err(shape(what, format!("below {limit}"), value));
             }
         }
-        let tile = |rows: &[Vec<f64>], b: usize| {
-            let mut slots = vec![Complex64::ZERO; layout.slots()];
-            for (row, slots) in rows.iter().zip(slots.chunks_exact_mut(layout.columns)) {
-                for (c, slot) in slots.iter_mut().take(layout.usable()).enumerate() {
-                    let pair = b * layout.usable() + c;
-                    let value = |feature: usize| row.get(feature).copied().unwrap_or(0.0);
-                    *slot = Complex64::new(value(2 * pair), value(2 * pair + 1))
-                        * self.schedule.data_scale;
-                }
+        let mut slots = vec![Complex64::ZERO; layout.slots()];
+        for (row, slots) in rows.iter().zip(slots.chunks_exact_mut(layout.columns)) {
+            for (c, slot) in slots.iter_mut().take(layout.usable()).enumerate() {
+                let pair = tile * layout.usable() + c;
+                let value = |feature: usize| row.get(feature).copied().unwrap_or(0.0);
+                *slot =
+                    Complex64::new(value(2 * pair), value(2 * pair + 1)) * self.schedule.data_scale;
             }
-            slots
-        };
-        let blocks = rows.chunks(layout.block_rows());
-        Ok(blocks
-            .map(|rows| (0..layout.tiles()).map(|b| tile(rows, b)).collect())
-            .collect())
+        }
+        Ok(slots)
     }
 
     /// Slots of the labels of a minibatch's rows, block by block; a label is a class, for two classes 0 or 1.

@@ -29,10 +29,29 @@ pub struct MinibatchReference {
 impl MinibatchReference {
     /// Whether a run on ciphertexts stays within the ranges of `schedule`.
     pub fn within(&self, schedule: &MinibatchSchedule) -> bool {
+        self.share_of_range(schedule) <= 1.0
+    }
+
+    /// The largest share that any number of the run has of its own range: the sigmoid's for logits, one and a half times
+    /// that for partial sums, 1 for the slots of refreshed ciphertexts. A run on ciphertexts needs at most 1; infinite
+    /// where a number is none.
+    pub fn share_of_range(&self, schedule: &MinibatchSchedule) -> f64 {
         let range = schedule.sigmoid.range;
-        self.max_abs_z <= range
-            && self.max_partial <= 1.5 * range
-            && self.max_dense * schedule.point_scale <= 1.0
+        let shares = [
+            self.max_abs_z / range,
+            self.max_partial / (1.5 * range),
+            self.max_dense * schedule.point_scale,
+        ];
+        // Maxima pass over what is not a number: ask the weights.
+        let finite = self
+            .weights
+            .iter()
+            .flatten()
+            .all(|weight| weight.is_finite());
+        match finite {
+            true => shares.into_iter().fold(0.0, f64::max),
+            false => f64::INFINITY,
+        }
     }
 }
 

@@ -121,6 +121,24 @@ impl MinibatchSchedule {
         })
     }
 
+    /// Refuses another schedule, but for the last digits of its constants.
+    ///
+    /// # Errors
+    /// [`TrainError::Deviation`].
+    pub(crate) fn compare(&self, other: &Self) -> Result<(), TrainError> {
+        let batches = |s: &Self| s.steps.iter().map(|step| step.batch).collect::<Vec<_>>();
+        let numbers = |s: &Self| {
+            let steps = s.steps.iter().flat_map(|step| [step.rate, step.momentum]);
+            let rest = [s.l2, s.data_scale, s.point_scale, s.sigmoid.range];
+            let all = steps
+                .chain(rest)
+                .chain(s.sigmoid.coefficients.iter().copied());
+            all.collect::<Vec<_>>()
+        };
+        crate::plan::compare("order of the minibatches", &batches(self), &batches(other))?;
+        crate::plan::compare_numbers("schedule", &numbers(self), &numbers(other))
+    }
+
     /// Factor of the dense weights in a state.
     pub fn point_factor(&self, doubled: bool) -> f64 {
         if doubled {

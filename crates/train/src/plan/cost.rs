@@ -7,7 +7,7 @@ use super::Choice;
 use crate::layout::Layout;
 
 /// Memory of a worker that holds no data: code, tables of the ring, buffers of one connection.
-const FIXED_MEMORY: u64 = 96 << 20;
+pub(crate) const FIXED_MEMORY: u64 = 96 << 20;
 
 /// Predicted time of a phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

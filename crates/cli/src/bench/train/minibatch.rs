@@ -19,11 +19,11 @@ use crate::output;
 pub fn measure(args: &TrainBenchArgs) -> Result<(), TrainError> {
     let begun = Instant::now();
     let sizes = [args.rows, args.features + 1, args.classes as usize];
-    let (set, levels) = preset()?;
     let layout = match args.columns {
         None => TileLayout::best(LOG_N, sizes, args.batch)?,
         Some(columns) => TileLayout::new(LOG_N, sizes, args.batch, columns)?,
     };
+    let (set, levels) = preset(&layout)?;
     let recipe = Recipe {
         degree: args.degree,
         ..Recipe::new(args.steps.div_ceil(layout.batches()))

@@ -29,12 +29,9 @@ pub struct Rig {
 pub const LOG_N: u32 = 16;
 
 /// The preset, and the levels of its refreshes.
-pub fn preset() -> Result<(BootstrapParameters, RefreshLevels), TrainError> {
+pub fn preset(layout: &TileLayout) -> Result<(BootstrapParameters, RefreshLevels), TrainError> {
     let set = BootstrapParameters::new(BootstrapLiteral::n16())?;
-    let levels = RefreshLevels {
-        input: 0,
-        output: set.output_level(),
-    };
+    let levels = RefreshLevels::of(&set, layout.log_period());
     Ok((set, levels))
 }
 
@@ -92,12 +89,12 @@ impl Rig {
 
     /// Bytes of a fresh ciphertext on the wire.
     pub fn ciphertext_bytes(&self) -> usize {
-        SeededCiphertext::encoded_len(self.params(), self.set.output_level())
+        SeededCiphertext::encoded_len(self.params(), self.boot.output_level())
     }
 
     /// Encrypts slots at the level of refreshed ciphertexts.
     pub fn encrypt(&self, slots: &[Complex64], label: &str) -> Result<Ciphertext, TrainError> {
-        let level = self.set.output_level();
+        let level = self.boot.output_level();
         let scale = self.params().scale_at(level);
         let plain = self.encoder.encode(slots, level, scale)?;
         let label = label.as_bytes();

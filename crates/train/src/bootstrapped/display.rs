@@ -1,0 +1,121 @@
+//! The plan as text for the people who decide on it.
+
+use std::fmt;
+
+use confide_ckks::security;
+use confide_tensor::Op;
+
+use super::BootstrappedPlan;
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+impl fmt::Display for BootstrappedPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (layout, recipe) = (&self.layout, &self.choice.recipe);
+        writeln!(
+            f,
+            "Training plan with bootstrapping, version {}",
+            self.version
+        )?;
+        writeln!(
+            f,
+            "  records     {} x {} features (bias included), {} classes in {} output{}",
+            layout.rows,
+            layout.features,
+            layout.classes,
+            layout.outputs(),
+            if layout.outputs() == 1 { "" } else { "s" }
+        )?;
+        if let Ok(set) = self.bootstrapping() {
+            write!(
+                f,
+                "  ring        N = 2^{}, log2(QP) = {:.0}",
+                layout.log_n,
+                set.params().log_qp()
+            )?;
+            if let Some(cap) = security::hard_cap(layout.log_n) {
+                write!(f, ", at most {cap} is 128-bit secure")?;
+            }
+            writeln!(f)?;
+            writeln!(
+                f,
+                "  levels      {} between bootstraps, which fail with a probability of 2^{:.0}",
+                self.data_level,
+                set.log2_failure()
+            )?;
+        }
+        writeln!(
+            f,
+            "  schedule    {} epochs of {} minibatches of up to {} records: {} steps, {} bootstraps",
+            recipe.epochs,
+            layout.batches(),
+            layout.batch,
+            self.schedule.steps.len(),
+            self.bootstraps
+        )?;
+        writeln!(
+            f,
+            "  optimiser   Nesterov, learning rate {} falling to {:.2}, momentum up to {}, L2 {}; sigmoid of degree {} on \
+             [-{r}, {r}] within {:.3}",
+            recipe.rate,
+            recipe.rate * recipe.final_rate,
+            recipe.momentum,
+            recipe.l2,
+            recipe.degree,
+            self.schedule.sigmoid.max_error,
+            r = recipe.range
+        )?;
+        writeln!(
+            f,
+            "  layout      tiles of {} rows x {} columns, {} a block of rows, {} of weights",
+            layout.block_rows(),
+            layout.columns,
+            layout.tiles(),
+            layout.leaves()
+        )?;
+        writeln!(f, "  keys        {}", self.keys.len())?;
+        writeln!(
+            f,
+            "  upload      {:.1} MB: keys {:.1}, features {:.1}, labels {:.1}, {} records to predict {:.1}",
+            megabytes(self.upload.total()),
+            megabytes(self.upload.keys),
+            megabytes(self.upload.features),
+            megabytes(self.upload.labels),
+            self.shape.predict_rows,
+            megabytes(self.upload.prediction)
+        )?;
+        writeln!(
+            f,
+            "  download    {:.2} MB a block of {} predictions",
+            megabytes(self.download),
+            layout.block_rows()
+        )?;
+        writeln!(
+            f,
+            "  worker      about {:.0} s on {} thread{}, {} key switches, {:.2} GB of memory",
+            self.costs.worker_seconds(),
+            self.costs.threads,
+            if self.costs.threads == 1 { "" } else { "s" },
+            self.count(Op::KeySwitch) + self.count(Op::Relinearise),
+            self.costs.memory_bytes as f64 / 1e9
+        )?;
+        write!(
+            f,
+            "  data party  about {:.1} s for keys and encryption on one thread",
+            self.costs.client_seconds
+        )
+    }
+}
+
+impl BootstrappedPlan {
+    /// How often the programs run `op`, those of bootstraps not counted.
+    pub fn count(&self, op: Op) -> u64 {
+        let operations = self.costs.operations.iter();
+        operations
+            .filter(|(kind, _)| *kind == op)
+            .map(|(_, count)| count)
+            .sum()
+    }
+}

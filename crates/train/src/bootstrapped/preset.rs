@@ -1,0 +1,42 @@
+//! Parameter sets of training with bootstraps.
+
+use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters, Bootstrapper};
+use confide_ckks::{Encoder, KeyKind};
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+
+/// A set by name: parties do not send each other parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Preset {
+    /// [`BootstrapLiteral::n16`].
+    N16,
+}
+
+impl Preset {
+    /// log2 of the ring degree.
+    pub fn log_n(self) -> u32 {
+        match self {
+            Self::N16 => 16,
+        }
+    }
+
+    /// The checked set.
+    ///
+    /// # Errors
+    /// [`TrainError::Ckks`], which does not happen.
+    pub fn parameters(self) -> Result<BootstrapParameters, TrainError> {
+        Ok(BootstrapParameters::new(match self {
+            Self::N16 => BootstrapLiteral::n16(),
+        })?)
+    }
+}
+
+/// The keys of bootstraps of that many slots, and the bytes of their matrices.
+pub(super) fn bootstrap_needs(
+    set: &BootstrapParameters,
+    log_slots: u32,
+) -> Result<(Vec<(KeyKind, usize)>, u64), TrainError> {
+    let boot = Bootstrapper::new(set, &Encoder::new(set.params()), log_slots)?;
+    Ok((boot.keys(), boot.memory() as u64))
+}
