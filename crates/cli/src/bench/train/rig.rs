@@ -16,7 +16,7 @@ use confide_train::minibatch::{
 /// Everything that a run at full security needs beside its records.
 pub struct Rig {
     set: BootstrapParameters,
-    boot: Bootstrapper,
+    boots: Vec<Bootstrapper>,
     keys: EvaluationKeys,
     secret: SecretKey,
     encoder: Encoder,
@@ -40,18 +40,18 @@ pub fn preset() -> Result<(BootstrapParameters, RefreshLevels), TrainError> {
 
 impl Rig {
     /// Keys for a plan; the seed is fixed, so that every run is the same.
-    pub fn new(
-        set: BootstrapParameters,
-        layout: &TileLayout,
-        plan: &MinibatchPlan,
-    ) -> Result<Self, TrainError> {
+    pub fn new(set: BootstrapParameters, plan: &MinibatchPlan) -> Result<Self, TrainError> {
         let params = set.params().clone();
         let encoder = Encoder::new(&params);
-        let boot = Bootstrapper::new(&set, &encoder, layout.log_period())?;
+        let periods = plan.report.refreshed.iter();
+        let boots = periods
+            .map(|&log_period| Bootstrapper::new(&set, &encoder, log_period))
+            .collect::<Result<Vec<_>, _>>()?;
+        let needed: Vec<_> = boots.iter().flat_map(Bootstrapper::keys).collect();
         let seed = [1; 32];
         let generator = KeyGenerator::new(&params, &seed);
         let (mut keys, mut key_bytes) = (EvaluationKeys::new(), 0);
-        for (kind, level) in plan.switching_keys(&boot.keys()) {
+        for (kind, level) in plan.switching_keys(&needed) {
             key_bytes += SeededSwitchingKey::encoded_len_of(&params, kind, level)?;
             keys.insert(generator.switching_key(kind, level)?.expand(&params)?);
         }
@@ -59,7 +59,7 @@ impl Rig {
             secret: generator.secret_key(),
             encryptor: Encryptor::new(&params, &seed),
             encoder,
-            boot,
+            boots,
             keys,
             set,
             key_bytes,
@@ -73,12 +73,14 @@ impl Rig {
 
     /// Number of keys, and their bytes in memory together with those of the bootstrap's matrices.
     pub fn held(&self) -> (usize, usize) {
-        (self.keys.len(), self.keys.memory() + self.boot.memory())
+        let matrices: usize = self.boots.iter().map(Bootstrapper::memory).sum();
+        (self.keys.len(), self.keys.memory() + matrices)
     }
 
     /// The compute party.
     pub fn evaluator(&self) -> CkksEvaluator<'_> {
-        CkksEvaluator::new(self.params(), &self.keys).with_refresh(&self.boot)
+        let ev = CkksEvaluator::new(self.params(), &self.keys);
+        self.boots.iter().fold(ev, CkksEvaluator::with_refresh)
     }
 
     /// What key switching costs.
