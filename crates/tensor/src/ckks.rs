@@ -217,7 +217,10 @@ impl Evaluator for CkksEvaluator<'_> {
         need_level("refresh", bootstrapper.input_level(), a.level())?;
         // At the scale of the level that is read, so that the result has the canonical one too.
         let input = self.aligned(a, bootstrapper.input_level())?;
-        Ok(bootstrapper.bootstrap(&input, self.keys)?)
+        let refreshed = bootstrapper.bootstrap(&input, self.keys)?;
+        // All periods alike: with fewer slots the result may be lower.
+        let level = self.refresh_levels().map_or(0, |levels| levels.output);
+        Ok(self.aligned(&refreshed, level)?.into_owned())
     }
 
     fn parallel(&self) -> bool {

@@ -8,8 +8,8 @@ use common::{accuracy, distance, table};
 use confide_tensor::{ClearCt, ClearEvaluator, Evaluator, RefreshLevels, TensorError};
 use confide_train::Activation;
 use confide_train::minibatch::{
-    Action, Batch, MinibatchPlan, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer,
-    TrainingState, minibatch_reference,
+    Action, Batch, LossKind, MinibatchPlan, MinibatchSchedule, Recipe, TileLayout, TilePacker,
+    Trainer, TrainingState, minibatch_reference,
 };
 
 const LEVELS: RefreshLevels = RefreshLevels {
@@ -125,10 +125,49 @@ fn the_program_is_nesterovs_method() {
 }
 
 #[test]
+fn the_softmax_program_is_nesterovs_method() {
+    for (sizes, batch, columns) in [([60, 9, 3], 60, 8), ([150, 12, 5], 80, 16)] {
+        let layout = TileLayout::new(10, sizes, batch, columns).expect("fits");
+        let recipe = Recipe {
+            loss: LossKind::Softmax,
+            rate: 2.0,
+            ..Recipe::new(4)
+        };
+        let schedule = MinibatchSchedule::new(&layout, &recipe).expect("valid");
+        let (rows, labels) = table(sizes, 3);
+        let ev = ClearEvaluator::new(10, LEVELS.output).with_refresh(LEVELS, 0.0);
+        let found = run(&ev, &layout, &schedule, &rows, &labels);
+        let expected = minibatch_reference(
+            &layout,
+            &schedule,
+            &rows,
+            &labels,
+            Activation::Sigmoid,
+            &mut |_, _| (),
+        )
+        .expect("reference");
+        let apart = distance(&found.weights, &expected.weights);
+        assert!(apart < 1e-2, "{sizes:?}, {columns}: {apart:e}");
+        assert!(expected.within(&schedule), "{expected:?}");
+    }
+    // Two classes have one output.
+    let layout = TileLayout::new(10, [60, 9, 2], 60, 8).expect("fits");
+    let recipe = Recipe {
+        loss: LossKind::Softmax,
+        ..Recipe::new(4)
+    };
+    assert!(MinibatchSchedule::new(&layout, &recipe).is_err());
+}
+
+#[test]
 fn noise_of_refreshes_leaves_the_weights_alone() {
     let sizes = [200, 20, 5];
     let layout = TileLayout::best(11, sizes, 100).expect("fits");
-    let schedule = MinibatchSchedule::new(&layout, &Recipe::new(10)).expect("valid");
+    let recipe = Recipe {
+        weight_bound: 8.0,
+        ..Recipe::new(10)
+    };
+    let schedule = MinibatchSchedule::new(&layout, &recipe).expect("valid");
     let (rows, labels) = table(sizes, 8);
     // The precision of the large preset is about 20 bits.
     let noisy = ClearEvaluator::new(11, 12).with_refresh(LEVELS, (-20.0f64).exp2());
@@ -137,7 +176,7 @@ fn noise_of_refreshes_leaves_the_weights_alone() {
     assert_eq!(noisy.refreshes, exact.refreshes);
     assert!(exact.refreshes >= 9, "{}", exact.refreshes);
     let apart = distance(&noisy.weights, &exact.weights);
-    assert!(apart > 0.0 && apart < 1e-4, "{apart:e}");
+    assert!(apart > 0.0 && apart < 3e-4, "{apart:e}");
     assert!(accuracy(&noisy.weights, &rows, &labels) > 0.7);
 }
 
@@ -218,7 +257,7 @@ fn another_run_from_any_state_ends_the_same() {
         .expect("runs");
     for state in states {
         let parts: Vec<ClearCt> = state.parts().cloned().collect();
-        let again = TrainingState::from_parts(state.step, state.doubled, parts).expect("a state");
+        let again = TrainingState::from_parts(state.step, state.halved, parts).expect("a state");
         assert_eq!(again, state);
         let resumed = trainer
             .run(again, &mut give, &mut |_, _| Ok(()))

@@ -35,19 +35,19 @@ pub(super) fn train(
     let set = work::checked(plan.bootstrapping())?;
     let params = set.params();
     let keys = load::keys(&plan.switching_keys(), params, inputs.keys, objects, watch)?;
-    let boot = match plan.bootstraps {
-        0 => None,
-        _ => {
-            progress.enter("prepare bootstrapping");
-            let encoder = Encoder::new(params);
-            let made = Bootstrapper::new(&set, &encoder, plan.layout.log_period());
-            Some(made.map_err(|error| load::scheme(&error))?)
-        }
-    };
-    let mut evaluator = CkksEvaluator::new(params, &keys);
-    if let Some(boot) = &boot {
-        evaluator = evaluator.with_refresh(boot);
-    }
+    progress.enter("prepare bootstrapping");
+    let encoder = Encoder::new(params);
+    let bootstrappers = plan
+        .log_periods
+        .iter()
+        .map(|&log_period| Bootstrapper::new(&set, &encoder, log_period))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| load::scheme(&error))?;
+    drop(encoder);
+    let evaluator = bootstrappers.iter().fold(
+        CkksEvaluator::new(params, &keys),
+        CkksEvaluator::with_refresh,
+    );
     let saved = objects
         .checkpoint()
         .and_then(|bytes| Checkpoint::restore(&bytes, params, &evaluator));

@@ -27,7 +27,7 @@ pub(super) struct Checkpoint {
 struct Header {
     version: u32,
     step: usize,
-    doubled: bool,
+    halved: bool,
     done: u64,
     counts: Vec<(Op, u64)>,
     /// Bytes of each ciphertext.
@@ -43,7 +43,7 @@ impl Checkpoint {
         let header = to_bytes(&Header {
             version: VERSION,
             step: self.state.step,
-            doubled: self.state.doubled,
+            halved: self.state.halved,
             done: self.done,
             counts: self.counts.clone(),
             parts: parts.iter().map(Vec::len).collect(),
@@ -109,7 +109,7 @@ impl Checkpoint {
                 .map_err(|error| error.to_string())?;
             parts.push(part);
         }
-        let state = TrainingState::from_parts(header.step, header.doubled, parts)
+        let state = TrainingState::from_parts(header.step, header.halved, parts)
             .map_err(|error| error.to_string())?;
         Ok(Self {
             state,

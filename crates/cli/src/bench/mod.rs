@@ -1,5 +1,6 @@
 //! `confide bench`.
 
+mod accuracy;
 mod bootstrap;
 mod cost;
 mod engine;
@@ -21,6 +22,8 @@ pub enum BenchCommand {
     Noise(noise::NoiseArgs),
     /// Time a bootstrap and measure its precision
     Bootstrap(bootstrap::BootstrapArgs),
+    /// Compare heads trained by encrypted minibatches with the converged head, over splits of a table
+    Accuracy(accuracy::AccuracyArgs),
     /// Time a whole training on made-up records in this process, without a worker
     Train(train::TrainBenchArgs),
 }
@@ -32,6 +35,7 @@ pub fn run(command: BenchCommand) -> Result<(), Failure> {
         BenchCommand::Cost(args) => cost::run(&args),
         BenchCommand::Noise(args) => noise::run(&args),
         BenchCommand::Bootstrap(args) => bootstrap::run(&args),
+        BenchCommand::Accuracy(args) => accuracy::run(&args),
         BenchCommand::Train(args) => train::run(&args),
     }
 }

@@ -41,6 +41,9 @@ pub struct TrainBenchArgs {
     /// Degree of the sigmoid's polynomial with minibatches: 3, 7 or 15
     #[arg(long, default_value_t = 15)]
     degree: usize,
+    /// Softmax instead of one-vs-rest, with minibatches
+    #[arg(long)]
+    softmax: bool,
     /// Columns of a tile, if the layout is to be fixed
     #[arg(long)]
     columns: Option<usize>,
@@ -265,6 +268,7 @@ mod tests {
             batch: 8,
             steps: 1,
             degree: 7,
+            softmax: false,
             columns: None,
             threads: 1,
             json: true,

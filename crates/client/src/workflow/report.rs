@@ -55,8 +55,8 @@ pub struct PlanSummary {
     pub iterations: usize,
     /// Bootstraps between them.
     pub bootstraps: usize,
-    /// Degree of the sigmoid polynomial.
-    pub degree: usize,
+    /// Degree of the sigmoid polynomial; none for a softmax.
+    pub degree: Option<usize>,
     /// L2 penalty.
     pub l2: f64,
     /// Evaluation keys.
@@ -84,7 +84,7 @@ impl PlanSummary {
             levels: plan.data_level(),
             iterations: plan.steps(),
             bootstraps: plan.bootstraps(),
-            degree: plan.sigmoid().degree(),
+            degree: plan.degree(),
             l2: plan.l2(),
             keys: plan.switching_keys().len(),
             upload_bytes: plan.upload().total(),

@@ -6,6 +6,7 @@ use confide_ckks::security;
 use confide_tensor::Op;
 
 use super::BootstrappedPlan;
+use crate::minibatch::Loss;
 
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
@@ -57,16 +58,22 @@ impl fmt::Display for BootstrappedPlan {
         )?;
         writeln!(
             f,
-            "  optimiser   Nesterov, learning rate {} falling to {:.2}, momentum up to {}, L2 {}; sigmoid of degree {} on \
-             [-{r}, {r}] within {:.3}",
+            "  optimiser   Nesterov, learning rate {} falling to {:.2}, momentum up to {}, L2 {}",
             recipe.rate,
             recipe.rate * recipe.final_rate,
             recipe.momentum,
             recipe.l2,
-            recipe.degree,
-            self.schedule.sigmoid.max_error,
-            r = recipe.range
         )?;
+        let range = self.schedule.loss.range();
+        match &self.schedule.loss {
+            Loss::OneVsRest(sigmoid) => writeln!(
+                f,
+                "  loss        one-vs-rest, sigmoid of degree {} on [-{range}, {range}] within {:.3}",
+                sigmoid.degree(),
+                sigmoid.max_error
+            )?,
+            Loss::Softmax(_) => writeln!(f, "  loss        softmax on [-{range}, {range}]")?,
+        }
         writeln!(
             f,
             "  layout      tiles of {} rows x {} columns, {} a block of rows, {} of weights",

@@ -20,21 +20,28 @@ pub fn head<E: Evaluator>(
         needed: 1,
         available: 0,
     })?;
-    if state.doubled {
-        return ev.mul_const_to(point, 0.5, PREDICTION_LEVEL);
-    }
     if ev.level(point) >= PREDICTION_LEVEL {
-        return ev.at_level(point, PREDICTION_LEVEL);
+        let low = ev.at_level(point, PREDICTION_LEVEL)?;
+        return if state.halved {
+            ev.add(&low, &low)
+        } else {
+            Ok(low)
+        };
     }
     let refreshed = trainer.refresh(&TrainingState {
         average: None,
         ..state.clone()
     })?;
-    head(ev, trainer, &refreshed)
+    if state.halved {
+        return head(ev, trainer, &refreshed);
+    }
+    // A refresh doubles.
+    let point = refreshed.point.as_ref().unwrap_or(point);
+    ev.mul_const_to(point, 0.5, PREDICTION_LEVEL)
 }
 
 /// Encrypted logits of a block of records with a trained head, both at [`PREDICTION_LEVEL`]; one level is consumed. In the
-/// first columns of each row, times the schedule's `score_factor`.
+/// first columns of each row, times the schedule's `logit_factor`.
 ///
 /// # Errors
 /// [`TensorError`] of the evaluator; `TooFewOperands` for another number of tiles than the layout's.
@@ -47,7 +54,7 @@ pub fn predict_block<E: Evaluator>(
 ) -> Result<E::Ct, TensorError> {
     let state = TrainingState {
         step: schedule.steps.len(),
-        doubled: false,
+        halved: false,
         point: Some(head),
         average: None,
     };

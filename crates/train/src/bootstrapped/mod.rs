@@ -75,6 +75,8 @@ pub struct BootstrappedPlan {
     pub keys: Vec<PlannedKey>,
     /// Bootstraps of the run.
     pub bootstraps: usize,
+    /// log2 of the periods of what they refresh, ascending.
+    pub log_periods: Vec<u32>,
     /// Exact bytes to upload.
     pub upload: UploadBytes,
     /// Exact bytes of a block of predictions.
@@ -88,6 +90,8 @@ struct Measured {
     training: PlanReport,
     prediction: PlanReport,
     bootstraps: usize,
+    /// log2 of the periods of what they refresh.
+    periods: Vec<u32>,
     /// Keys of the bootstraps with their levels.
     bootstrap_keys: Vec<(KeyKind, usize)>,
     /// Bytes of their matrices.
@@ -204,6 +208,7 @@ impl BootstrappedPlan {
             data_level,
             keys,
             bootstraps: measured.bootstraps,
+            log_periods: measured.periods.clone(),
             upload,
             download: Ciphertext::encoded_len(params, PREDICTION_LEVEL - 1, 2) as u64,
             costs,
@@ -270,6 +275,7 @@ impl BootstrappedPlan {
         compare("data level", &own.data_level, &self.data_level)?;
         compare("keys", &own.keys, &self.keys)?;
         compare("bootstraps", &own.bootstraps, &self.bootstraps)?;
+        compare("periods", &own.log_periods, &self.log_periods)?;
         compare("upload", &own.upload, &self.upload)?;
         compare("download", &own.download, &self.download)?;
         let memory = |plan: &Self| plan.costs.memory_bytes;
@@ -331,12 +337,11 @@ fn measure(
         tiles,
     )?);
     let bootstraps = training.count(confide_tensor::Op::Refresh) as usize;
-    let (bootstrap_keys, matrices) = match bootstraps {
-        0 => Default::default(),
-        _ => preset::bootstrap_needs(set, layout.log_period())?,
-    };
+    let periods: Vec<u32> = training.refreshed.iter().copied().collect();
+    let (bootstrap_keys, matrices) = preset::bootstrap_needs(set, &periods)?;
     Ok(Measured {
         bootstraps,
+        periods,
         bootstrap_keys,
         matrices,
         training,

@@ -32,11 +32,17 @@ impl Preset {
     }
 }
 
-/// The keys of bootstraps of that many slots, and the bytes of their matrices.
+/// The keys of bootstraps of those periods, and the bytes of their matrices.
 pub(super) fn bootstrap_needs(
     set: &BootstrapParameters,
-    log_slots: u32,
+    log_periods: &[u32],
 ) -> Result<(Vec<(KeyKind, usize)>, u64), TrainError> {
-    let boot = Bootstrapper::new(set, &Encoder::new(set.params()), log_slots)?;
-    Ok((boot.keys(), boot.memory() as u64))
+    let encoder = Encoder::new(set.params());
+    let (mut keys, mut matrices) = (Vec::new(), 0);
+    for &log_slots in log_periods {
+        let boot = Bootstrapper::new(set, &encoder, log_slots)?;
+        keys.extend(boot.keys());
+        matrices += boot.memory() as u64;
+    }
+    Ok((keys, matrices))
 }

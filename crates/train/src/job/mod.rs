@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::bootstrapped::{BootstrappedPlan, PREDICTION_LEVEL};
 use crate::error::{TrainError, shape};
-use crate::minibatch::minibatch_reference;
+use crate::minibatch::{Loss, minibatch_reference};
 use crate::plan::{Costs, Plan, TableShape, UploadBytes};
 use crate::planner::{self, PlanRequest};
 use crate::reference::{Activation, train_reference};
-use crate::sigmoid::OddSigmoid;
 
 pub use packer::TablePacker;
 
@@ -228,17 +227,23 @@ impl TrainingPlan {
         }
     }
 
-    /// The sigmoid's polynomial.
-    pub fn sigmoid(&self) -> &OddSigmoid {
+    /// Degree of the sigmoid's polynomial; none for a softmax.
+    pub fn degree(&self) -> Option<usize> {
         match self {
-            Self::Levelled(plan) => &plan.schedule.sigmoid,
-            Self::Bootstrapped(plan) => &plan.schedule.sigmoid,
+            Self::Levelled(plan) => Some(plan.schedule.sigmoid.degree()),
+            Self::Bootstrapped(plan) => match &plan.schedule.loss {
+                Loss::OneVsRest(sigmoid) => Some(sigmoid.degree()),
+                Loss::Softmax(_) => None,
+            },
         }
     }
 
-    /// What numbers of the program must not exceed: the range of the sigmoid's polynomial.
+    /// What numbers of the program must not exceed: the range of the activation.
     pub fn range(&self) -> f64 {
-        self.sigmoid().range
+        match self {
+            Self::Levelled(plan) => plan.schedule.sigmoid.range,
+            Self::Bootstrapped(plan) => plan.schedule.loss.range(),
+        }
     }
 
     /// How often the program runs `op`.
@@ -268,7 +273,7 @@ impl TrainingPlan {
                 let silent = &mut |_: usize, _: &[Vec<f64>]| ();
                 let run = minibatch_reference(layout, schedule, rows, labels, activation, silent)?;
                 PlainRun {
-                    largest: run.share_of_range(schedule) * schedule.sigmoid.range,
+                    largest: run.share_of_range(schedule) * schedule.loss.range(),
                     weights: run.weights,
                 }
             }

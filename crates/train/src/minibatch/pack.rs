@@ -4,7 +4,7 @@ use confide_tensor::{ClearEvaluator, Evaluator};
 use num_complex::Complex64;
 
 use super::layout::TileLayout;
-use super::schedule::MinibatchSchedule;
+use super::schedule::{Loss, MinibatchSchedule};
 use crate::error::{TrainError, shape};
 use crate::steps::{Turn, split};
 
@@ -79,11 +79,15 @@ impl TilePacker {
         if let Some(label) = labels.iter().find(|label| **label >= layout.classes) {
             return Err(shape("label", format!("below {}", layout.classes), label));
         }
+        let above = match self.schedule.loss {
+            Loss::OneVsRest(_) => 0.0,
+            Loss::Softmax(_) => 0.5,
+        };
         let block = |labels: &[usize]| {
             let mut slots = vec![Complex64::ZERO; layout.slots()];
             for (&label, slots) in labels.iter().zip(slots.chunks_exact_mut(layout.columns)) {
                 for (output, slot) in slots.iter_mut().take(layout.outputs()).enumerate() {
-                    slot.re = target(layout, label, output);
+                    slot.re = target(layout, label, output) + above;
                 }
             }
             slots
@@ -91,7 +95,7 @@ impl TilePacker {
         Ok(labels.chunks(layout.block_rows()).map(block).collect())
     }
 
-    /// Weights `[output][feature]` from the decrypted slots of a dense point (of a state after a step).
+    /// Weights `[output][feature]` from the decrypted slots of a dense point (of a state that is not halved, as the last one).
     ///
     /// # Errors
     /// [`TrainError::Shape`] for another number of slots.
@@ -176,7 +180,7 @@ impl TilePacker {
         rows: usize,
     ) -> Result<Vec<Vec<f64>>, TrainError> {
         let layout = &self.layout;
-        let factor = self.schedule.score_factor(layout);
+        let factor = self.schedule.logit_factor(layout);
         let mut scores = Vec::with_capacity(rows);
         for row in 0..rows {
             let (block, row) = (row / layout.block_rows(), row % layout.block_rows());

@@ -6,7 +6,8 @@ use confide_tensor::{Evaluator, TensorError};
 
 use super::activation::residual;
 use super::layout::TileLayout;
-use super::schedule::MinibatchSchedule;
+use super::schedule::{Loss, MinibatchSchedule};
+use super::softmax;
 use super::state::{Action, Batch, Source, TrainingState, Watch};
 use super::window::window;
 use crate::steps::{Turn, map, merge, split};
@@ -30,19 +31,21 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         }
     }
 
-    /// Levels of a step after the first: logits, sigmoid, product with the features.
+    /// Levels that the point must have for a step after the first. One-vs-rest: those of logits, sigmoid and product with the
+    /// features. The softmax refreshes what it is made from itself and needs logits and one level to gather them.
     pub fn step_depth(&self) -> usize {
-        2 + (self.schedule.sigmoid.degree() + 1).ilog2() as usize
+        match &self.schedule.loss {
+            Loss::OneVsRest(sigmoid) => 2 + (sigmoid.degree() + 1).ilog2() as usize,
+            Loss::Softmax(_) => 2,
+        }
     }
 
-    /// What follows a state: a refresh exactly when the step would leave less than can be refreshed again.
+    /// What follows a state.
     pub fn next(&self, state: &TrainingState<E::Ct>) -> Action {
         let Some(step) = self.schedule.steps.get(state.step) else {
             return Action::Done;
         };
-        let floor = self.ev.refresh_levels().map_or(0, |levels| levels.input);
-        let level = state.point.as_ref().map(|point| self.ev.level(point));
-        if level.is_some_and(|level| level < self.step_depth() + floor) && !state.doubled {
+        if state.halved {
             return Action::Refresh;
         }
         Action::Step { batch: step.batch }
@@ -95,7 +98,7 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         let mut parts = split(ev, &tower, fresh, free..free + 1, count, Turn::Forward)?.into_iter();
         Ok(TrainingState {
             step: state.step,
-            doubled: true,
+            halved: false,
             point: parts.next(),
             average: parts.next(),
         })
@@ -103,6 +106,7 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
 
     /// One step of Nesterov's method on a minibatch. Consumes [`Trainer::step_depth`] levels of the point, the first one
     /// two levels of the records.
+    /// With a softmax the levels of the point are those of the logits alone.
     ///
     /// # Errors
     /// [`TensorError`] of the evaluator; `TooFewOperands` for records that do not match the layout or a run that is done.
@@ -114,38 +118,61 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         let (ev, t) = (self.ev, state.step);
         need(self.schedule.steps.len(), t + 1, true)?;
         self.check(batch)?;
-        let factor = self.schedule.residual_factor(self.layout, t);
+        let halved = self.refresh_follows(state, batch);
+        let share = if halved { 0.5 } else { 1.0 };
+        let factor = share * self.schedule.residual_factor(self.layout, t);
         let residuals = match &state.point {
             None => {
                 ev.phase("labels");
                 map(ev, batch.labels.iter().collect(), |labels| {
-                    ev.mul_const(labels, -factor)
+                    match self.schedule.loss {
+                        Loss::OneVsRest(_) => ev.mul_const(labels, -factor),
+                        Loss::Softmax(_) => softmax::first(ev, self.layout, labels, factor),
+                    }
                 })?
             }
             Some(point) => {
-                let point_factor = self.schedule.point_factor(state.doubled);
-                let logit_factor = self.schedule.logit_factor(self.layout, point_factor);
+                let logit_factor = self.schedule.logit_factor(self.layout);
                 let logits = self.logits(point, &batch.tiles)?;
                 ev.phase("activation");
-                let mut out = Vec::with_capacity(logits.len());
-                for (z, labels) in logits.iter().zip(&batch.labels) {
-                    let mask = self.layout.output_mask();
-                    let sigmoid = &self.schedule.sigmoid;
-                    out.push(residual(
-                        ev,
-                        sigmoid,
-                        z,
-                        labels,
-                        &mask,
-                        [logit_factor, factor],
-                    )?);
+                let factors = [logit_factor, factor];
+                match &self.schedule.loss {
+                    Loss::OneVsRest(sigmoid) => {
+                        let mask = self.layout.output_mask();
+                        let blocks = logits.iter().zip(&batch.labels);
+                        blocks
+                            .map(|(z, labels)| residual(ev, sigmoid, z, labels, &mask, factors))
+                            .collect::<Result<Vec<_>, _>>()?
+                    }
+                    Loss::Softmax(softmax) => {
+                        let (layout, labels) = (self.layout, &batch.labels);
+                        softmax::residuals(ev, layout, softmax, &logits, labels, factors)?
+                    }
                 }
-                out
             }
         };
         let gradient = self.gradient(residuals, &batch.tiles)?;
         ev.phase("update");
-        self.update(state, gradient)
+        self.update(state, gradient, halved)
+    }
+
+    /// Whether the state after a step needs a refresh: exactly when the step after that would leave less than can be
+    /// refreshed again. A softmax ends low in any case.
+    fn refresh_follows(&self, state: &TrainingState<E::Ct>, batch: &Batch<E::Ct>) -> bool {
+        if state.step + 1 >= self.schedule.steps.len() {
+            return false;
+        }
+        if matches!(self.schedule.loss, Loss::Softmax(_)) {
+            return true;
+        }
+        let floor = self.ev.refresh_levels().map_or(0, |levels| levels.input);
+        let depth = self.step_depth();
+        let left = match (&state.point, batch.labels.first()) {
+            (Some(point), _) => self.ev.level(point).saturating_sub(depth),
+            (None, Some(labels)) => self.ev.level(labels).saturating_sub(2),
+            (None, None) => 0,
+        };
+        left < depth + floor
     }
 
     /// Logits of row blocks: real, in the first columns of each row times [`MinibatchSchedule::logit_factor`], one level
@@ -220,10 +247,18 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         &self,
         state: &TrainingState<E::Ct>,
         gradient: E::Ct,
+        halved: bool,
     ) -> Result<TrainingState<E::Ct>, TensorError> {
-        let (ev, level) = (self.ev, self.ev.level(&gradient));
+        let ev = self.ev;
+        // A softmax may leave the gradient above the state that it came from.
+        let below = state
+            .parts()
+            .map(|part| ev.level(part).saturating_sub(1))
+            .min();
+        let level = below.map_or(ev.level(&gradient), |below| below.min(ev.level(&gradient)));
+        let gradient = ev.at_level(&gradient, level)?;
         let recursion = self.schedule.recursion(state.step);
-        let own = self.schedule.point_scale / self.schedule.point_factor(state.doubled);
+        let own = if halved { 0.5 } else { 1.0 };
         let mut point = gradient;
         let mut average: Option<E::Ct> = None;
         let parts = state
@@ -241,13 +276,13 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         }
         Ok(TrainingState {
             step: state.step + 1,
-            doubled: false,
+            halved,
             point: Some(point),
             average,
         })
     }
 
-    /// Encrypted logits of row blocks with the point of a state, times [`MinibatchSchedule::score_factor`], in the first
+    /// Encrypted logits of row blocks with the point of a state, times [`MinibatchSchedule::logit_factor`], in the first
     /// columns of each row: for validation and prediction. A state without a level left is refreshed on the way.
     ///
     /// # Errors
@@ -263,15 +298,20 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
             need(tiles.len(), self.layout.tiles(), false)?;
         }
         let point = state.point.as_ref().ok_or(empty())?;
-        if ev.level(point) < 1 + usize::from(state.doubled) {
-            let refreshed = self.refresh(&TrainingState {
-                average: None,
-                ..state.clone()
-            })?;
-            return self.scores(&refreshed, blocks);
+        if ev.level(point) >= 1 {
+            let logits = self.logits(point, blocks)?;
+            if !state.halved {
+                return Ok(logits);
+            }
+            return map(ev, logits, |z| ev.add(&z, &z));
         }
+        let refreshed = self.refresh(&TrainingState {
+            average: None,
+            ..state.clone()
+        })?;
+        let point = refreshed.point.as_ref().ok_or(empty())?;
         let logits = self.logits(point, blocks)?;
-        if !state.doubled {
+        if state.halved {
             return Ok(logits);
         }
         map(ev, logits, |z| ev.mul_const(&z, 0.5))

@@ -5,10 +5,13 @@ use num_complex::Complex64;
 
 use super::layout::TileLayout;
 use super::pack::{TilePacker, target};
-use super::schedule::MinibatchSchedule;
+use super::schedule::{Loss, MinibatchSchedule, Recipe};
 use crate::error::{TrainError, shape};
 use crate::reference::Activation;
 use crate::sigmoid::sigmoid;
+
+/// How much features are scaled down at a time.
+const SCALE_DOWN: f64 = 0.9;
 
 /// Result of a reference run.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,26 +35,31 @@ impl MinibatchReference {
         self.share_of_range(schedule) <= 1.0
     }
 
-    /// The largest share that any number of the run has of its own range: the sigmoid's for logits, one and a half times
-    /// that for partial sums, 1 for the slots of refreshed ciphertexts. A run on ciphertexts needs at most 1; infinite
-    /// where a number is none.
+    /// The largest share that any number of the run has of its own range: the loss's for logits, one and a half times that
+    /// for the partial sums that go through a sigmoid's polynomial, 1 for the slots of refreshed ciphertexts. A run on
+    /// ciphertexts needs at most 1; infinite where a number is none.
     pub fn share_of_range(&self, schedule: &MinibatchSchedule) -> f64 {
-        let range = schedule.sigmoid.range;
-        let shares = [
-            self.max_abs_z / range,
-            self.max_partial / (1.5 * range),
-            self.max_dense * schedule.point_scale,
-        ];
+        let range = schedule.loss.range();
+        // The softmax masks its logits first.
+        let partial = match schedule.loss {
+            Loss::OneVsRest(_) => self.max_partial / (1.5 * range),
+            Loss::Softmax(_) => 0.0,
+        };
+        let dense = self.max_dense * schedule.point_scale;
         // Maxima pass over what is not a number: ask the weights.
-        let finite = self
-            .weights
-            .iter()
-            .flatten()
-            .all(|weight| weight.is_finite());
-        match finite {
-            true => shares.into_iter().fold(0.0, f64::max),
+        let mut weights = self.weights.iter().flatten();
+        match weights.all(|weight| weight.is_finite()) {
+            true => (self.max_abs_z / range).max(partial).max(dense),
             false => f64::INFINITY,
         }
+    }
+
+    fn logits_within(&self, schedule: &MinibatchSchedule) -> bool {
+        let logits = Self {
+            max_dense: 0.0,
+            ..self.clone()
+        };
+        logits.share_of_range(schedule) <= 1.0
     }
 }
 
@@ -92,7 +100,8 @@ pub fn minibatch_reference(
         let mut gradient = zero.clone();
         let mut last = vec![vec![0.0; layout.groups() + 1]; layout.outputs()];
         for (row, &label) in rows[range.clone()].iter().zip(&labels[range.clone()]) {
-            for (output, (head, gradient)) in point.iter().zip(&mut gradient).enumerate() {
+            let mut logits = Vec::with_capacity(point.len());
+            for (output, head) in point.iter().enumerate() {
                 let heads = partial(layout, row, head, output);
                 let z = heads[layout.groups()];
                 found.max_abs_z = found.max_abs_z.max(z.abs());
@@ -103,10 +112,10 @@ pub fn minibatch_reference(
                     found.max_partial = found.max_partial.max((z - now).abs());
                 }
                 last[output] = heads;
-                let value = match activation {
-                    Activation::Polynomial => schedule.sigmoid.evaluate(z),
-                    Activation::Sigmoid => sigmoid(z) - 0.5,
-                };
+                logits.push(z);
+            }
+            let values = activated(&schedule.loss, activation, &logits);
+            for (output, (value, gradient)) in values.iter().zip(&mut gradient).enumerate() {
                 let residual = value - target(layout, label, output);
                 for (g, x) in gradient.iter_mut().zip(row) {
                     *g += residual * x;
@@ -128,6 +137,81 @@ pub fn minibatch_reference(
     }
     found.weights = point;
     Ok(found)
+}
+
+/// A run that stays within its ranges.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guarded {
+    /// The schedule, for a `weight_bound` that holds.
+    pub schedule: MinibatchSchedule,
+    /// Factor by which features were scaled down, the constant of the bias too; records to predict take the same.
+    pub factor: f64,
+    /// The run on plain numbers.
+    pub reference: MinibatchReference,
+}
+
+/// Runs a recipe on plain numbers and scales features down until logits stay within their range. A recipe whose weights
+/// exceed its `weight_bound` gets the power of two above them: that number, and nothing else, tells the compute party
+/// something of the data.
+///
+/// # Errors
+/// Those of [`MinibatchSchedule::new`] and [`minibatch_reference`]; [`TrainError::Shape`] where logits of a tenth of the
+/// features are still too large.
+pub fn guard(
+    layout: &TileLayout,
+    recipe: &Recipe,
+    rows: &mut [Vec<f64>],
+    labels: &[usize],
+) -> Result<Guarded, TrainError> {
+    let (mut recipe, mut factor) = (recipe.clone(), 1.0);
+    loop {
+        let schedule = MinibatchSchedule::new(layout, &recipe)?;
+        let activation = Activation::Polynomial;
+        let reference =
+            minibatch_reference(layout, &schedule, rows, labels, activation, &mut |_, _| ())?;
+        if reference.within(&schedule) {
+            return Ok(Guarded {
+                schedule,
+                factor,
+                reference,
+            });
+        }
+        if reference.logits_within(&schedule) {
+            recipe.weight_bound = reference.max_dense.log2().ceil().exp2();
+            continue;
+        }
+        if factor < 0.1 {
+            let needed = format!("at most {}", schedule.loss.range());
+            return Err(shape(
+                "logits",
+                needed,
+                format!("{:.1}", reference.max_abs_z),
+            ));
+        }
+        factor *= SCALE_DOWN;
+        for value in rows.iter_mut().flatten() {
+            *value *= SCALE_DOWN;
+        }
+    }
+}
+
+/// Activations of the logits of a record, minus one half.
+fn activated(loss: &Loss, activation: Activation, logits: &[f64]) -> Vec<f64> {
+    match (loss, activation) {
+        (Loss::OneVsRest(polynomial), Activation::Polynomial) => {
+            logits.iter().map(|&z| polynomial.evaluate(z)).collect()
+        }
+        (Loss::OneVsRest(_), Activation::Sigmoid) => {
+            logits.iter().map(|&z| sigmoid(z) - 0.5).collect()
+        }
+        // Its polynomials are exact to a few thousandths.
+        (Loss::Softmax(_), _) => {
+            let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let exponentials: Vec<f64> = logits.iter().map(|z| (z - most).exp()).collect();
+            let sum: f64 = exponentials.iter().sum();
+            exponentials.iter().map(|e| e / sum - 0.5).collect()
+        }
+    }
 }
 
 /// Sums of the logit over the first groups of columns: of none, one, ... all of them.

@@ -3,15 +3,57 @@
 use serde::{Deserialize, Serialize};
 
 use super::layout::TileLayout;
+use super::softmax::Softmax;
 use crate::error::{TrainError, shape};
 use crate::sigmoid::OddSigmoid;
+
+/// Which loss is minimised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LossKind {
+    /// A logistic loss for each output: few levels.
+    OneVsRest,
+    /// The softmax of three classes or more: refreshes within a step.
+    Softmax,
+}
+
+/// The loss with its constants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Loss {
+    /// The sigmoid's polynomial and its range.
+    OneVsRest(OddSigmoid),
+    /// The softmax.
+    Softmax(Softmax),
+}
+
+impl Loss {
+    /// All its constants.
+    fn numbers(&self) -> Vec<f64> {
+        match self {
+            Self::OneVsRest(sigmoid) => {
+                let coefficients = sigmoid.coefficients.iter().copied();
+                std::iter::once(sigmoid.range).chain(coefficients).collect()
+            }
+            Self::Softmax(softmax) => softmax.numbers(),
+        }
+    }
+
+    /// Logits up to this size are allowed.
+    pub fn range(&self) -> f64 {
+        match self {
+            Self::OneVsRest(sigmoid) => sigmoid.range,
+            Self::Softmax(softmax) => softmax.range(),
+        }
+    }
+}
 
 /// What a run is to be; unchecked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
-    /// Degree of the sigmoid's polynomial: 3, 7 or 15.
+    /// Which loss.
+    pub loss: LossKind,
+    /// Degree of the sigmoid's polynomial: 3, 7 or 15; not used by the softmax.
     pub degree: usize,
-    /// The polynomial is valid for logits up to this size.
+    /// The activation is valid for logits up to this size; for the softmax the next power of two, at most 2^10.
     pub range: f64,
     /// How often every record is used.
     pub epochs: usize,
@@ -31,18 +73,19 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// For whitened features: degree 15 on [-12, 12], Nesterov, a rate of 4 that falls to a tenth.
+    /// For softly whitened features: the choice is explained in `docs/maths/training.md`.
     pub fn new(epochs: usize) -> Self {
         Self {
+            loss: LossKind::OneVsRest,
             degree: 15,
-            range: 12.0,
+            range: 16.0,
             epochs,
-            rate: 4.0,
+            rate: 8.0,
             warmup: 0,
             final_rate: 0.1,
             momentum: 0.9,
-            l2: 0.02,
-            weight_bound: 8.0,
+            l2: 0.002,
+            weight_bound: 64.0,
         }
     }
 }
@@ -61,15 +104,15 @@ pub struct StepPlan {
 /// Everything that the program does with numbers. Derivation: `docs/maths/training.md`, "Minibatches".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MinibatchSchedule {
-    /// The sigmoid and its range.
-    pub sigmoid: OddSigmoid,
+    /// The loss and its range.
+    pub loss: Loss,
     /// The steps in order.
     pub steps: Vec<StepPlan>,
     /// L2 penalty.
     pub l2: f64,
     /// Features are encrypted times this.
     pub data_scale: f64,
-    /// Dense weights are encrypted times this; times twice this between a refresh and the next step.
+    /// Dense weights are encrypted times this; times half of it where a refresh is due.
     pub point_scale: f64,
 }
 
@@ -79,7 +122,12 @@ impl MinibatchSchedule {
     /// # Errors
     /// [`TrainError::Shape`] for numbers out of range.
     pub fn new(layout: &TileLayout, recipe: &Recipe) -> Result<Self, TrainError> {
-        let sigmoid = OddSigmoid::minimax(recipe.degree, recipe.range)?;
+        let loss = match recipe.loss {
+            LossKind::OneVsRest => {
+                Loss::OneVsRest(OddSigmoid::minimax(recipe.degree, recipe.range)?)
+            }
+            LossKind::Softmax => Loss::Softmax(softmax(layout, recipe.range)?),
+        };
         let count = recipe.epochs.saturating_mul(layout.batches());
         if !(1..=1 << 16).contains(&count) {
             return Err(shape("steps", "1 to 65536", count));
@@ -110,13 +158,12 @@ impl MinibatchSchedule {
             },
         });
         let point_scale = (-recipe.weight_bound.log2().ceil()).exp2();
-        // Logits come out between a half and 1 times their share of the range, twice that after a refresh.
-        let natural = recipe.range * f64::from(2u32 << layout.merge_steps()) * point_scale;
+        let natural = loss.range() * f64::from(2u32 << layout.merge_steps()) * point_scale;
         Ok(Self {
-            sigmoid,
+            loss,
             steps: steps.collect(),
             l2: recipe.l2,
-            data_scale: (-natural.log2().ceil()).exp2(),
+            data_scale: natural.recip(),
             point_scale,
         })
     }
@@ -129,37 +176,21 @@ impl MinibatchSchedule {
         let batches = |s: &Self| s.steps.iter().map(|step| step.batch).collect::<Vec<_>>();
         let numbers = |s: &Self| {
             let steps = s.steps.iter().flat_map(|step| [step.rate, step.momentum]);
-            let rest = [s.l2, s.data_scale, s.point_scale, s.sigmoid.range];
-            let all = steps
-                .chain(rest)
-                .chain(s.sigmoid.coefficients.iter().copied());
+            let rest = [s.l2, s.data_scale, s.point_scale];
+            let all = steps.chain(rest).chain(s.loss.numbers());
             all.collect::<Vec<_>>()
         };
         crate::plan::compare("order of the minibatches", &batches(self), &batches(other))?;
         crate::plan::compare_numbers("schedule", &numbers(self), &numbers(other))
     }
 
-    /// Factor of the dense weights in a state.
-    pub fn point_factor(&self, doubled: bool) -> f64 {
-        if doubled {
-            2.0 * self.point_scale
-        } else {
-            self.point_scale
-        }
+    /// Factor of logits made from dense weights: splitting doubles at each step, taking real parts doubles once more. It is
+    /// one over the range, where the factors of the sigmoid's polynomial are all of order 1 and lose least to noise.
+    pub fn logit_factor(&self, layout: &TileLayout) -> f64 {
+        self.data_scale * f64::from(2u32 << layout.merge_steps()) * self.point_scale
     }
 
-    /// Factor of logits made from dense weights with the factor `point`: splitting doubles at each step, taking real
-    /// parts doubles once more.
-    pub fn logit_factor(&self, layout: &TileLayout, point: f64) -> f64 {
-        self.data_scale * f64::from(2u32 << layout.merge_steps()) * point
-    }
-
-    /// Factor of what validation and prediction return.
-    pub fn score_factor(&self, layout: &TileLayout) -> f64 {
-        self.logit_factor(layout, self.point_scale)
-    }
-
-    /// Factor of the residuals in step `t`, so that features times residuals are the step itself.
+    /// Factor of the residuals in step `t`, so that features times residuals are the step itself, dense.
     pub(crate) fn residual_factor(&self, layout: &TileLayout, t: usize) -> f64 {
         let step = self.steps[t];
         let rows = layout.batch_rows(step.batch).len().max(1) as f64;
@@ -192,6 +223,20 @@ pub(crate) struct Recursion {
     pub(crate) average: [f64; 2],
 }
 
+fn softmax(layout: &TileLayout, range: f64) -> Result<Softmax, TrainError> {
+    if !(1.0..=1024.0).contains(&range) {
+        return Err(shape("range of the softmax", "1 to 1024", range));
+    }
+    if layout.outputs() < 3 {
+        return Err(shape("classes of a softmax", "at least 3", layout.classes));
+    }
+    if layout.columns < 2 * layout.outputs() - 1 {
+        let needed = format!("at least {}", 2 * layout.outputs() - 1);
+        return Err(shape("columns for a softmax", needed, layout.columns));
+    }
+    Ok(Softmax::new(range, layout.outputs()))
+}
+
 /// Share of the largest rate in step `t` of `count`.
 fn share(t: usize, count: usize, recipe: &Recipe) -> f64 {
     if t < recipe.warmup {
@@ -216,9 +261,9 @@ mod tests {
         let schedule = MinibatchSchedule::new(&layout, &recipe).expect("valid");
         let rates: Vec<f64> = schedule.steps.iter().map(|s| s.rate).collect();
         assert_eq!((layout.batches(), rates.len()), (3, 12));
-        assert!(rates[0] < rates[1] && rates[1] < rates[2] && rates[2] == 4.0);
+        assert!(rates[0] < rates[1] && rates[1] < rates[2] && rates[2] == 8.0);
         assert!(rates[2..].windows(2).all(|r| r[1] < r[0]));
-        assert!((rates[11] - 0.4).abs() < 1e-12 && schedule.steps[11].momentum == 0.0);
+        assert!((rates[11] - 0.8).abs() < 1e-12 && schedule.steps[11].momentum == 0.0);
         assert!(
             schedule
                 .steps
@@ -233,8 +278,8 @@ mod tests {
         for (sizes, columns) in [([40, 9, 3], 8), ([1024, 65, 10], 64), ([512, 31, 2], 32)] {
             let layout = TileLayout::new(14, sizes, 1024, columns).expect("fits");
             let schedule = MinibatchSchedule::new(&layout, &Recipe::new(2)).expect("valid");
-            let filled = schedule.score_factor(&layout) * schedule.sigmoid.range;
-            assert!((0.5..=1.0).contains(&filled), "{filled}");
+            let filled = schedule.logit_factor(&layout) * schedule.loss.range();
+            assert!((filled - 1.0).abs() < 1e-12, "{filled}");
         }
     }
 

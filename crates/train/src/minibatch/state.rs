@@ -9,8 +9,8 @@ use confide_tensor::TensorError;
 pub struct TrainingState<Ct> {
     /// Steps that are done.
     pub step: usize,
-    /// Whether the state has been refreshed since the last step: its factor is then twice the usual one.
-    pub doubled: bool,
+    /// Whether a refresh is due: it doubles, so the factor of such a state is half of the usual one.
+    pub halved: bool,
     /// Nesterov's point `v_t`, dense; none before the first step, where it is zero.
     pub point: Option<Ct>,
     /// The average `w_(t-1)`, dense; none before the second step.
@@ -21,7 +21,7 @@ impl<Ct> Default for TrainingState<Ct> {
     fn default() -> Self {
         Self {
             step: 0,
-            doubled: false,
+            halved: false,
             point: None,
             average: None,
         }
@@ -43,13 +43,13 @@ impl<Ct> TrainingState<Ct> {
     ///
     /// # Errors
     /// [`TensorError::TooFewOperands`] for a number of parts that such a state does not have.
-    pub fn from_parts(step: usize, doubled: bool, parts: Vec<Ct>) -> Result<Self, TensorError> {
+    pub fn from_parts(step: usize, halved: bool, parts: Vec<Ct>) -> Result<Self, TensorError> {
         let needed = step.min(2);
         let available = parts.len();
         let mut parts = parts.into_iter();
         let state = Self {
             step,
-            doubled,
+            halved,
             point: parts.next(),
             average: parts.next(),
         };

@@ -1,11 +1,11 @@
 //! Steps of the minibatch program at full security, with their bootstraps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use confide_tensor::{CostModel, Ledger, NoObserver, Observed, Op, TensorError};
 use confide_train::minibatch::{
-    Action, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer, TrainingState,
+    Action, LossKind, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer, TrainingState,
     minibatch_reference,
 };
 use confide_train::{Activation, TrainError};
@@ -25,13 +25,18 @@ pub fn measure(args: &TrainBenchArgs) -> Result<(), TrainError> {
     };
     let (set, levels) = preset(&layout)?;
     let recipe = Recipe {
+        loss: if args.softmax {
+            LossKind::Softmax
+        } else {
+            LossKind::OneVsRest
+        },
         degree: args.degree,
         ..Recipe::new(args.steps.div_ceil(layout.batches()))
     };
     let mut schedule = MinibatchSchedule::new(&layout, &recipe)?;
     schedule.steps.truncate(args.steps);
     let plan = plan(&layout, &schedule, levels)?;
-    let rig = Rig::new(set, &layout, &plan)?;
+    let rig = Rig::new(set, &plan)?;
     let (keys, held) = rig.held();
     line(
         args,
@@ -51,11 +56,9 @@ pub fn measure(args: &TrainBenchArgs) -> Result<(), TrainError> {
     let (rows, labels) = records(args.rows, args);
     let packer = TilePacker::new(&layout, &schedule);
     let mut batches = BTreeMap::new();
-    for step in &schedule.steps {
-        if !batches.contains_key(&step.batch) {
-            let batch = rig.batch((&layout, &packer), &rows, &labels, step.batch)?;
-            batches.insert(step.batch, batch);
-        }
+    let used: BTreeSet<usize> = schedule.steps.iter().map(|step| step.batch).collect();
+    for batch in used {
+        batches.insert(batch, rig.batch((&layout, &packer), &rows, &labels, batch)?);
     }
     let ciphertexts = layout.blocks() * (layout.tiles() + 1);
     let seconds = begun.elapsed().as_secs_f64();
@@ -112,7 +115,7 @@ pub fn measure(args: &TrainBenchArgs) -> Result<(), TrainError> {
     let pairs = weights.iter().flatten().zip(clear.weights.iter().flatten());
     let apart = pairs.fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
     let amortised = amortised(&actions);
-    summary(args, &layout, &schedule, &ev.ledger(), amortised);
+    summary(args, &layout, &ev.ledger(), amortised);
     let (bytes, rss) = (rig.state_bytes(&end)?, peak_rss_bytes().unwrap_or(0));
     line(
         args,
@@ -153,7 +156,6 @@ fn amortised(actions: &[(Action, f64)]) -> (f64, f64) {
 fn summary(
     args: &TrainBenchArgs,
     layout: &TileLayout,
-    schedule: &MinibatchSchedule,
     ledger: &Ledger,
     (seconds, refreshes): (f64, f64),
 ) {
@@ -189,13 +191,13 @@ fn summary(
             layout.columns,
             layout.tiles(),
             layout.key_switches(),
-            schedule.sigmoid.degree(),
+            args.degree,
         ),
         &serde_json::json!({
             "op": "train-step", "rows": args.rows, "features": args.features, "classes": args.classes,
             "batch": layout.batch, "threads": args.threads, "seconds": seconds, "bootstraps": refreshes,
             "key_switches": layout.key_switches(), "blocks": layout.blocks(), "block_rows": layout.block_rows(),
-            "columns": layout.columns, "tiles": layout.tiles(), "degree": schedule.sigmoid.degree(),
+            "columns": layout.columns, "tiles": layout.tiles(), "degree": args.degree, "softmax": args.softmax,
             "all_key_switches": ledger.key_switches(), "all_bootstraps": ledger.refreshes(),
             "bootstrap_thread_seconds": ledger.seconds(Op::Refresh),
         }),

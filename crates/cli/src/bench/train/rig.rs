@@ -16,11 +16,12 @@ use confide_train::minibatch::{
 /// Everything that a run at full security needs beside its records.
 pub struct Rig {
     set: BootstrapParameters,
-    boot: Bootstrapper,
+    boots: Vec<Bootstrapper>,
     keys: EvaluationKeys,
     secret: SecretKey,
     encoder: Encoder,
     encryptor: Encryptor,
+    data_level: usize,
     /// Bytes of the keys on the wire.
     pub key_bytes: usize,
 }
@@ -37,18 +38,18 @@ pub fn preset(layout: &TileLayout) -> Result<(BootstrapParameters, RefreshLevels
 
 impl Rig {
     /// Keys for a plan; the seed is fixed, so that every run is the same.
-    pub fn new(
-        set: BootstrapParameters,
-        layout: &TileLayout,
-        plan: &MinibatchPlan,
-    ) -> Result<Self, TrainError> {
+    pub fn new(set: BootstrapParameters, plan: &MinibatchPlan) -> Result<Self, TrainError> {
         let params = set.params().clone();
         let encoder = Encoder::new(&params);
-        let boot = Bootstrapper::new(&set, &encoder, layout.log_period())?;
+        let periods = plan.report.refreshed.iter();
+        let boots = periods
+            .map(|&log_period| Bootstrapper::new(&set, &encoder, log_period))
+            .collect::<Result<Vec<_>, _>>()?;
+        let needed: Vec<_> = boots.iter().flat_map(Bootstrapper::keys).collect();
         let seed = [1; 32];
         let generator = KeyGenerator::new(&params, &seed);
         let (mut keys, mut key_bytes) = (EvaluationKeys::new(), 0);
-        for (kind, level) in plan.switching_keys(&boot.keys()) {
+        for (kind, level) in plan.switching_keys(&needed) {
             key_bytes += SeededSwitchingKey::encoded_len_of(&params, kind, level)?;
             keys.insert(generator.switching_key(kind, level)?.expand(&params)?);
         }
@@ -56,8 +57,9 @@ impl Rig {
             secret: generator.secret_key(),
             encryptor: Encryptor::new(&params, &seed),
             encoder,
-            boot,
+            boots,
             keys,
+            data_level: plan.levels.output,
             set,
             key_bytes,
         })
@@ -70,12 +72,14 @@ impl Rig {
 
     /// Number of keys, and their bytes in memory together with those of the bootstrap's matrices.
     pub fn held(&self) -> (usize, usize) {
-        (self.keys.len(), self.keys.memory() + self.boot.memory())
+        let matrices: usize = self.boots.iter().map(Bootstrapper::memory).sum();
+        (self.keys.len(), self.keys.memory() + matrices)
     }
 
     /// The compute party.
     pub fn evaluator(&self) -> CkksEvaluator<'_> {
-        CkksEvaluator::new(self.params(), &self.keys).with_refresh(&self.boot)
+        let ev = CkksEvaluator::new(self.params(), &self.keys);
+        self.boots.iter().fold(ev, CkksEvaluator::with_refresh)
     }
 
     /// What key switching costs.
@@ -89,12 +93,12 @@ impl Rig {
 
     /// Bytes of a fresh ciphertext on the wire.
     pub fn ciphertext_bytes(&self) -> usize {
-        SeededCiphertext::encoded_len(self.params(), self.boot.output_level())
+        SeededCiphertext::encoded_len(self.params(), self.data_level)
     }
 
     /// Encrypts slots at the level of refreshed ciphertexts.
     pub fn encrypt(&self, slots: &[Complex64], label: &str) -> Result<Ciphertext, TrainError> {
-        let level = self.boot.output_level();
+        let level = self.data_level;
         let scale = self.params().scale_at(level);
         let plain = self.encoder.encode(slots, level, scale)?;
         let label = label.as_bytes();
