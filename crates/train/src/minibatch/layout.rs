@@ -76,6 +76,15 @@ impl TileLayout {
         Ok(layout)
     }
 
+    /// Refuses a layout from outside that [`TileLayout::new`] would not have made.
+    ///
+    /// # Errors
+    /// As [`TileLayout::new`].
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let sizes = [self.rows, self.features, self.classes];
+        Self::new(self.log_n, sizes, self.batch, self.columns).map(|_| ())
+    }
+
     /// The layout with the fewest key switches in a step.
     ///
     /// # Errors
@@ -265,8 +274,18 @@ mod tests {
             (8, [10, 200, 3], 8, 4),
             (40, [10, 10, 2], 8, 8),
         ] {
+            let [rows, features, classes] = sizes;
+            let outside = TileLayout {
+                log_n,
+                rows,
+                features,
+                classes,
+                batch,
+                columns,
+            };
             assert!(
-                TileLayout::new(log_n, sizes, batch, columns).is_err(),
+                TileLayout::new(log_n, sizes, batch, columns).is_err()
+                    && outside.validate().is_err(),
                 "{log_n} {sizes:?} {batch} {columns}"
             );
         }
