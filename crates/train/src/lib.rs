@@ -2,7 +2,8 @@
 //!
 //! The data party whitens its records, packs them with [`Packer`] and encrypts; the compute party runs [`train`] and
 //! [`predict`] over any [`confide_tensor::Evaluator`]. [`Plan`] fixes everything that both have to agree on, and
-//! [`planner`] finds the best one for given limits. Derivations: `docs/maths/packing.md`, `docs/maths/training.md`.
+//! [`planner`] finds the best one for given limits. [`minibatch`] trains for any number of steps with bootstraps between them:
+//! `README.md` says which program suits what. Derivations: `docs/maths/packing.md`, `docs/maths/training.md`.
 #![forbid(unsafe_code)]
 
 pub mod bootstrapped;

@@ -101,7 +101,8 @@ pub struct StepPlan {
     pub momentum: f64,
 }
 
-/// Everything that the program does with numbers. Derivation: `docs/maths/training.md`, "Minibatches".
+/// Everything that the program does with numbers; both parties derive it from the recipe, and neither takes the other's.
+/// Derivation: `docs/maths/training.md`, "Minibatches".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MinibatchSchedule {
     /// The loss and its range.

@@ -115,7 +115,13 @@ pub fn measure(args: &TrainBenchArgs) -> Result<(), TrainError> {
     let pairs = weights.iter().flatten().zip(clear.weights.iter().flatten());
     let apart = pairs.fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
     let amortised = amortised(&actions);
-    summary(args, &layout, &ev.ledger(), amortised);
+    let switches = plan
+        .actions
+        .iter()
+        .rev()
+        .find(|plan| plan.action != Action::Refresh);
+    let switches = switches.map_or(0, |plan| plan.key_switches);
+    summary(args, &layout, &ev.ledger(), (amortised, switches));
     let (bytes, rss) = (rig.state_bytes(&end)?, peak_rss_bytes().unwrap_or(0));
     line(
         args,
@@ -157,7 +163,7 @@ fn summary(
     args: &TrainBenchArgs,
     layout: &TileLayout,
     ledger: &Ledger,
-    (seconds, refreshes): (f64, f64),
+    ((seconds, refreshes), key_switches): ((f64, f64), u64),
 ) {
     for (phase, ops) in &ledger.phases {
         let all: f64 = ops.values().map(|entry| entry.seconds).sum();
@@ -190,13 +196,13 @@ fn summary(
             layout.block_rows(),
             layout.columns,
             layout.tiles(),
-            layout.key_switches(),
+            key_switches,
             args.degree,
         ),
         &serde_json::json!({
             "op": "train-step", "rows": args.rows, "features": args.features, "classes": args.classes,
             "batch": layout.batch, "threads": args.threads, "seconds": seconds, "bootstraps": refreshes,
-            "key_switches": layout.key_switches(), "blocks": layout.blocks(), "block_rows": layout.block_rows(),
+            "key_switches": key_switches, "blocks": layout.blocks(), "block_rows": layout.block_rows(),
             "columns": layout.columns, "tiles": layout.tiles(), "degree": args.degree, "softmax": args.softmax,
             "all_key_switches": ledger.key_switches(), "all_bootstraps": ledger.refreshes(),
             "bootstrap_thread_seconds": ledger.seconds(Op::Refresh),

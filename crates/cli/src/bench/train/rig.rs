@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters, Bootstrapper};
+use confide_ckks::bootstrap::{BootstrapParameters, Bootstrapper};
 use confide_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, Parameters,
     SecretKey, SeededCiphertext, SeededSwitchingKey,
 };
 use confide_tensor::{CkksEvaluator, KeySwitchShape, RefreshLevels};
 use confide_train::TrainError;
+use confide_train::bootstrapped::Preset;
 use confide_train::minibatch::{
     Batch, MinibatchPlan, MinibatchSchedule, TileLayout, TilePacker, TrainingState,
 };
@@ -31,7 +32,7 @@ pub const LOG_N: u32 = 16;
 
 /// The preset, and the levels of its refreshes.
 pub fn preset(layout: &TileLayout) -> Result<(BootstrapParameters, RefreshLevels), TrainError> {
-    let set = BootstrapParameters::new(BootstrapLiteral::n16())?;
+    let set = Preset::N16.parameters()?;
     let levels = RefreshLevels::of(&set, layout.log_period());
     Ok((set, levels))
 }
