@@ -84,7 +84,17 @@ impl Bootstrapper {
         keys: &EvaluationKeys,
         real: bool,
     ) -> Result<Vec<Ciphertext>, CkksError> {
-        let mut ct = self.transformed(&raised, &self.coeffs_to_slots, keys)?;
+        let ct = self.transformed(&raised, &self.coeffs_to_slots, keys)?;
+        self.split(ct, keys, real)
+    }
+
+    /// What the matrices of CoeffsToSlots leave, as ciphertexts of real slots.
+    pub(super) fn split(
+        &self,
+        mut ct: Ciphertext,
+        keys: &EvaluationKeys,
+        real: bool,
+    ) -> Result<Vec<Ciphertext>, CkksError> {
         ct.scale = self.eval_mod.input_scale();
         if self.is_sparse() || real {
             let conjugate = self.evaluator.conjugate(&ct, keys)?;
@@ -141,6 +151,21 @@ impl Bootstrapper {
             }
         }
         Ok(ct)
+    }
+
+    /// The result for an input of scale `scale`.
+    pub(super) fn finished(
+        &self,
+        reduced: Vec<Ciphertext>,
+        scale: f64,
+        keys: &EvaluationKeys,
+    ) -> Result<Ciphertext, CkksError> {
+        let mut out = self.completed(reduced, keys)?;
+        if self.set.literal().order == Order::ModRaise {
+            self.evaluator.scale_integer(&mut out, 2);
+        }
+        out.scale = self.output_scale(scale);
+        Ok(out)
     }
 
     /// The two halves of what EvalMod leaves for fewer slots, brought together.

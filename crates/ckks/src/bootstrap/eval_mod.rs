@@ -106,9 +106,7 @@ impl EvalMod {
         )?;
         for _ in 0..self.doublings {
             // cos 2t = 2 cos^2 t - 1
-            let mut square = evaluator.square(&out)?;
-            let copy = square.clone();
-            evaluator.add_assign(&mut square, &copy)?;
+            let mut square = evaluator.tensor_sum("eval_mod", &[(&out, &out)], 2)?;
             evaluator.add_scalar_assign(&mut square, -1.0)?;
             let lower = evaluator.relinearize_rescale(square, keys)?;
             at += 1;

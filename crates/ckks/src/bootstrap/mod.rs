@@ -14,6 +14,7 @@ mod dft;
 mod eval_mod;
 pub mod failure;
 mod keys;
+mod many;
 mod mod_raise;
 mod params;
 mod presets;
@@ -178,12 +179,8 @@ impl Bootstrapper {
     ) -> Result<Ciphertext, CkksError> {
         let input = self.entered(ct)?;
         let reduced = self.reduced(&input, keys, false, done)?;
-        let mut out = self.completed(reduced, keys)?;
+        let out = self.finished(reduced, ct.scale, keys)?;
         done("the rest");
-        if self.set.literal().order == Order::ModRaise {
-            self.evaluator.scale_integer(&mut out, 2);
-        }
-        out.scale = self.output_scale(ct.scale);
         Ok(out)
     }
 
@@ -224,10 +221,7 @@ fn encode(
         };
         let diagonals: BTreeMap<usize, Vec<Complex64>> =
             factor.diagonals.iter().map(repeat).collect();
-        // Half as many diagonals as the others have: half as many baby steps keep the keys few.
-        let wraps = factor.diagonals.len() * factor.stride == params.slots();
         let baby = set.literal().baby;
-        let baby = if wraps { baby.div_ceil(2) } else { baby };
         let place = (level, drop, scale);
         level -= drop;
         LinearTransform::with_horner(params, encoder, &diagonals, place, factor.stride, baby)

@@ -74,27 +74,71 @@ impl BootstrapLiteral {
         }
     }
 
-    /// `N = 2^15`, three levels of 40 bits left, full or fewer slots.
+    /// `N = 2^16` with as many bits left as fit: 14 levels of 49 bits, at more and larger key digits.
     ///
-    /// There is room for two matrices each way and for scales of 49 bits: the precision is measured as 11.7 bits mean and 9.7
-    /// worst.
+    /// Digits of six primes instead of nine leave 66 bits more to the modulus, and there are five digits instead of three:
+    /// a key switch takes half as long again. Four baby steps instead of eight keep the keys below 1.2 GB.
+    pub fn n16_wide() -> Self {
+        let preset = Self::n16();
+        let mut log_q = vec![50];
+        log_q.resize(15, 49);
+        Self {
+            program: ParametersLiteral {
+                log_q,
+                log_p: vec![50, 49, 49, 49, 49, 49],
+                log_scale: 49,
+                dnum_alpha: 6,
+                ..preset.program
+            },
+            coeffs_to_slots: vec![48; 3],
+            eval_mod: [
+                &[48][..],
+                &[49],
+                &[33, 32],
+                &[49],
+                &[49],
+                &[49],
+                &[49],
+                &[41],
+            ]
+            .map(Vec::from)
+            .into(),
+            slots_to_coeffs: vec![vec![], vec![49], vec![49]],
+            log_scale: 50.5,
+            log_ratio: 10.0,
+            baby: 4,
+            ..preset
+        }
+    }
+
+    /// `N = 2^15`, three levels of 40 bits left, full or fewer slots, SlotsToCoeffs first.
+    ///
+    /// There is room for two matrices each way and for scales of 44 to 48 bits, so messages keep about 15 bits.
     pub fn n15() -> Self {
-        let mut eval_mod = vec![vec![49]; 8];
-        eval_mod[0] = vec![33, 32];
         Self {
             program: ParametersLiteral {
                 log_n: 15,
-                log_q: vec![50, 40, 40, 40],
-                log_p: vec![50, 50],
-                log_scale: 40,
-                dnum_alpha: 2,
+                log_q: vec![46, 40, 40, 42],
+                log_p: vec![45, 44, 44, 44],
+                log_scale: 41,
+                dnum_alpha: 4,
             },
-            order: Order::ModRaise,
-            coeffs_to_slots: vec![49; 2],
-            eval_mod,
-            slots_to_coeffs: vec![vec![30]; 2],
-            log_scale: 57.0,
-            log_ratio: 10.0,
+            coeffs_to_slots: vec![46, 45],
+            eval_mod: [
+                &[42][..],
+                &[44],
+                &[26, 26],
+                &[44],
+                &[44],
+                &[44],
+                &[44],
+                &[40],
+            ]
+            .map(Vec::from)
+            .into(),
+            slots_to_coeffs: vec![vec![], vec![50]],
+            log_scale: 44.0,
+            log_ratio: 9.6,
             baby: 16,
             ..Self::n16()
         }

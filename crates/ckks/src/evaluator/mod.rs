@@ -17,6 +17,7 @@ mod transform;
 use confide_ring::{Form, RnsPoly};
 
 pub use matrix::WeightMatrix;
+pub(crate) use scalar::to_integer;
 
 use crate::ciphertext::Ciphertext;
 use crate::error::CkksError;

@@ -5,7 +5,7 @@
 //! over `Q P`, where the diagonals multiply them; each giant step divides one of its two polynomials by `P`, and the
 //! sum of all giant steps is divided once, together with the rescale.
 
-use confide_ring::{Baby, RnsPoly};
+use confide_ring::{Baby, RnsPoly, Switch};
 
 use super::{Evaluator, has_level, two_parts};
 use crate::ciphertext::Ciphertext;
@@ -161,9 +161,14 @@ impl Evaluator {
         let ring = self.params.ring();
         let element = ring.galois_for_rotation(giant as i64);
         let key = self.galois_key("transform", keys, element, level)?;
-        let digits = self.decompose(&ring.mod_down(second), level);
-        let mut pair = self.inner_product(&digits, key);
-        ring.add_assign(&mut pair[0], &first);
-        Ok(pair.map(|poly| ring.automorphism(&poly, element)))
+        let digits: Vec<_> = (0..self.params.digits(level))
+            .map(|digit| self.params.digit_range(digit, level))
+            .collect();
+        let one = Switch {
+            key: &key.digits,
+            addends: [Some(&first), None],
+            galois: element,
+        };
+        Ok(ring.switch_extended(&ring.mod_down(second), &digits, &one))
     }
 }

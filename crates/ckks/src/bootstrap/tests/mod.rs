@@ -59,6 +59,10 @@ struct Rig {
 impl Rig {
     fn new(literal: BootstrapLiteral, log_slots: u32) -> Self {
         let set = BootstrapParameters::new_insecure_for_tests(literal).expect("a set");
+        Self::with(set, log_slots)
+    }
+
+    fn with(set: BootstrapParameters, log_slots: u32) -> Self {
         let params = set.params();
         let encoder = Encoder::new(params);
         let boot = Bootstrapper::new(&set, &encoder, log_slots).expect("matrices");
