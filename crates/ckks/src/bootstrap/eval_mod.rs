@@ -65,11 +65,6 @@ impl EvalMod {
         self.scales[self.scales.len() - 1]
     }
 
-    /// Level at which relinearisation is needed first.
-    pub(crate) fn input_level(&self) -> usize {
-        self.ladder[0]
-    }
-
     /// [`EvalMod::reduce`] of each.
     ///
     /// # Errors

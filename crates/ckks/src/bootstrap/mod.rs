@@ -73,23 +73,13 @@ impl Bootstrapper {
         log_slots: u32,
     ) -> Result<Self, CkksError> {
         let (params, literal) = (set.params(), set.literal());
-        let (down, up) = (literal.coeffs_to_slots.len(), literal.slots_to_coeffs.len());
-        let slots_first = literal.order == Order::SlotsToCoeffs;
-        let made = (log_slots <= params.log_slots())
-            .then(|| dft::factors(1 << log_slots, params.slots(), (down, up), slots_first))
-            .flatten()
-            .ok_or_else(|| CkksError::InvalidArgument {
-                op: OP,
-                what: "log2 of the number of slots",
-                needed: format!("{} to {}", down.max(up), params.log_slots()),
-                available: log_slots.to_string(),
-            })?;
+        let made = set.factors(log_slots)?;
         let eval_mod = EvalMod::new(set)?;
         let q0 = params.q(0) as f64;
         // Unscaled, the transform multiplies coefficients by N: so much is left to its diagonals.
         let natural = params.degree() as f64 * q0 * f64::from(literal.interval);
         let gain = eval_mod.input_scale() / natural;
-        let drops = vec![1; down];
+        let drops = vec![1; literal.coeffs_to_slots.len()];
         let place = (params.max_level(), &drops[..], gain);
         let coeffs_to_slots = encode(set, encoder, made.coeffs_to_slots, place)?;
         let gain = match literal.order {
@@ -104,7 +94,7 @@ impl Bootstrapper {
         let place = (set.slots_to_coeffs_level(), &drops[..], gain);
         let slots_to_coeffs = encode(set, encoder, made.slots_to_coeffs, place)?;
         let sparse = log_slots < params.log_slots();
-        let joins = (sparse && slots_first)
+        let joins = (sparse && literal.order == Order::SlotsToCoeffs)
             .then(|| Joins::new(set, encoder, 1 << log_slots))
             .transpose()?;
         Ok(Self {

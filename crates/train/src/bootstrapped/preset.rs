@@ -1,7 +1,7 @@
 //! Parameter sets of training with bootstraps.
 
-use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters, Bootstrapper};
-use confide_ckks::{Encoder, KeyKind};
+use confide_ckks::KeyKind;
+use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -39,12 +39,10 @@ pub(super) fn bootstrap_needs(
     set: &BootstrapParameters,
     log_periods: &[u32],
 ) -> Result<(Vec<(KeyKind, usize)>, u64), TrainError> {
-    let encoder = Encoder::new(set.params());
     let (mut keys, mut matrices) = (Vec::new(), 0);
     for &log_slots in log_periods {
-        let boot = Bootstrapper::new(set, &encoder, log_slots)?;
-        keys.extend(boot.keys());
-        matrices += boot.memory() as u64;
+        keys.extend(set.keys(log_slots)?);
+        matrices += set.matrix_bytes(log_slots)?;
     }
     Ok((keys, matrices))
 }

@@ -143,3 +143,48 @@ fn limb(ring: &confide_ring::Ring, poly: &RnsPoly, set: PrimeSet) -> RnsPoly {
     out.limb_mut(0).copy_from_slice(poly.limb(0));
     out
 }
+
+#[test]
+fn keys_and_bytes_are_known_without_matrices() {
+    for literal in [insecure_literal(9), insecure_raise_first(9)] {
+        let set = BootstrapParameters::new_insecure_for_tests(literal).expect("a set");
+        let encoder = Encoder::new(set.params());
+        let ring = set.params().ring();
+        for log_slots in [4, 6, 8] {
+            let boot = Bootstrapper::new(&set, &encoder, log_slots).expect("matrices");
+            let mut needed = std::collections::BTreeMap::new();
+            let mut need = |rotation: i64, level: usize| {
+                let element = ring.galois_for_rotation(rotation);
+                let highest = needed.entry(element).or_insert(level);
+                *highest = level.max(*highest);
+            };
+            for transform in boot.transforms() {
+                let rotations = transform.rotations();
+                rotations.iter().for_each(|&k| need(k, transform.level()));
+            }
+            for rotation in boot.trace_rotations() {
+                need(rotation, set.params().max_level());
+            }
+            if boot.is_sparse() && boot.joins.is_none() {
+                need(boot.slots() as i64, set.slots_to_coeffs_level());
+            }
+            needed.insert(ring.galois_for_conjugation(), set.ladder()[0]);
+            let keys = set.keys(log_slots).expect("same slots");
+            let galois = keys.iter().filter_map(|(kind, level)| match kind {
+                KeyKind::Galois(element) => Some((*element, *level)),
+                _ => None,
+            });
+            assert_eq!(galois.collect::<std::collections::BTreeMap<_, _>>(), needed);
+            assert!(keys.contains(&(KeyKind::Relin, set.ladder()[0])));
+            let (most, held) = (
+                set.matrix_bytes(log_slots).expect("same slots"),
+                boot.memory(),
+            );
+            assert!(
+                (held as u64..=held as u64 * 5 / 4).contains(&most),
+                "{most} {held}"
+            );
+        }
+        assert!(set.keys(2).is_err() && set.keys(9).is_err());
+    }
+}
