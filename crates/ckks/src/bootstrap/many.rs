@@ -7,8 +7,8 @@ use crate::keys::{EvaluationKeys, KeyKind};
 
 impl Bootstrapper {
     /// [`Bootstrapper::bootstrap`] of each, `at_once` of them side by side: each matrix is applied to all of them before
-    /// the next one, so that its diagonals and keys are fetched once. The results are those of single bootstraps, to the
-    /// bit.
+    /// the next one, in the order in which a worker that holds keys on disk would read them. On one machine that takes as long
+    /// as single bootstraps: a key is larger than the cache. The results are those of single bootstraps, to the bit.
     ///
     /// Memory beyond inputs and results: that of a single bootstrap, and for each ciphertext at once two of the level
     /// after CoeffsToSlots.

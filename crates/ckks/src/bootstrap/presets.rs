@@ -76,8 +76,8 @@ impl BootstrapLiteral {
 
     /// `N = 2^16` with as many bits left as fit: 14 levels of 49 bits, at more and larger key digits.
     ///
-    /// Digits of six primes instead of nine leave 66 bits more to the modulus, and there are five digits instead of three:
-    /// a key switch takes half as long again. Four baby steps instead of eight keep the keys below 1.2 GB.
+    /// Digits of six primes instead of nine leave more to the modulus, and there are five digits instead of three: a key
+    /// switch takes half as long again. Four baby steps instead of eight keep the keys below 1.2 GB.
     pub fn n16_wide() -> Self {
         let preset = Self::n16();
         let mut log_q = vec![50];
@@ -113,7 +113,7 @@ impl BootstrapLiteral {
 
     /// `N = 2^15`, three levels of 40 bits left, full or fewer slots, SlotsToCoeffs first.
     ///
-    /// There is room for two matrices each way and for scales of 44 to 48 bits, so messages keep about 15 bits.
+    /// There is room for two matrices each way and for scales of 44 to 48 bits, so messages keep 15.9 bits on average, 12.6 at worst.
     pub fn n15() -> Self {
         Self {
             program: ParametersLiteral {

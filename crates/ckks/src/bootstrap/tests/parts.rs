@@ -72,7 +72,7 @@ fn coefficients_reach_the_slots() {
         let used = 1 << (log_slots + u32::from(slots.len() == 1));
         let mut found: Vec<f64> = Vec::new();
         for ct in &slots {
-            assert_eq!(ct.level(), rig.boot.eval_mod.input_level());
+            assert_eq!(ct.level(), rig.set.ladder()[0]);
             let decrypted = rig.decrypt(ct);
             assert!(decrypted.iter().all(|x| x.im.abs() < 1e-9));
             found.extend(decrypted[..used].iter().map(|x| x.re.abs()));
