@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 const LOG_N: u32 = 16;
 
 /// Our presets that the comparison holds for: arguments of `confide bench bootstrap`.
-const OURS: [(&str, &[&str]); 1] = [("n16", &[])];
+const OURS: [(&str, &[&str]); 2] = [("n16", &[]), ("n16, wide", &["--preset", "wide"])];
 
 /// One set of one library, as its bench reports it.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -4,13 +4,14 @@ use super::params::{BootstrapLiteral, Order};
 use crate::params::ParametersLiteral;
 
 impl BootstrapLiteral {
-    /// `N = 2^16`, 12 levels of 40 bits left, full or fewer slots, SlotsToCoeffs first.
+    /// `N = 2^16`, 13 levels of 40 bits left (one of 41, one of 44), full or fewer slots, SlotsToCoeffs first. Fewer slots cost one
+    /// level: two steps of training with a sigmoid of degree 15 fit into what is left.
     ///
     /// EvalMod has single primes but for one multiplication: errors of its second and third Chebyshev polynomial count
     /// most, so the scale grows to 54 and 58 bits there and falls back to 50. See `docs/maths/bootstrapping.md`.
     pub fn n16() -> Self {
-        let mut log_q = vec![50];
-        log_q.resize(12, 40);
+        let mut log_q = vec![50, 41];
+        log_q.resize(13, 40);
         log_q.push(44);
         Self {
             program: ParametersLiteral {
@@ -92,9 +93,9 @@ impl BootstrapLiteral {
             },
             coeffs_to_slots: vec![48; 3],
             eval_mod: [
-                &[48][..],
+                &[47][..],
                 &[49],
-                &[33, 32],
+                &[35, 34],
                 &[49],
                 &[49],
                 &[49],

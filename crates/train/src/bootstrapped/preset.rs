@@ -9,8 +9,7 @@ use crate::error::TrainError;
 /// A set by name: parties do not send each other parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Preset {
-    /// [`BootstrapLiteral::n16`] with a level more: a step with a sigmoid of degree 15 takes six, so that two steps fit
-    /// between bootstraps, and bootstraps of fewer slots cost one.
+    /// [`BootstrapLiteral::n16`].
     N16,
 }
 
@@ -27,10 +26,9 @@ impl Preset {
     /// # Errors
     /// [`TrainError::Ckks`], which does not happen.
     pub fn parameters(self) -> Result<BootstrapParameters, TrainError> {
-        let Self::N16 = self;
-        let mut literal = BootstrapLiteral::n16();
-        literal.program.log_q.insert(1, 40);
-        Ok(BootstrapParameters::new(literal)?)
+        Ok(BootstrapParameters::new(match self {
+            Self::N16 => BootstrapLiteral::n16(),
+        })?)
     }
 }
 

@@ -52,7 +52,7 @@ fn misuse_is_refused() {
 #[test]
 fn presets_are_secure_and_leave_what_they_promise() {
     for (literal, levels, bits, ratio) in [
-        (BootstrapLiteral::n16(), 12, 480.0, 10.6),
+        (BootstrapLiteral::n16(), 13, 525.0, 10.6),
         (BootstrapLiteral::n16_mod_raise_first(), 12, 479.9, 10.0),
         (BootstrapLiteral::n16_wide(), 14, 685.0, 10.0),
         (BootstrapLiteral::n15(), 3, 120.0, 9.6),
