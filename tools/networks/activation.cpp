@@ -1,0 +1,145 @@
+// Elementwise kernels of networks/activation.py, each one pass over its operands.
+//
+// Tensors are [rows, channels] with channels innermost (channels_last), float32 or bfloat16, channels a
+// multiple of 16. d = x - shift[channel] throughout. One thread: training runs one process a core.
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+#include <torch/extension.h>
+
+using torch::Tensor;
+typedef float F __attribute__((vector_size(64)));
+typedef uint32_t U __attribute__((vector_size(64)));
+typedef uint16_t H __attribute__((vector_size(32)));
+constexpr int64_t LANES = 16;
+// Rows summed in float32 before the sum goes to float64.
+constexpr int64_t BLOCK = 256;
+
+static inline F load(const float* p) { F v; std::memcpy(&v, p, 64); return v; }
+static inline F load(const at::BFloat16* p) {
+  H h; std::memcpy(&h, p, 32);
+  U u = __builtin_convertvector(h, U) << 16;
+  return (F)u;
+}
+static inline void store(float* p, F v) { std::memcpy(p, &v, 64); }
+static inline void store(at::BFloat16* p, F v) {
+  U u = (U)v;
+  u = (u + 0x7fff + ((u >> 16) & 1)) >> 16;  // round to nearest, ties to even
+  H h = __builtin_convertvector(u, H);
+  std::memcpy(p, &h, 32);
+}
+static inline F beyond(F d, F reach) {  // the part of d outside [-reach, reach], with its sign
+  F zero = {};
+  F above = d - reach, below = d + reach;
+  return (above > zero ? above : zero) + (below < zero ? below : zero);
+}
+
+template <class Body> static void dispatch(const Tensor& x, Body body) {
+  if (x.scalar_type() == at::kBFloat16) return body((at::BFloat16*)nullptr);
+  TORCH_CHECK(x.scalar_type() == at::kFloat, "needs float32 or bfloat16");
+  body((float*)nullptr);
+}
+
+// [5, channels]: sums of d, d^2, d^3, d^4 and of beyond(d, reach)^2.
+Tensor moments(Tensor x, Tensor shift, Tensor reach) {
+  int64_t rows = x.size(0), channels = x.size(1);
+  Tensor out = torch::zeros({5, channels}, torch::kFloat64);
+  double* sums = out.data_ptr<double>();
+  dispatch(x, [&](auto* tag) {
+    using scalar_t = std::remove_pointer_t<decltype(tag)>;
+    const scalar_t* px = x.data_ptr<scalar_t>();
+    for (int64_t start = 0; start < rows; start += BLOCK) {
+      int64_t end = std::min(rows, start + BLOCK);
+      for (int64_t c = 0; c < channels; c += LANES) {
+        F s = load(shift.data_ptr<float>() + c), r = load(reach.data_ptr<float>() + c);
+        F a[5] = {};
+        for (int64_t i = start; i < end; i++) {
+          F d = load(px + i * channels + c) - s, q = d * d, e = beyond(d, r);
+          a[0] += d; a[1] += q; a[2] += q * d; a[3] += q * q; a[4] += e * e;
+        }
+        for (int k = 0; k < 5; k++)
+          for (int j = 0; j < LANES; j++) sums[k * channels + c + j] += a[k][j];
+      }
+    }
+  });
+  return out.to(torch::kFloat32);
+}
+
+// k0 + k1 d + k2 d^2 with k [3, channels].
+Tensor apply(Tensor x, Tensor shift, Tensor k) {
+  int64_t rows = x.size(0), channels = x.size(1);
+  Tensor out = torch::empty_like(x);
+  const float* pk = k.data_ptr<float>();
+  dispatch(x, [&](auto* tag) {
+    using scalar_t = std::remove_pointer_t<decltype(tag)>;
+    const scalar_t* px = x.data_ptr<scalar_t>();
+    scalar_t* py = out.data_ptr<scalar_t>();
+    for (int64_t start = 0; start < rows; start += BLOCK)
+      for (int64_t c = 0; c < channels; c += LANES) {
+        F s = load(shift.data_ptr<float>() + c);
+        F k0 = load(pk + c), k1 = load(pk + channels + c), k2 = load(pk + 2 * channels + c);
+        for (int64_t i = start; i < std::min(rows, start + BLOCK); i++) {
+          F d = load(px + i * channels + c) - s;
+          store(py + i * channels + c, (k2 * d + k1) * d + k0);
+        }
+      }
+  });
+  return out;
+}
+
+// [3, channels]: sums of g, g d, g d^2.
+Tensor reduce(Tensor x, Tensor shift, Tensor g) {
+  int64_t rows = x.size(0), channels = x.size(1);
+  Tensor out = torch::zeros({3, channels}, torch::kFloat64);
+  double* sums = out.data_ptr<double>();
+  dispatch(x, [&](auto* tag) {
+    using scalar_t = std::remove_pointer_t<decltype(tag)>;
+    const scalar_t *px = x.data_ptr<scalar_t>(), *pg = g.data_ptr<scalar_t>();
+    for (int64_t start = 0; start < rows; start += BLOCK)
+      for (int64_t c = 0; c < channels; c += LANES) {
+        F s = load(shift.data_ptr<float>() + c);
+        F a[3] = {};
+        for (int64_t i = start; i < std::min(rows, start + BLOCK); i++) {
+          F d = load(px + i * channels + c) - s, v = load(pg + i * channels + c), w = v * d;
+          a[0] += v; a[1] += w; a[2] += w * d;
+        }
+        for (int k = 0; k < 3; k++)
+          for (int j = 0; j < LANES; j++) sums[k * channels + c + j] += a[k][j];
+      }
+  });
+  return out.to(torch::kFloat32);
+}
+
+// Gradient of x: g (k1 + 2 k2 d) + m0 + m1 d + m2 d^2 + m3 d^3 + e beyond(d, reach);
+// k [3, channels], m [4, channels], e [channels].
+Tensor combine(Tensor x, Tensor shift, Tensor g, Tensor k, Tensor m, Tensor reach, Tensor e) {
+  int64_t rows = x.size(0), channels = x.size(1);
+  Tensor out = torch::empty_like(x);
+  const float *pk = k.data_ptr<float>(), *pm = m.data_ptr<float>();
+  dispatch(x, [&](auto* tag) {
+    using scalar_t = std::remove_pointer_t<decltype(tag)>;
+    const scalar_t *px = x.data_ptr<scalar_t>(), *pg = g.data_ptr<scalar_t>();
+    scalar_t* py = out.data_ptr<scalar_t>();
+    for (int64_t start = 0; start < rows; start += BLOCK)
+      for (int64_t c = 0; c < channels; c += LANES) {
+        F s = load(shift.data_ptr<float>() + c), r = load(reach.data_ptr<float>() + c);
+        F k1 = load(pk + channels + c), k2 = 2.0f * load(pk + 2 * channels + c);
+        F m0 = load(pm + c), m1 = load(pm + channels + c), m2 = load(pm + 2 * channels + c);
+        F m3 = load(pm + 3 * channels + c), pe = load(e.data_ptr<float>() + c);
+        for (int64_t i = start; i < std::min(rows, start + BLOCK); i++) {
+          F d = load(px + i * channels + c) - s, v = load(pg + i * channels + c);
+          F grad = v * (k1 + k2 * d) + ((m3 * d + m2) * d + m1) * d + m0 + pe * beyond(d, r);
+          store(py + i * channels + c, grad);
+        }
+      }
+  });
+  return out;
+}
+
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
+  module.def("moments", &moments);
+  module.def("apply", &apply);
+  module.def("reduce", &reduce);
+  module.def("combine", &combine);
+}
