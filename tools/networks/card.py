@@ -39,6 +39,7 @@ def write(folder: Path, folded: Folded, card: dict[str, Any], golden: dict[str, 
     """Writes the three files; ``card`` is completed by what derives from the network."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(folded.tensors, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)
     (folder / GOLDEN).write_text(_pretty(golden))
     card = {
         "format": FORMAT,

@@ -29,11 +29,14 @@ def vectors(folded: Folded, mean: list[float], std: list[float], test: Split | N
         images.append(pattern(index, folded.architecture.shape))
         cases.append({"pattern": index})
     if test is not None:
-        for row in range(len(test) // 16, len(test), len(test) // 8):
+        for row in ((2 * i + 1) * len(test) // 16 for i in range(8)):
             images.append(test.images[row])
             pixels = hashlib.sha256(test.images[row].contiguous().numpy().tobytes()).hexdigest()
             cases.append({"test_row": row, "label": test.labels[row].item(), "pixels_sha256": pixels})
-    values = folded.double().values(normalise(torch.stack(images), mean, std).double())
+    inputs = normalise(torch.stack(images), mean, std).double()
+    values = folded.double().values(inputs)
+    if inputs[0].numel() <= 256:
+        cases[0]["input"] = _rounded(inputs[0].flatten())
     output = folded.architecture.layers[-1].name
     for i, case in enumerate(cases):
         case["features"] = _rounded(values["pool"][i])

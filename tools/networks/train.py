@@ -37,6 +37,8 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
         optimiser.load_state_dict(state["optimiser"])
         start = state["epoch"]
     images = normalise(data.train.images, mean, std)
+    if start == 0:
+        recalibrate(network, images, batches=2)  # so that the range penalty starts from true deviations
     for epoch in range(start, recipe.epochs):
         began, cpu = time.time(), time.process_time()
         frozen = epoch >= recipe.epochs - recipe.settle
