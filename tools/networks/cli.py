@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from networks import card, export, fused, ranges, train, workers
-from networks.data import Dataset, load
+from networks.data import Dataset, Preparation, load
 from networks.evaluate import accuracy
 from networks.recipe import Recipe
 
@@ -72,9 +72,9 @@ def _check(arguments: argparse.Namespace) -> None:
         return
     recipe = content["training"]["recipe"]
     data = _of(load(recipe["dataset"], arguments.data), tuple(recipe["classes"]))
-    mean, std = content["input"]["mean"], content["input"]["std"]
-    right = accuracy(folded, data.test, mean, std)
-    broken = ranges.broken(ranges.largest(folded, data.test.images, mean, std), content["ranges"]["bound"])
+    prepare = Preparation.from_json(content["input"])
+    right = accuracy(folded, data.test, prepare)
+    broken = ranges.broken(ranges.largest(folded, data.test.images, prepare), content["ranges"]["bound"])
     print(f"accuracy {right:.4f} on {len(data.test)} test images; the card says {content['accuracy']['test']:.4f}")
     if broken or abs(right - content["accuracy"]["test"]) > 0.001:
         raise SystemExit(f"accuracy differs, or values are beyond their bounds: {broken}")
@@ -83,5 +83,5 @@ def _check(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     recipe, network, state = train.restore(arguments.run)
     data = _of(load(recipe.dataset, arguments.data), recipe.classes)
-    right = accuracy(network, data.test, state["mean"], state["std"])
+    right = accuracy(network, data.test, Preparation.from_json(state["preparation"]))
     print(json.dumps({"name": recipe.name, "epoch": state["epoch"], "of": recipe.epochs, "test_accuracy": right}))

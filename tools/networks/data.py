@@ -49,7 +49,7 @@ class Dataset:
         order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(seed))
         return Dataset(self.name, self.classes, self.train.take(order[count:]), self.train.take(order[:count]))
 
-    def statistics(self) -> tuple[list[float], list[float]]:
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel over the training set, pixels in [0, 1]."""
         pixels = self.train.images
         mean, std = [], []
@@ -59,7 +59,7 @@ class Dataset:
             average = (counts * levels).sum() / counts.sum()
             mean.append(round(average.item(), 4))
             std.append(round(((counts * (levels - average) ** 2).sum() / counts.sum()).sqrt().item(), 4))
-        return mean, std
+        return tuple(mean), tuple(std)
 
 
 def _only(split: Split, classes: tuple[str, ...], kept: tuple[str, ...]) -> Split:
@@ -129,10 +129,41 @@ def _split_last_fifth(split: Split) -> tuple[Split, Split]:
     return split.take((~test).nonzero().flatten()), split.take(test.nonzero().flatten())
 
 
-def normalise(images: Tensor, mean: list[float], std: list[float]) -> Tensor:
-    """uint8 pixels to float32 (pixel / 255 - mean) / std per channel."""
-    shift, scale = (torch.tensor(v).view(1, -1, 1, 1) for v in (mean, std))
-    return ((images.float() / 255 - shift) / scale).contiguous(memory_format=torch.channels_last)
+@dataclass(frozen=True)
+class Preparation:
+    """What the data party does to an image before it is encrypted.
+
+    x = (pixel / 255 - mean) / std per channel, then, if ``floor`` > 0, x / max(rms(x), floor) per image.
+    The division gives every image the same contrast. Each degree-2 activation squares contrast again, so
+    without it a few images of high contrast reach values that no bound and no ciphertext can hold.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    floor: float = 0.0
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 ``[n, channels, height, width]`` to float32 of the same shape, channels_last."""
+        shift, scale = (torch.tensor(v).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        x = (images.float() / 255 - shift) / scale
+        if self.floor > 0:
+            x = x / x.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(self.floor)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def bound(self) -> float:
+        """No value of a prepared image is larger."""
+        largest = max(max(m, 1 - m) / s for m, s in zip(self.mean, self.std))
+        return round(largest / (self.floor or 1.0) + 5e-5, 4)
+
+    def to_json(self) -> dict:
+        rule = "x = (pixel / 255 - mean) / std"
+        if self.floor > 0:
+            rule += "; x / max(rms(x), rms_floor) with the root mean square over the whole image"
+        return {"rule": rule, "mean": list(self.mean), "std": list(self.std), "rms_floor": self.floor}
+
+    @staticmethod
+    def from_json(value: dict) -> "Preparation":
+        return Preparation(tuple(value["mean"]), tuple(value["std"]), value["rms_floor"])
 
 
 def augment(images: Tensor, generator: torch.Generator, shift: int = 4, flip: bool = True, cut: int = 0) -> Tensor:

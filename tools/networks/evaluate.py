@@ -4,20 +4,20 @@ import torch
 from torch import Tensor, nn
 
 from networks import workers
-from networks.data import Split, normalise
+from networks.data import Preparation, Split
 
 
 @torch.no_grad()
-def logits(network: nn.Module, images: Tensor, mean: list[float], std: list[float], batch: int = 250) -> Tensor:
+def logits(network: nn.Module, images: Tensor, prepare: Preparation, batch: int = 250) -> Tensor:
     """float32 logits of uint8 images."""
     network.eval()
-    return torch.cat([network(normalise(part, mean, std)).float() for part in images.split(batch)])
+    return torch.cat([network(prepare(part)).float() for part in images.split(batch)])
 
 
-def accuracy(network: nn.Module, split: Split, mean: list[float], std: list[float]) -> float:
+def accuracy(network: nn.Module, split: Split, prepare: Preparation) -> float:
     """Fraction of ``split`` that is classified correctly."""
     mine = slice(workers.rank(), None, workers.count())
-    right = (logits(network, split.images[mine], mean, std).argmax(1) == split.labels[mine]).sum()
+    right = (logits(network, split.images[mine], prepare).argmax(1) == split.labels[mine]).sum()
     total = torch.tensor([right.item() * workers.count() / len(split)], dtype=torch.float64)
     workers.average([total])
     return round(total.item(), 6)

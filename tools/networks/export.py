@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from networks import card, ranges, train
-from networks.data import Dataset
+from networks.data import Dataset, Preparation
 from networks.evaluate import accuracy, logits
 from networks.fold import Folded, fold, monic
 from networks.golden import vectors
@@ -22,14 +22,14 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
     if state["epoch"] != recipe.epochs:
         raise ValueError(f"{run} stands at epoch {state['epoch']} of {recipe.epochs}: finish it first")
     own = data.only(recipe.classes) if recipe.classes else data
-    mean, std = state["mean"], state["std"]
+    prepare = Preparation.from_json(state["preparation"])
     folded = fold(network)
-    right = accuracy(folded, own.test, mean, std)
+    right = accuracy(folded, own.test, prepare)
     sample = own.test.images[:1000]
-    apart = (logits(folded, sample, mean, std) - logits(network, sample, mean, std)).abs().max().item()
-    seen = {name: round(value, 4) for name, value in _flipped_too(folded, own, recipe.flip, mean, std).items()}
-    test = {name: round(value, 4) for name, value in ranges.largest(folded, own.test.images, mean, std).items()}
-    seen["input"] = ranges.input_bound(mean, std)
+    apart = (logits(folded, sample, prepare) - logits(network, sample, prepare)).abs().max().item()
+    seen = {name: round(value, 4) for name, value in _flipped_too(folded, own, recipe.flip, prepare).items()}
+    test = {name: round(value, 4) for name, value in ranges.largest(folded, own.test.images, prepare).items()}
+    seen["input"] = prepare.bound()
     bounds = ranges.promise(seen)
     broken = ranges.broken(test, bounds)
     if broken:
@@ -45,7 +45,7 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
             "shape": list(folded.architecture.shape), "order": "channel, row, column",
             "channels": "RGB" if folded.architecture.shape[0] == 3 else "grey",
             "resize": "bilinear to the shape, where the size differs",
-            "normalise": "(pixel / 255 - mean) / std", "mean": mean, "std": std,
+            **prepare.to_json(),
         },
         "accuracy": {
             "test": right, "test_images": len(own.test), "precision": "float32, folded network",
@@ -66,15 +66,15 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
     if baseline is not None:
         content["accuracy"]["relu_baseline"] = _baseline(baseline, own)
     if recipe.classes:
-        content["transfer"] = _transfer(folded, data, recipe.classes, mean, std, baseline)
-    card.write(folder, folded, content, vectors(folded, mean, std, own.test))
+        content["transfer"] = _transfer(folded, data, recipe.classes, prepare, baseline)
+    card.write(folder, folded, content, vectors(folded, prepare, own.test))
     return content
 
 
-def _flipped_too(folded: Folded, data: Dataset, flip: bool, mean, std) -> dict[str, float]:
-    found = ranges.largest(folded, data.train.images, mean, std)
+def _flipped_too(folded: Folded, data: Dataset, flip: bool, prepare: Preparation) -> dict[str, float]:
+    found = ranges.largest(folded, data.train.images, prepare)
     if flip:
-        mirrored = ranges.largest(folded, data.train.images.flip(3), mean, std)
+        mirrored = ranges.largest(folded, data.train.images.flip(3), prepare)
         found = {name: max(value, mirrored[name]) for name, value in found.items()}
     return found
 
@@ -102,21 +102,21 @@ def _activation(folded: Folded, kind: str) -> dict[str, Any]:
 
 def _baseline(run: Path, data: Dataset) -> dict[str, Any]:
     recipe, network, state = train.restore(run)
-    right = accuracy(network, data.test, state["mean"], state["std"])
+    right = accuracy(network, data.test, Preparation.from_json(state["preparation"]))
     return {"name": recipe.name, "test": right, "epochs": state["epoch"], "of_epochs": recipe.epochs,
             "placement": recipe.placement, "distil": recipe.distil}
 
 
-def _transfer(folded: Folded, data: Dataset, trained: tuple[str, ...], mean, std, baseline: Path | None) -> dict[str, Any]:
+def _transfer(folded: Folded, data: Dataset, trained: tuple[str, ...], prepare: Preparation, baseline: Path | None) -> dict[str, Any]:
     others = data.only(tuple(name for name in data.classes if name not in trained))
     result = {
         "about": "Softmax regression in the clear on standardised pooled features, classes that the backbone has not seen.",
         "classes": list(others.classes), "train_images": len(others.train), "test_images": len(others.test),
-        "accuracy": head_accuracy(folded, others, mean, std),
+        "accuracy": head_accuracy(folded, others, prepare),
     }
     if baseline is not None:
         _, network, state = train.restore(baseline)
-        result["relu_baseline"] = head_accuracy(network, others, state["mean"], state["std"])
+        result["relu_baseline"] = head_accuracy(network, others, Preparation.from_json(state["preparation"]))
     return result
 
 

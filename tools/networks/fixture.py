@@ -10,11 +10,12 @@ import torch
 
 from networks import card, ranges
 from networks.architecture import resnet
+from networks.data import Preparation
 from networks.fold import fold
 from networks.golden import pattern, vectors
 from networks.network import Network
 
-MEAN, STD = [0.5, 0.5], [0.25, 0.25]
+PREPARATION = Preparation((0.5, 0.5), (0.25, 0.25), 0.5)
 
 
 def write(folder: Path) -> None:
@@ -24,19 +25,19 @@ def write(folder: Path) -> None:
     images = torch.stack([pattern(index, shape) for index in range(64)])
     with torch.no_grad():
         for _ in range(50):
-            network((images.float() / 255 - 0.5) / 0.25)
+            network(PREPARATION(images))
     folded = fold(network.eval())
-    seen = ranges.largest(folded, images, MEAN, STD)
-    seen["input"] = ranges.input_bound(MEAN, STD)
+    seen = ranges.largest(folded, images, PREPARATION)
+    seen["input"] = PREPARATION.bound()
     content = {
         "name": "tiny",
         "about": "Random weights: a fixture for tests, good for nothing else.",
         "licence": "Apache-2.0 OR MIT",
         "classes": ["a", "b", "c"],
-        "input": {"shape": list(shape), "normalise": "(pixel / 255 - mean) / std", "mean": MEAN, "std": STD},
+        "input": {"shape": list(shape), **PREPARATION.to_json()},
         "ranges": {"bound": ranges.promise(seen), "train": {name: round(value, 4) for name, value in seen.items()}},
     }
-    card.write(folder, folded, content, vectors(folded, MEAN, STD, None, patterns=4))
+    card.write(folder, folded, content, vectors(folded, PREPARATION, None, patterns=4))
 
 
 if __name__ == "__main__":

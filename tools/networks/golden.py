@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from networks.data import Split, normalise
+from networks.data import Preparation, Split
 from networks.fold import Folded
 
 
@@ -22,7 +22,7 @@ def pattern(index: int, shape: tuple[int, int, int]) -> Tensor:
 
 
 @torch.no_grad()
-def vectors(folded: Folded, mean: list[float], std: list[float], test: Split | None, patterns: int = 2) -> dict[str, Any]:
+def vectors(folded: Folded, prepare: Preparation, test: Split | None, patterns: int = 2) -> dict[str, Any]:
     """Features and logits, computed in float64, of 8 test images spread over ``test`` and of patterns."""
     cases, images = [], []
     for index in range(patterns):
@@ -33,7 +33,7 @@ def vectors(folded: Folded, mean: list[float], std: list[float], test: Split | N
             images.append(test.images[row])
             pixels = hashlib.sha256(test.images[row].contiguous().numpy().tobytes()).hexdigest()
             cases.append({"test_row": row, "label": test.labels[row].item(), "pixels_sha256": pixels})
-    inputs = normalise(torch.stack(images), mean, std).double()
+    inputs = prepare(torch.stack(images)).double()
     values = folded.double().values(inputs)
     if inputs[0].numel() <= 256:
         cases[0]["input"] = _rounded(inputs[0].flatten())

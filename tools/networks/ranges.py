@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from networks.architecture import INPUT
-from networks.data import normalise
+from networks.data import Preparation
 from networks.fold import Folded
 
 MARGIN = 1.25
 
 
 @torch.no_grad()
-def largest(folded: Folded, images: Tensor, mean: list[float], std: list[float], batch: int = 250) -> dict[str, float]:
+def largest(folded: Folded, images: Tensor, prepare: Preparation, batch: int = 250) -> dict[str, float]:
     """Largest |value| of every layer's output, and of the input, over uint8 ``images``."""
     found: dict[str, float] = {}
     for part in images.split(batch):
-        for name, value in folded.values(normalise(part, mean, std)).items():
+        for name, value in folded.values(prepare(part)).items():
             found[name] = max(found.get(name, 0.0), value.abs().max().item())
     return found
 
@@ -37,10 +37,6 @@ def promise(train: dict[str, float]) -> dict[str, float]:
 def broken(found: dict[str, float], bounds: dict[str, float]) -> dict[str, float]:
     """The layers whose values exceed their bound, with the value."""
     return {name: value for name, value in found.items() if value > bounds[name] * (1 + 1e-6)}
-
-
-def input_bound(mean: list[float], std: list[float]) -> float:
-    return round(max(max(m, 1 - m) / s for m, s in zip(mean, std)) + 5e-5, 4)
 
 
 def _round_up(value: float) -> float:

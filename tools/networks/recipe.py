@@ -32,9 +32,11 @@ class Recipe:
     shift: int = 4
     flip: bool = True
     cut: int = 0
+    # Every image to the same contrast; see networks.data.Preparation. 0 for none.
+    floor: float = 0.5
     # Range penalty: weight, and the deviations from which it counts.
-    penalty: float = 1e-3
-    limit: float = 6.0
+    penalty: float = 1e-2
+    limit: float = 4.5
     # Last epochs, in which activations use fixed statistics: what is trained is what is exported.
     settle: int = 3
     # Distillation from a teacher's logits: weight beside the labels, and temperature.

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from networks import workers
-from networks.data import Dataset, augment, normalise
+from networks.data import Dataset, Preparation, augment
 from networks.evaluate import accuracy
 from networks.network import Network
 from networks.recipe import Recipe
@@ -26,7 +26,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
     torch.manual_seed(recipe.seed)
     network = Network(recipe.architecture(len(data.classes)), recipe.limit).to(memory_format=torch.channels_last)
     optimiser = _optimiser(network, recipe)
-    mean, std = data.statistics()
+    prepare = Preparation(*data.statistics(), recipe.floor)
     start = 0
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
@@ -36,7 +36,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         start = state["epoch"]
-    images = normalise(data.train.images, mean, std)
+    images = prepare(data.train.images)
     if start == 0:
         recalibrate(network, images, batches=2)  # so that the range penalty starts from true deviations
     for epoch in range(start, recipe.epochs):
@@ -51,14 +51,14 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
         record = {"epoch": epoch + 1, "frozen": frozen, **sums}
         record |= {"seconds": round(time.time() - began, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
         if epoch % 5 == 4 or epoch + 1 == recipe.epochs:
-            record["test_accuracy"] = accuracy(network, data.test, mean, std)
+            record["test_accuracy"] = accuracy(network, data.test, prepare)
         if workers.rank() == 0:
             with open(folder / "log.jsonl", "a") as log:
                 log.write(json.dumps(record) + "\n")
             print(record, flush=True)
             _save(checkpoint, {
                 "recipe": json.dumps(recipe.to_json()), "epoch": epoch + 1, "classes": list(data.classes),
-                "mean": mean, "std": std, "network": network.state_dict(), "optimiser": optimiser.state_dict(),
+                "preparation": prepare.to_json(), "network": network.state_dict(), "optimiser": optimiser.state_dict(),
             })
 
 

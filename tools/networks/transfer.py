@@ -4,13 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from networks.data import Dataset, Split, normalise
+from networks.data import Dataset, Preparation, Split
 
 
 @torch.no_grad()
-def features(backbone: nn.Module, split: Split, mean: list[float], std: list[float], batch: int = 250) -> Tensor:
+def features(backbone: nn.Module, split: Split, prepare: Preparation, batch: int = 250) -> Tensor:
     """``[n, channels]`` pooled features in float32."""
-    parts = [values["pool"] for values in map(lambda p: _values(backbone, normalise(p, mean, std)), split.images.split(batch))]
+    parts = [values["pool"] for values in map(lambda p: _values(backbone, prepare(p)), split.images.split(batch))]
     return torch.cat(parts)
 
 
@@ -18,9 +18,9 @@ def _values(backbone, images: Tensor) -> dict[str, Tensor]:
     return backbone.tensors(images) if isinstance(backbone, nn.Module) else backbone.values(images)
 
 
-def head_accuracy(backbone, data: Dataset, mean: list[float], std: list[float], decay: float = 1e-3) -> dict[str, float]:
+def head_accuracy(backbone, data: Dataset, prepare: Preparation, decay: float = 1e-3) -> dict[str, float]:
     """Softmax regression on standardised features of ``data``'s training set, to convergence (L-BFGS)."""
-    train, test = (features(backbone, split, mean, std) for split in (data.train, data.test))
+    train, test = (features(backbone, split, prepare) for split in (data.train, data.test))
     centre, scale = train.mean(0), train.std(0) + 1e-6
     train, test = (train - centre) / scale, (test - centre) / scale
     head = nn.Linear(train.shape[1], len(data.classes))

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from networks.data import Dataset, Split, augment, load, normalise
+from networks.data import Dataset, Split, Preparation, augment, load
 
 
 def test_the_binary_batches_of_cifar10_are_read(tmp_path):
@@ -37,8 +37,14 @@ def test_statistics_normalise_to_mean_zero_and_deviation_one():
     images = torch.randint(0, 256, (200, 3, 8, 8), dtype=torch.uint8)
     split = Split(images, torch.zeros(200, dtype=torch.long))
     mean, std = Dataset("x", ("a",), split, split).statistics()
-    normal = normalise(images, mean, std)
+    normal = Preparation(mean, std)(images)
     assert normal.mean().abs() < 1e-3 and abs(normal.std() - 1) < 1e-3
+    prepare = Preparation(mean, std, 0.5)
+    rms = prepare(images).square().mean((1, 2, 3)).sqrt()
+    torch.testing.assert_close(rms, torch.ones(200))
+    flat = prepare(torch.full((1, 3, 8, 8), 130, dtype=torch.uint8))
+    assert flat.abs().max() < 0.2 and prepare(images).abs().max() <= prepare.bound()
+    assert Preparation.from_json(prepare.to_json()) == prepare
 
 
 def test_augmentation_shifts_and_flips_within_the_reflected_image():

@@ -64,8 +64,8 @@ def test_a_model_folder_is_read_back_and_its_damage_found(tmp_path):
     content, folded, golden = card.read(tmp_path)
     assert content["weights"]["bytes"] < 8000
     case = golden["cases"][1]
-    image = (fixture.pattern(1, folded.architecture.shape).float() / 255 - 0.5) / 0.25
-    torch.testing.assert_close(folded(image[None])[0], torch.tensor(case["logits"]), rtol=1e-4, atol=1e-4)
+    image = fixture.PREPARATION(fixture.pattern(1, folded.architecture.shape)[None])
+    torch.testing.assert_close(folded(image)[0], torch.tensor(case["logits"]), rtol=1e-4, atol=1e-4)
     assert set(content["ranges"]["bound"]) == {INPUT, *(layer.name for layer in folded.architecture.layers)}
     raw = bytearray((tmp_path / card.WEIGHTS).read_bytes())
     raw[-1] ^= 1
