@@ -1,7 +1,8 @@
 // Elementwise kernels of networks/activation.py, each one pass over its operands.
 //
 // Tensors are [rows, channels] with channels innermost (channels_last), float32 or bfloat16, channels a
-// multiple of 16. d = x - shift[channel] throughout. One thread: training runs one process a core.
+// multiple of 16. d = x - shift[channel] throughout, held to [-wide, wide] except where the range penalty
+// measures it. One thread: training runs one process a core.
 
 #include <algorithm>
 #include <cstring>
@@ -41,8 +42,10 @@ template <class Body> static void dispatch(const Tensor& x, Body body) {
   body((float*)nullptr);
 }
 
+static inline F held(F d, F wide) { return d - beyond(d, wide); }
+
 // [5, channels]: sums of d, d^2, d^3, d^4 and of beyond(d, reach)^2.
-Tensor moments(Tensor x, Tensor shift, Tensor reach) {
+Tensor moments(Tensor x, Tensor shift, Tensor reach, Tensor wide) {
   int64_t rows = x.size(0), channels = x.size(1);
   Tensor out = torch::zeros({5, channels}, torch::kFloat64);
   double* sums = out.data_ptr<double>();
@@ -53,9 +56,11 @@ Tensor moments(Tensor x, Tensor shift, Tensor reach) {
       int64_t end = std::min(rows, start + BLOCK);
       for (int64_t c = 0; c < channels; c += LANES) {
         F s = load(shift.data_ptr<float>() + c), r = load(reach.data_ptr<float>() + c);
+        F w = load(wide.data_ptr<float>() + c);
         F a[5] = {};
         for (int64_t i = start; i < end; i++) {
-          F d = load(px + i * channels + c) - s, q = d * d, e = beyond(d, r);
+          F raw = load(px + i * channels + c) - s, e = beyond(raw, r);
+          F d = held(raw, w), q = d * d;
           a[0] += d; a[1] += q; a[2] += q * d; a[3] += q * q; a[4] += e * e;
         }
         for (int k = 0; k < 5; k++)
@@ -67,7 +72,7 @@ Tensor moments(Tensor x, Tensor shift, Tensor reach) {
 }
 
 // k0 + k1 d + k2 d^2 with k [3, channels].
-Tensor apply(Tensor x, Tensor shift, Tensor k) {
+Tensor apply(Tensor x, Tensor shift, Tensor k, Tensor wide) {
   int64_t rows = x.size(0), channels = x.size(1);
   Tensor out = torch::empty_like(x);
   const float* pk = k.data_ptr<float>();
@@ -77,10 +82,10 @@ Tensor apply(Tensor x, Tensor shift, Tensor k) {
     scalar_t* py = out.data_ptr<scalar_t>();
     for (int64_t start = 0; start < rows; start += BLOCK)
       for (int64_t c = 0; c < channels; c += LANES) {
-        F s = load(shift.data_ptr<float>() + c);
+        F s = load(shift.data_ptr<float>() + c), w = load(wide.data_ptr<float>() + c);
         F k0 = load(pk + c), k1 = load(pk + channels + c), k2 = load(pk + 2 * channels + c);
         for (int64_t i = start; i < std::min(rows, start + BLOCK); i++) {
-          F d = load(px + i * channels + c) - s;
+          F d = held(load(px + i * channels + c) - s, w);
           store(py + i * channels + c, (k2 * d + k1) * d + k0);
         }
       }
@@ -89,7 +94,7 @@ Tensor apply(Tensor x, Tensor shift, Tensor k) {
 }
 
 // [3, channels]: sums of g, g d, g d^2.
-Tensor reduce(Tensor x, Tensor shift, Tensor g) {
+Tensor reduce(Tensor x, Tensor shift, Tensor g, Tensor wide) {
   int64_t rows = x.size(0), channels = x.size(1);
   Tensor out = torch::zeros({3, channels}, torch::kFloat64);
   double* sums = out.data_ptr<double>();
@@ -98,11 +103,11 @@ Tensor reduce(Tensor x, Tensor shift, Tensor g) {
     const scalar_t *px = x.data_ptr<scalar_t>(), *pg = g.data_ptr<scalar_t>();
     for (int64_t start = 0; start < rows; start += BLOCK)
       for (int64_t c = 0; c < channels; c += LANES) {
-        F s = load(shift.data_ptr<float>() + c);
+        F s = load(shift.data_ptr<float>() + c), w = load(wide.data_ptr<float>() + c);
         F a[3] = {};
         for (int64_t i = start; i < std::min(rows, start + BLOCK); i++) {
-          F d = load(px + i * channels + c) - s, v = load(pg + i * channels + c), w = v * d;
-          a[0] += v; a[1] += w; a[2] += w * d;
+          F d = held(load(px + i * channels + c) - s, w), v = load(pg + i * channels + c);
+          a[0] += v; a[1] += v * d; a[2] += v * d * d;
         }
         for (int k = 0; k < 3; k++)
           for (int j = 0; j < LANES; j++) sums[k * channels + c + j] += a[k][j];
@@ -111,9 +116,9 @@ Tensor reduce(Tensor x, Tensor shift, Tensor g) {
   return out.to(torch::kFloat32);
 }
 
-// Gradient of x: g (k1 + 2 k2 d) + m0 + m1 d + m2 d^2 + m3 d^3 + e beyond(d, reach);
+// Gradient of x: g (k1 + 2 k2 d) + m0 + m1 d + m2 d^2 + m3 d^3 within [-wide, wide], + e beyond(d, reach);
 // k [3, channels], m [4, channels], e [channels].
-Tensor combine(Tensor x, Tensor shift, Tensor g, Tensor k, Tensor m, Tensor reach, Tensor e) {
+Tensor combine(Tensor x, Tensor shift, Tensor g, Tensor k, Tensor m, Tensor reach, Tensor e, Tensor wide) {
   int64_t rows = x.size(0), channels = x.size(1);
   Tensor out = torch::empty_like(x);
   const float *pk = k.data_ptr<float>(), *pm = m.data_ptr<float>();
@@ -124,13 +129,15 @@ Tensor combine(Tensor x, Tensor shift, Tensor g, Tensor k, Tensor m, Tensor reac
     for (int64_t start = 0; start < rows; start += BLOCK)
       for (int64_t c = 0; c < channels; c += LANES) {
         F s = load(shift.data_ptr<float>() + c), r = load(reach.data_ptr<float>() + c);
+        F w = load(wide.data_ptr<float>() + c), zero = {};
         F k1 = load(pk + channels + c), k2 = 2.0f * load(pk + 2 * channels + c);
         F m0 = load(pm + c), m1 = load(pm + channels + c), m2 = load(pm + 2 * channels + c);
         F m3 = load(pm + 3 * channels + c), pe = load(e.data_ptr<float>() + c);
         for (int64_t i = start; i < std::min(rows, start + BLOCK); i++) {
           F d = load(px + i * channels + c) - s, v = load(pg + i * channels + c);
-          F grad = v * (k1 + k2 * d) + ((m3 * d + m2) * d + m1) * d + m0 + pe * beyond(d, r);
-          store(py + i * channels + c, grad);
+          F grad = v * (k1 + k2 * d) + ((m3 * d + m2) * d + m1) * d + m0;
+          grad = beyond(d, w) == zero ? grad : zero;
+          store(py + i * channels + c, grad + pe * beyond(d, r));
         }
       }
   });

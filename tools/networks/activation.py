@@ -6,7 +6,8 @@ basis is centred, and both normalisations come from one pass over the input:
 
     z = (x - mean) / std,    y = w2 (z^2 - 1) / std(z^2) + w1 z + w0      per channel.
 
-``w`` starts at the Hermite coefficients of ReLU and is trained. Dividing by the measured std(z^2) rather
+``w`` starts at the Hermite coefficients of ReLU, the quadratic one halved (at full size the values of an
+untrained deep network already have tails that the range penalty spends an epoch on), and is trained. Dividing by the measured std(z^2) rather
 than by that of a Gaussian is what keeps degree-2 networks from diverging: a channel with heavy tails
 gets a smaller quadratic term.
 """
@@ -21,6 +22,7 @@ from networks import fused
 EPSILON = 1e-3
 # E[relu(z) h_k(z)] for z ~ N(0,1) and the normalised Hermite polynomials h_0, h_1, h_2.
 RELU_HERMITE = (1 / math.sqrt(2 * math.pi), 0.5, 1 / (2 * math.sqrt(math.pi)))
+START = (RELU_HERMITE[0], RELU_HERMITE[1], RELU_HERMITE[2] / 2)
 
 
 class QuadraticActivation(nn.Module):
@@ -28,14 +30,17 @@ class QuadraticActivation(nn.Module):
 
     After a forward pass in training, ``self.excess`` holds the penalty of the inputs beyond ``limit``
     standard deviations: the sum over a record's values of (|z| - limit)_+^2, mean over the batch.
+    In training alone, inputs are held to ``hold`` deviations, so that a value which is too large counts once,
+    in the layer where it arises, instead of being squared by every layer after it. Once the penalty has
+    done its work nothing is held, and the polynomial is what was trained.
     ``frozen`` makes training use the running statistics, as evaluation does.
     """
 
-    def __init__(self, channels: int, limit: float, momentum: float = 0.05):
+    def __init__(self, channels: int, limit: float, hold: float = 8.0, momentum: float = 0.05):
         super().__init__()
-        self.limit, self.momentum = limit, momentum
+        self.limit, self.hold, self.momentum = limit, hold, momentum
         self.frozen = False
-        for degree, value in enumerate(RELU_HERMITE):
+        for degree, value in enumerate(START):
             self.register_parameter(f"w{degree}", nn.Parameter(torch.full((channels,), value)))
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
@@ -51,10 +56,11 @@ class QuadraticActivation(nn.Module):
         fixed = fixed_statistics(self.mean, self.variance, self.spread)
         if not self.training:
             return evaluate(x, self.mean, coefficients(fixed, self.weights()))
-        reach = self.limit * torch.sqrt(self.variance + EPSILON)
+        deviation = torch.sqrt(self.variance + EPSILON)
+        reach, wide = self.limit * deviation, self.hold * deviation
         run = fused.activation if fused.usable(x) else plain
         # The running mean changes below, before the backward pass: it gets a copy.
-        y, excess, moments = run(x, self.weights(), self.mean.clone(), reach, fixed if self.frozen else None)
+        y, excess, moments = run(x, self.weights(), self.mean.clone(), reach, wide, fixed if self.frozen else None)
         self.excess = (excess / (self.variance + EPSILON)).sum() / x.shape[0]
         if not self.frozen:
             with torch.no_grad():
@@ -98,7 +104,9 @@ def evaluate(x: Tensor, mean: Tensor, k: Tensor) -> Tensor:
     return ((k2 * d + k1) * d + k0).to(x.dtype)
 
 
-def plain(x: Tensor, weights: Tensor, mean: Tensor, reach: Tensor, fixed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def plain(
+    x: Tensor, weights: Tensor, mean: Tensor, reach: Tensor, wide: Tensor, fixed: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
     """The activation in training, its excess per channel, and the mean powers of d ``[4, channels]``.
 
     The reference of ``fused.activation``, and what runs where there is no C++ compiler. Statistics are
@@ -106,6 +114,7 @@ def plain(x: Tensor, weights: Tensor, mean: Tensor, reach: Tensor, fixed: Tensor
     """
     d = x.float() - mean.view(1, -1, 1, 1)
     excess = torch.relu(d.abs() - reach.view(1, -1, 1, 1)).square().sum((0, 2, 3))
+    d = torch.minimum(torch.maximum(d, -wide.view(1, -1, 1, 1)), wide.view(1, -1, 1, 1))
     moments = torch.stack([(d**power).mean((0, 2, 3)) for power in (1, 2, 3, 4)])
     k = coefficients(statistics(moments) if fixed is None else fixed, weights)
-    return evaluate(x, mean, k), excess, moments.detach()
+    return evaluate(d, torch.zeros_like(mean), k).to(x.dtype), excess, moments.detach()

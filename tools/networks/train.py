@@ -38,7 +38,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
         start = state["epoch"]
     images = prepare(data.train.images)
     if start == 0:
-        recalibrate(network, images, batches=2)  # so that the range penalty starts from true deviations
+        recalibrate(network, images, batches=10)  # the range penalty starts from true deviations
     for epoch in range(start, recipe.epochs):
         began, cpu = time.time(), time.process_time()
         frozen = epoch >= recipe.epochs - recipe.settle
