@@ -5,6 +5,7 @@
 // measures it. One thread: training runs one process a core.
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 #include <torch/extension.h>
@@ -144,9 +145,79 @@ Tensor combine(Tensor x, Tensor shift, Tensor g, Tensor k, Tensor m, Tensor reac
   return out;
 }
 
+// Statistics [3, channels] (mean and variance of d, variance of z^2) from the means of d ... d^4, and the
+// activation's coefficients k [3, channels] from statistics and weights: activation.py's `statistics` and
+// `coefficients`, whose many operations on vectors this short would cost as much as a kernel above.
+constexpr double EPSILON = 1e-3, SMALLEST_SPREAD = 0.1;
+
+Tensor statistics(Tensor moments) {
+  int64_t n = moments.size(1);
+  Tensor out = torch::empty({3, n});
+  const float* m = moments.data_ptr<float>();
+  float* s = out.data_ptr<float>();
+  for (int64_t c = 0; c < n; c++) {
+    double m1 = m[c], m2 = m[n + c], m3 = m[2 * n + c], m4 = m[3 * n + c];
+    double variance = std::max(m2 - m1 * m1, 0.0), r = variance + EPSILON;
+    double fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1 * m1 * m1 * m1;
+    s[c] = m1, s[n + c] = variance, s[2 * n + c] = std::max(fourth / (r * r) - 1, SMALLEST_SPREAD);
+  }
+  return out;
+}
+
+Tensor coefficients(Tensor stats, Tensor weights) {
+  int64_t n = stats.size(1);
+  Tensor out = torch::empty({3, n});
+  const float *s = stats.data_ptr<float>(), *w = weights.data_ptr<float>();
+  float* k = out.data_ptr<float>();
+  for (int64_t c = 0; c < n; c++) {
+    double scale = 1 / std::sqrt(s[n + c] + EPSILON), shift = -s[c] * scale;
+    double a = w[2 * n + c] / std::sqrt(s[2 * n + c] + EPSILON), b = w[n + c];
+    k[c] = (a * shift + b) * shift + w[c] - a;
+    k[n + c] = (2 * a * shift + b) * scale;
+    k[2 * n + c] = a * scale * scale;
+  }
+  return out;
+}
+
+// Gradients of weights [3, channels] and of moments [4, channels] (zero if `fixed`) from those of k, by the
+// chain rule through `coefficients` and `statistics`.
+std::vector<Tensor> chain(Tensor moments, Tensor stats, Tensor weights, Tensor gradient, bool fixed) {
+  int64_t n = stats.size(1);
+  Tensor g_weights = torch::empty({3, n}), g_moments = torch::zeros({4, n});
+  const float *m = moments.data_ptr<float>(), *s = stats.data_ptr<float>(), *w = weights.data_ptr<float>();
+  const float* g = gradient.data_ptr<float>();
+  float *gw = g_weights.data_ptr<float>(), *gm = g_moments.data_ptr<float>();
+  for (int64_t c = 0; c < n; c++) {
+    double r = s[n + c] + EPSILON, q = s[2 * n + c] + EPSILON;
+    double scale = 1 / std::sqrt(r), shift = -s[c] * scale, t = 1 / std::sqrt(q);
+    double a = w[2 * n + c] * t, b = w[n + c], slope = 2 * a * shift + b;
+    double g0 = g[c], g1 = g[n + c], g2 = g[2 * n + c];
+    double g_a = g0 * (shift * shift - 1) + g1 * 2 * shift * scale + g2 * scale * scale;
+    gw[c] = g0, gw[n + c] = g0 * shift + g1 * scale, gw[2 * n + c] = g_a * t;
+    if (fixed) continue;
+    double m1 = m[c], m2 = m[n + c], m3 = m[2 * n + c], m4 = m[3 * n + c];
+    double g_shift = g0 * slope + g1 * 2 * a * scale;
+    double g_scale = g1 * slope + g2 * 2 * a * scale - g_shift * m1;
+    double g_m1 = -g_shift * scale, g_r = -g_scale * scale / (2 * r);
+    if (s[2 * n + c] > float(SMALLEST_SPREAD)) {
+      double g_spread = -g_a * w[2 * n + c] * t / (2 * q), g_fourth = g_spread / (r * r);
+      double fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1 * m1 * m1 * m1;
+      g_r -= 2 * g_spread * fourth / (r * r * r);
+      g_m1 += g_fourth * (-4 * m3 + 12 * m1 * m2 - 12 * m1 * m1 * m1);
+      gm[n + c] = 6 * m1 * m1 * g_fourth, gm[2 * n + c] = -4 * m1 * g_fourth, gm[3 * n + c] = g_fourth;
+    }
+    if (s[n + c] > 0) gm[n + c] += g_r, g_m1 -= 2 * m1 * g_r;
+    gm[c] = g_m1;
+  }
+  return {g_weights, g_moments};
+}
+
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
   module.def("moments", &moments);
   module.def("apply", &apply);
   module.def("reduce", &reduce);
   module.def("combine", &combine);
+  module.def("statistics", &statistics);
+  module.def("coefficients", &coefficients);
+  module.def("chain", &chain);
 }

@@ -60,11 +60,11 @@ class QuadraticActivation(nn.Module):
         reach, wide = self.limit * deviation, self.hold * deviation
         run = fused.activation if fused.usable(x) else plain
         # The running mean changes below, before the backward pass: it gets a copy.
-        y, excess, moments = run(x, self.weights(), self.mean.clone(), reach, wide, fixed if self.frozen else None)
+        y, excess, stats = run(x, self.weights(), self.mean.clone(), reach, wide, fixed if self.frozen else None)
         self.excess = (excess / (self.variance + EPSILON)).sum() / x.shape[0]
         if not self.frozen:
             with torch.no_grad():
-                shift, variance, spread = statistics(moments)
+                shift, variance, spread = stats
                 self.mean.add_(shift, alpha=self.momentum)
                 self.variance.lerp_(variance, self.momentum)
                 self.spread.lerp_(spread, self.momentum)
@@ -107,7 +107,7 @@ def evaluate(x: Tensor, mean: Tensor, k: Tensor) -> Tensor:
 def plain(
     x: Tensor, weights: Tensor, mean: Tensor, reach: Tensor, wide: Tensor, fixed: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The activation in training, its excess per channel, and the mean powers of d ``[4, channels]``.
+    """The activation in training, its excess per channel, and the :func:`statistics` that it used.
 
     The reference of ``fused.activation``, and what runs where there is no C++ compiler. Statistics are
     those of the batch unless ``fixed`` are given.
@@ -116,5 +116,6 @@ def plain(
     excess = torch.relu(d.abs() - reach.view(1, -1, 1, 1)).square().sum((0, 2, 3))
     d = torch.minimum(torch.maximum(d, -wide.view(1, -1, 1, 1)), wide.view(1, -1, 1, 1))
     moments = torch.stack([(d**power).mean((0, 2, 3)) for power in (1, 2, 3, 4)])
-    k = coefficients(statistics(moments) if fixed is None else fixed, weights)
-    return evaluate(d, torch.zeros_like(mean), k).to(x.dtype), excess, moments.detach()
+    stats = statistics(moments) if fixed is None else fixed
+    k = coefficients(stats, weights)
+    return evaluate(d, torch.zeros_like(mean), k).to(x.dtype), excess, stats.detach()

@@ -66,6 +66,10 @@ class Network(nn.Module):
         return values
 
     def excess(self) -> Tensor:
-        """Range penalty of the last forward pass in training; zero for a network without quadratics."""
+        """Range penalty of the last forward pass in training; zero for a network without quadratics.
+
+        The sum over activations of log(1 + excess): with the excess itself, one burst of large values makes
+        a gradient that throws the weights far enough to cause the next.
+        """
         parts = [part.excess for part in self.activations() if part.excess is not None]
-        return torch.stack(parts).sum() if parts else torch.zeros(())
+        return torch.stack(parts).log1p().sum() if parts else torch.zeros(())

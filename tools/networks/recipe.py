@@ -35,7 +35,7 @@ class Recipe:
     # Every image to the same contrast; see networks.data.Preparation. 0 for none.
     floor: float = 0.5
     # Range penalty: weight, and the deviations from which it counts.
-    penalty: float = 1e-2
+    penalty: float = 0.03
     limit: float = 4.5
     # Last epochs, in which activations use fixed statistics: what is trained is what is exported.
     settle: int = 3

@@ -45,3 +45,12 @@ def test_the_penalty_counts_values_beyond_the_limit_only():
     x[0, 0, 0, 0] = 5.0
     part(x)
     assert abs(part.excess.item() - (5 - 2 * 1.001**0.5) ** 2 / 1.001) < 1e-4
+
+
+def test_a_channel_without_spread_has_finite_gradients():
+    x = torch.zeros(2, 16, 4, 4)
+    x[:, :8] = torch.randn(2, 8, 4, 4)
+    x = x.to(memory_format=torch.channels_last).requires_grad_()
+    part = QuadraticActivation(16, limit=4.0)
+    (part(x).square().sum() + part.excess).backward()
+    assert torch.isfinite(x.grad).all() and torch.isfinite(part.w2.grad).all()
