@@ -9,6 +9,7 @@ import torch
 from networks import card, export, fused, ranges, train, workers
 from networks.data import Dataset, Preparation, load
 from networks.evaluate import accuracy
+from networks.golden import largest_error
 from networks.recipe import Recipe
 
 
@@ -66,13 +67,16 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    content, folded, _ = card.read(arguments.model)
-    print(f"{content['name']}: checksums, shapes and bounds agree with the card")
+    content, folded, golden = card.read(arguments.model)
+    prepare = Preparation.from_json(content["input"])
+    error = largest_error(folded, prepare, golden)
+    print(f"{content['name']}: checksums, shapes and bounds agree with the card; golden logits differ by {error:.1g}")
+    if error > 1e-4:
+        raise SystemExit("golden logits differ")
     if arguments.data is None:
         return
     recipe = content["training"]["recipe"]
     data = _of(load(recipe["dataset"], arguments.data), tuple(recipe["classes"]))
-    prepare = Preparation.from_json(content["input"])
     right = accuracy(folded, data.test, prepare)
     broken = ranges.broken(ranges.largest(folded, data.test.images, prepare), content["ranges"]["bound"])
     print(f"accuracy {right:.4f} on {len(data.test)} test images; the card says {content['accuracy']['test']:.4f}")

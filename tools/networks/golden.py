@@ -49,5 +49,14 @@ def vectors(folded: Folded, prepare: Preparation, test: Split | None, patterns: 
     }
 
 
+@torch.no_grad()
+def largest_error(folded: Folded, prepare: Preparation, golden: dict[str, Any]) -> float:
+    """Largest difference to the logits of the cases that need no data."""
+    cases = [case for case in golden["cases"] if "pattern" in case]
+    images = torch.stack([pattern(case["pattern"], folded.architecture.shape) for case in cases])
+    expected = torch.tensor([case["logits"] for case in cases], dtype=torch.float64)
+    return (folded.double()(prepare(images).double()) - expected).abs().max().item()
+
+
 def _rounded(values: Tensor) -> list[float]:
     return [round(value, 6) for value in values.tolist()]
