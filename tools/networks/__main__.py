@@ -1,0 +1,3 @@
+from networks.cli import main
+
+main()

@@ -1,0 +1,121 @@
+"""The quadratic activation in its trainable, basis-normalised form.
+
+AESPA (Park et al. 2022, arXiv 2201.06699) expands ReLU in Hermite polynomials, keeps degrees 0 to 2,
+and normalises *each basis polynomial* over the batch. Here the input is normalised first, so that the
+basis is centred, and both normalisations come from one pass over the input:
+
+    z = (x - mean) / std,    y = w2 (z^2 - 1) / std(z^2) + w1 z + w0      per channel.
+
+``w`` starts at the Hermite coefficients of ReLU, the quadratic one halved (at full size the values of an
+untrained deep network already have tails that the range penalty spends an epoch on), and is trained. Dividing by the measured std(z^2) rather
+than by that of a Gaussian is what keeps degree-2 networks from diverging: a channel with heavy tails
+gets a smaller quadratic term.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from networks import fused
+
+EPSILON = 1e-3
+# E[relu(z) h_k(z)] for z ~ N(0,1) and the normalised Hermite polynomials h_0, h_1, h_2.
+RELU_HERMITE = (1 / math.sqrt(2 * math.pi), 0.5, 1 / (2 * math.sqrt(math.pi)))
+START = (RELU_HERMITE[0], RELU_HERMITE[1], RELU_HERMITE[2] / 2)
+
+
+class QuadraticActivation(nn.Module):
+    """``[batch, channels, height, width]`` to the same shape.
+
+    After a forward pass in training, ``self.excess`` holds the penalty of the inputs beyond ``limit``
+    standard deviations: the sum over a record's values of (|z| - limit)_+^2, mean over the batch.
+    In training alone, inputs are held to ``hold`` deviations, so that a value which is too large counts once,
+    in the layer where it arises, instead of being squared by every layer after it. Once the penalty has
+    done its work nothing is held, and the polynomial is what was trained.
+    ``frozen`` makes training use the running statistics, as evaluation does.
+    """
+
+    def __init__(self, channels: int, limit: float, hold: float = 8.0, momentum: float = 0.05):
+        super().__init__()
+        self.limit, self.hold, self.momentum = limit, hold, momentum
+        self.frozen = False
+        for degree, value in enumerate(START):
+            self.register_parameter(f"w{degree}", nn.Parameter(torch.full((channels,), value)))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
+        self.register_buffer("spread", torch.full((channels,), 2.0))  # variance of z^2; 2 for a Gaussian
+        self.excess: Tensor | None = None
+
+    def polynomial(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(a, b, c), each [channels], of a z^2 + b z + c under the running statistics."""
+        a = self.w2 * torch.rsqrt(self.spread + EPSILON)
+        return a, self.w1, self.w0 - a
+
+    def forward(self, x: Tensor) -> Tensor:
+        fixed = fixed_statistics(self.mean, self.variance, self.spread)
+        if not self.training:
+            return evaluate(x, self.mean, coefficients(fixed, self.weights()))
+        deviation = torch.sqrt(self.variance + EPSILON)
+        reach, wide = self.limit * deviation, self.hold * deviation
+        run = fused.activation if fused.usable(x) else plain
+        # The running mean changes below, before the backward pass: it gets a copy.
+        y, excess, stats = run(x, self.weights(), self.mean.clone(), reach, wide, fixed if self.frozen else None)
+        self.excess = (excess / (self.variance + EPSILON)).sum() / x.shape[0]
+        if not self.frozen:
+            with torch.no_grad():
+                shift, variance, spread = stats
+                self.mean.add_(shift, alpha=self.momentum)
+                self.variance.lerp_(variance, self.momentum)
+                self.spread.lerp_(spread, self.momentum)
+        return y
+
+    def weights(self) -> Tensor:
+        return torch.stack([self.w0, self.w1, self.w2])
+
+
+def fixed_statistics(mean: Tensor, variance: Tensor, spread: Tensor) -> Tensor:
+    """Running statistics in the form of :func:`statistics`, for d = x - mean."""
+    return torch.stack([torch.zeros_like(mean), variance, spread])
+
+
+def statistics(moments: Tensor) -> Tensor:
+    """Mean and variance of d, and variance of z^2, ``[3, channels]``, from the means of d ... d^4."""
+    m1, m2, m3, m4 = moments
+    variance = (m2 - m1 * m1).clamp_min(0)
+    fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1**4
+    spread = (fourth / (variance + EPSILON) ** 2 - 1).clamp_min(0.1)
+    return torch.stack([m1, variance, spread])
+
+
+def coefficients(stats: Tensor, weights: Tensor) -> Tensor:
+    """``[3, channels]``: the activation as k0 + k1 d + k2 d^2."""
+    mean, variance, spread = stats
+    w0, w1, w2 = weights
+    scale = torch.rsqrt(variance + EPSILON)
+    shift = -mean * scale  # z = scale d + shift
+    a = w2 * torch.rsqrt(spread + EPSILON)
+    return torch.stack([(a * shift + w1) * shift + w0 - a, (2 * a * shift + w1) * scale, a * scale * scale])
+
+
+def evaluate(x: Tensor, mean: Tensor, k: Tensor) -> Tensor:
+    k0, k1, k2, mean = (v.view(1, -1, 1, 1) for v in (*k, mean))
+    d = x.float() - mean
+    return ((k2 * d + k1) * d + k0).to(x.dtype)
+
+
+def plain(
+    x: Tensor, weights: Tensor, mean: Tensor, reach: Tensor, wide: Tensor, fixed: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The activation in training, its excess per channel, and the :func:`statistics` that it used.
+
+    The reference of ``fused.activation``, and what runs where there is no C++ compiler. Statistics are
+    those of the batch unless ``fixed`` are given.
+    """
+    d = x.float() - mean.view(1, -1, 1, 1)
+    excess = torch.relu(d.abs() - reach.view(1, -1, 1, 1)).square().sum((0, 2, 3))
+    d = torch.minimum(torch.maximum(d, -wide.view(1, -1, 1, 1)), wide.view(1, -1, 1, 1))
+    moments = torch.stack([(d**power).mean((0, 2, 3)) for power in (1, 2, 3, 4)])
+    stats = statistics(moments) if fixed is None else fixed
+    k = coefficients(stats, weights)
+    return evaluate(d, torch.zeros_like(mean), k).to(x.dtype), excess, stats.detach()

@@ -1,0 +1,75 @@
+"""An architecture as a trainable module: interprets the list of layers."""
+
+import torch
+from torch import Tensor, nn
+
+from networks.activation import QuadraticActivation
+from networks.architecture import INPUT, Architecture, Layer
+
+
+def _module(layer: Layer, limit: float) -> nn.Module | None:
+    a = layer.attributes
+    match layer.op:
+        case "conv":
+            return nn.Conv2d(a["in"], a["out"], a["kernel"], a["stride"], a["pad"], bias=False)
+        case "norm":
+            return nn.BatchNorm2d(a["channels"])
+        case "activation":
+            return QuadraticActivation(a["channels"], limit) if a["kind"] == "quadratic" else nn.ReLU()
+        case "dense":
+            return nn.Linear(a["in"], a["out"])
+    return None
+
+
+class Network(nn.Module):
+    """``[batch, channels, height, width]`` images to ``[batch, classes]`` logits.
+
+    ``limit`` is where the range penalty of quadratic activations starts, in standard deviations.
+    """
+
+    def __init__(self, architecture: Architecture, limit: float = 6.0):
+        super().__init__()
+        self.architecture = architecture
+        self.parts = nn.ModuleDict()
+        for layer in architecture.layers:
+            part = _module(layer, limit)
+            if part is not None:
+                self.parts[layer.name.replace(".", "/")] = part
+        for part in self.parts.values():
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+
+    def part(self, name: str) -> nn.Module:
+        return self.parts[name.replace(".", "/")]
+
+    def activations(self) -> list[QuadraticActivation]:
+        return [part for part in self.parts.values() if isinstance(part, QuadraticActivation)]
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.tensors(images)[self.architecture.layers[-1].name]
+
+    def features(self, images: Tensor) -> Tensor:
+        """``[batch, channels]`` after pooling, what a transferred head is trained on."""
+        return self.tensors(images)["pool"]
+
+    def tensors(self, images: Tensor) -> dict[str, Tensor]:
+        """Every tensor by the name of the layer that makes it."""
+        values = {INPUT: images}
+        for layer in self.architecture.layers:
+            inputs = [values[name] for name in layer.inputs]
+            if layer.op == "add":
+                values[layer.name] = inputs[0] + inputs[1]
+            elif layer.op == "pool":
+                values[layer.name] = inputs[0].mean((2, 3))
+            else:
+                values[layer.name] = self.part(layer.name)(inputs[0])
+        return values
+
+    def excess(self) -> Tensor:
+        """Range penalty of the last forward pass in training; zero for a network without quadratics.
+
+        The sum over activations of log(1 + excess): with the excess itself, one burst of large values makes
+        a gradient that throws the weights far enough to cause the next.
+        """
+        parts = [part.excess for part in self.activations() if part.excess is not None]
+        return torch.stack(parts).log1p().sum() if parts else torch.zeros(())

@@ -1,0 +1,44 @@
+"""What values a network's tensors take: measured on the training set, promised with a margin, checked.
+
+CKKS errors are relative to the largest value that a ciphertext holds, so the bounds fix the precision
+that an evaluator needs; a value beyond its bound may decrypt to something else entirely.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from networks.architecture import INPUT
+from networks.data import Preparation
+from networks.fold import Folded
+
+MARGIN = 1.25
+
+
+@torch.no_grad()
+def largest(folded: Folded, images: Tensor, prepare: Preparation, batch: int = 250) -> dict[str, float]:
+    """Largest |value| of every layer's output, and of the input, over uint8 ``images``."""
+    found: dict[str, float] = {}
+    for part in images.split(batch):
+        for name, value in folded.values(prepare(part)).items():
+            found[name] = max(found.get(name, 0.0), value.abs().max().item())
+    return found
+
+
+def promise(train: dict[str, float]) -> dict[str, float]:
+    """Bounds: the largest value of training with a margin, rounded up to two digits.
+
+    The input's bound needs no margin: it is what pixels of 0 and 255 become, and is passed in as it is.
+    """
+    return {name: value if name == INPUT else _round_up(MARGIN * value) for name, value in train.items()}
+
+
+def broken(found: dict[str, float], bounds: dict[str, float]) -> dict[str, float]:
+    """The layers whose values exceed their bound, with the value."""
+    return {name: value for name, value in found.items() if value > bounds[name] * (1 + 1e-6)}
+
+
+def _round_up(value: float) -> float:
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return round(math.ceil(value / step) * step, 6)

@@ -1,0 +1,63 @@
+import json
+
+import pytest
+import torch
+
+from networks import card, train
+from networks.data import Dataset, Split
+from networks.export import export
+from networks.recipe import Recipe
+
+
+def stripes(count, seed):
+    """Grey images with stripes in one of three directions, and noise."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 3
+    y, x = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+    waves = torch.stack([torch.sin(0.9 * v) for v in (x, y, x + y)])
+    images = 128 + 70 * waves[labels] + 10 * torch.randn((count, 16, 16), generator=generator)
+    return Split(images.clamp(0, 255).to(torch.uint8)[:, None], labels)
+
+
+DATA = Dataset("mednist", ("across", "along", "slanted"), stripes(240, 1), stripes(60, 2))
+RECIPE = Recipe("test", "mednist", "quadratic", depth=4, widths=(16,), shape=(1, 16, 16), epochs=6, batch=24,
+                learning_rate=0.1, settle=2, shift=1, flip=False)
+
+
+def test_a_run_resumes_where_it_stopped_and_exports_a_model_that_checks(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train.run(RECIPE, DATA, whole)
+    original = train._epoch
+
+    def interrupted(*arguments):
+        if arguments[-1] == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    train._epoch = interrupted
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train.run(RECIPE, DATA, parts)
+    finally:
+        train._epoch = original
+    train.run(RECIPE, DATA, parts)
+    a, b = (torch.load(folder / "checkpoint.pt", weights_only=True)["network"] for folder in (whole, parts))
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=0, atol=0)
+
+    content = export(whole, DATA, tmp_path / "model", parts)
+    assert content["accuracy"]["test"] > 0.9
+    assert content["accuracy"]["largest_difference_of_logits_to_unfolded"] < 1e-3
+    read, folded, golden = card.read(tmp_path / "model")
+    assert read["levels"] == 1 + 1 + 4 + 1 and len(golden["cases"]) == 10
+    assert json.dumps(read["architecture"]) == json.dumps(folded.architecture.to_json())
+
+
+def test_an_unfinished_run_or_another_recipe_is_refused(tmp_path):
+    train.run(Recipe.from_json(RECIPE.to_json() | {"epochs": 1, "settle": 0}), DATA, tmp_path)
+    with pytest.raises(ValueError, match="another recipe"):
+        train.run(RECIPE, DATA, tmp_path)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    torch.save(state | {"epoch": 0}, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="finish it"):
+        export(tmp_path, DATA, tmp_path / "model", None)

@@ -1,0 +1,161 @@
+"""The training loop: one cycle of SGD in bfloat16, then epochs with fixed statistics.
+
+A run is a folder with ``checkpoint.pt`` (written atomically after each epoch; training resumes from it)
+and ``log.jsonl``. Every random number derives from the seed, the epoch and the worker.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from networks import workers
+from networks.data import Dataset, Preparation, augment
+from networks.evaluate import accuracy
+from networks.network import Network
+from networks.recipe import Recipe
+
+
+def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None = None) -> None:
+    """Trains to the end of the recipe, from the checkpoint in ``folder`` if there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    network = Network(recipe.architecture(len(data.classes)), recipe.limit).to(memory_format=torch.channels_last)
+    optimiser = _optimiser(network, recipe)
+    prepare = Preparation(*data.statistics(), recipe.floor)
+    start = 0
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        if state["recipe"] != json.dumps(recipe.to_json()):
+            raise ValueError(f"{checkpoint} is of another recipe: remove it, or name another folder")
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        start = state["epoch"]
+    images = prepare(data.train.images)
+    if start == 0:
+        recalibrate(network, images, batches=10)  # the range penalty starts from true deviations
+    for epoch in range(start, recipe.epochs):
+        began, cpu = time.time(), time.process_time()
+        frozen = epoch >= recipe.epochs - recipe.settle
+        if frozen and epoch == recipe.epochs - recipe.settle:
+            recalibrate(network, images)
+        for part in network.activations():
+            part.frozen = frozen
+        sums = _epoch(network, teacher, optimiser, images, data.train.labels, recipe, epoch)
+        workers.average_statistics(network)
+        record = {"epoch": epoch + 1, "frozen": frozen, **sums}
+        record |= {"seconds": round(time.time() - began, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
+        if epoch % 5 == 4 or epoch + 1 == recipe.epochs:
+            record["test_accuracy"] = accuracy(network, data.test, prepare)
+        if workers.rank() == 0:
+            with open(folder / "log.jsonl", "a") as log:
+                log.write(json.dumps(record) + "\n")
+            print(record, flush=True)
+            _save(checkpoint, {
+                "recipe": json.dumps(recipe.to_json()), "epoch": epoch + 1, "classes": list(data.classes),
+                "preparation": prepare.to_json(), "network": network.state_dict(), "optimiser": optimiser.state_dict(),
+            })
+
+
+def _epoch(network, teacher, optimiser, images, labels, recipe, epoch) -> dict[str, float]:
+    network.train()
+    order = torch.randperm(len(labels), generator=_generator(recipe.seed, epoch))
+    draws = _generator(recipe.seed, epoch, workers.rank() + 1)
+    batches, share = len(labels) // recipe.batch, recipe.batch // workers.count()
+    totals = torch.zeros(4)
+    for i in range(batches):
+        _set_rate(optimiser, recipe, epoch + i / batches)
+        first = i * recipe.batch + workers.rank() * share
+        rows = order[first : first + share]
+        batch = augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss, right = _loss(network, teacher, recipe, batch, labels[rows])
+        excess = network.excess()
+        optimiser.zero_grad(set_to_none=True)
+        (loss + recipe.penalty * excess).backward()
+        workers.average_gradients(network)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(f"epoch {epoch + 1}, batch {i}: gradient norm {norm}, loss {loss}")
+        optimiser.step()
+        totals += torch.stack([loss.detach(), excess.detach(), right, norm])
+        if i % 100 == 0 and workers.rank() == 0:
+            print(f"  {epoch + 1}: {i}/{batches} loss {loss:.3f} excess {excess:.2f} norm {norm:.2f}", flush=True)
+    workers.average([totals])
+    mean = (totals / batches).tolist()
+    return {key: round(value, 4) for key, value in zip(("loss", "excess", "accuracy", "gradient"), mean)}
+
+
+def _loss(network, teacher, recipe: Recipe, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Loss of one batch, and the fraction classified correctly."""
+    logits = network(images).float()
+    loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    if teacher is not None and recipe.distil > 0:
+        with torch.no_grad():
+            target = F.softmax(teacher(images).float() / recipe.temperature, 1)
+        soft = F.cross_entropy(logits / recipe.temperature, target) * recipe.temperature**2
+        loss = (1 - recipe.distil) * loss + recipe.distil * soft
+    return loss, (logits.argmax(1) == labels).float().mean()
+
+
+def _generator(*parts: int) -> torch.Generator:
+    """Random numbers of their own for each (seed, epoch, worker)."""
+    seed = 0
+    for part in parts:
+        seed = (seed * 1_000_003 + part + 1) % (1 << 62)
+    return torch.Generator().manual_seed(seed)
+
+
+def _optimiser(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
+    """Weight decay on matrices only: the activations' coefficients have a meaning of their own."""
+    groups = [
+        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in network.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True, fused=True)
+
+
+def _set_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, epoch: float) -> None:
+    """Linear rise to the peak, then linear fall to a hundredth of it (Smith's one cycle)."""
+    rise = recipe.warm_up * recipe.epochs
+    factor = epoch / rise if epoch < rise else (recipe.epochs - epoch) / (recipe.epochs - rise)
+    for group in optimiser.param_groups:
+        group["lr"] = recipe.learning_rate * max(factor, 0.01)
+
+
+@torch.no_grad()
+def recalibrate(network: Network, images: Tensor, batch: int = 250, batches: int = 40) -> None:
+    """Statistics of all activations and norms as averages over training images, with today's weights."""
+    network.train()
+    parts = [part for part in network.modules() if hasattr(part, "momentum")]
+    kept = [part.momentum for part in parts]
+    for i in range(batches):
+        rows = (torch.arange(batch) + (i * workers.count() + workers.rank()) * batch) * 7919 % len(images)
+        for part in parts:
+            part.momentum, part.frozen = 1 / (i + 1), False
+        with torch.autocast("cpu", torch.bfloat16):
+            network(images[rows])
+    for part, momentum in zip(parts, kept):
+        part.momentum = momentum
+    workers.average_statistics(network)
+
+
+def restore(folder: Path) -> tuple[Recipe, Network, dict]:
+    """The network of a run with its recipe and the rest of its checkpoint."""
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    recipe = Recipe.from_json(json.loads(state["recipe"]))
+    network = Network(recipe.architecture(len(state["classes"])), recipe.limit)
+    network.load_state_dict(state["network"])
+    return recipe, network.to(memory_format=torch.channels_last).eval(), state
+
+
+def _save(path: Path, state: dict) -> None:
+    """Atomic: a killed run leaves the previous checkpoint."""
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    os.replace(part, path)
