@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ModelError, layer};
+use crate::weights::Weights;
 
 /// Name of the input among the tensors.
 pub const INPUT: &str = "input";
@@ -159,6 +160,21 @@ impl Network {
             depth.insert(&one.name, reached);
         }
         depth.get(self.output()).copied().unwrap_or(0)
+    }
+
+    /// The layers up to and with `name`, and their weights.
+    ///
+    /// # Errors
+    /// [`ModelError::Layer`] if there is no such layer.
+    pub fn until(&self, name: &str, weights: &Weights) -> Result<(Self, Weights), ModelError> {
+        let end = self.layers.iter().position(|one| one.name == name);
+        let end = end.ok_or_else(|| layer(name, "name", "a layer of the network", "none"))?;
+        let cut = Self {
+            input: self.input,
+            layers: self.layers[..=end].to_vec(),
+        };
+        let weights = weights.only(&cut);
+        Ok((cut, weights))
     }
 
     /// Names of the layers that read the tensor `name`.

@@ -88,6 +88,11 @@ impl Program {
         self.lowered.layouts[0]
     }
 
+    /// Channels of the input, and ciphertexts of each.
+    pub fn input_shape(&self) -> (usize, usize) {
+        (self.lowered.gains[0].len(), self.input().ciphertexts())
+    }
+
     /// Layout of the tensor of a step and the factors of its channels; `None` if the program makes no such tensor.
     pub fn tensor(&self, name: &str) -> Option<(Layout, &[f64])> {
         let number = self.lowered.names.iter().position(|known| known == name)?;

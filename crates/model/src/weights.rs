@@ -58,6 +58,17 @@ impl Weights {
         }
     }
 
+    /// Those of a network that has some of the layers.
+    pub(crate) fn only(&self, network: &Network) -> Self {
+        let names = network.tensor_shapes().into_keys();
+        Self(
+            names
+                .filter_map(|name| self.0.get_key_value(&name))
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
+        )
+    }
+
     /// The tensor `layer.key`; empty if the network has none such.
     pub(crate) fn get(&self, layer: &str, key: &str) -> &[f64] {
         self.0

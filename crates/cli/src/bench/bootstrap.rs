@@ -145,7 +145,7 @@ fn precision(found: &[Complex64], expected: &[Complex64]) -> (f64, f64) {
 }
 
 /// The most memory that this process has held, where the system says it.
-fn peak_rss_bytes() -> Option<u64> {
+pub(super) fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod cost;
 mod engine;
+mod model;
 mod noise;
 mod timing;
 mod train;
@@ -21,6 +22,8 @@ pub enum BenchCommand {
     Noise(noise::NoiseArgs),
     /// Time a bootstrap and measure its precision
     Bootstrap(bootstrap::BootstrapArgs),
+    /// Time a network on encrypted images in this process
+    Model(model::ModelBenchArgs),
     /// Time a whole training on made-up records in this process, without a worker
     Train(train::TrainBenchArgs),
 }
@@ -32,6 +35,7 @@ pub fn run(command: BenchCommand) -> Result<(), Failure> {
         BenchCommand::Cost(args) => cost::run(&args),
         BenchCommand::Noise(args) => noise::run(&args),
         BenchCommand::Bootstrap(args) => bootstrap::run(&args),
+        BenchCommand::Model(args) => model::run(&args),
         BenchCommand::Train(args) => train::run(&args),
     }
 }
