@@ -42,7 +42,8 @@ pub struct Card {
     golden: FileCard,
 }
 
-/// How an image becomes an input: `(pixel / 255 - mean) / std` by channel.
+/// How an image becomes an input: `x = (pixel / 255 - mean) / std` by channel, then, if there is a floor,
+/// `x / max(rms(x), rms_floor)` with the root mean square over the whole image.
 #[derive(Debug, Clone, Deserialize)]
 pub struct InputCard {
     /// Channels, height, width.
@@ -51,6 +52,8 @@ pub struct InputCard {
     pub mean: Vec<f64>,
     /// By channel.
     pub std: Vec<f64>,
+    /// Least root mean square that an image is divided by; absent where images are not divided by theirs.
+    pub rms_floor: Option<f64>,
 }
 
 /// Largest absolute values of each layer's output.
@@ -79,6 +82,8 @@ pub struct Golden {
 pub struct Case {
     /// Number of a pattern, see [`pattern`]; absent for images of a test set.
     pub pattern: Option<usize>,
+    /// The normalised image in the order channel, row, column.
+    pub input: Option<Vec<f64>>,
     /// Pooled features.
     pub features: Vec<f64>,
     /// Outputs.
@@ -141,6 +146,16 @@ impl Card {
                 ));
             }
         }
+        if self
+            .input
+            .rms_floor
+            .is_some_and(|floor| !(floor.is_finite() && floor > 0.0))
+        {
+            return wrong(format!(
+                "rms_floor needs a positive number, has {:?}",
+                self.input.rms_floor
+            ));
+        }
         let outputs = shapes[self.architecture.output()][0];
         if self.classes.len() != outputs {
             return wrong(format!(
@@ -197,11 +212,19 @@ impl Card {
                 .map(|&p| (f64::from(p) / 255.0 - mean) / std)
                 .collect()
         };
-        Ok(pixels
+        let mut planes: Vec<Vec<f64>> = pixels
             .chunks_exact(height * width)
             .enumerate()
             .map(normal)
-            .collect())
+            .collect();
+        if let Some(floor) = self.input.rms_floor {
+            let squares: f64 = planes.iter().flatten().map(|x| x * x).sum();
+            let divisor = (squares / pixels.len() as f64).sqrt().max(floor);
+            for x in planes.iter_mut().flatten() {
+                *x /= divisor;
+            }
+        }
+        Ok(planes)
     }
 }
 

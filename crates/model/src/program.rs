@@ -160,7 +160,7 @@ impl Program {
                 };
                 operands.push(operand.ok_or_else(|| missing(step))?);
             }
-            let tensor = run_step(ev, step, run % 4 == 0, operands)?;
+            let tensor = run_step(ev, step, run.is_multiple_of(4), operands)?;
             watch(&step.name, run, &tensor)?;
             values[step.output] = Some(tensor);
         }

@@ -8,7 +8,8 @@ use confide_ckks::{
     Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, Parameters, ParametersLiteral,
 };
 use confide_model::samples::{Placement, resnet, weights};
-use confide_model::{CkksLayers, Network, Op, Plan, Program, Tensor};
+use confide_model::{CkksLayers, Model, Network, Op, Plan, Program, Tensor, Weights, pattern};
+use std::path::Path;
 
 fn insecure(log_n: u32, levels: usize) -> ParametersLiteral {
     let mut log_q = vec![46];
@@ -22,12 +23,24 @@ fn insecure(log_n: u32, levels: usize) -> ParametersLiteral {
     }
 }
 
-/// Runs `network` encrypted; returns the bits of precision of the output beside its largest value.
+/// As [`check_on`] with made-up weights and images.
 fn check(network: &Network, log_n: u32, batch: usize, count: usize) -> f64 {
+    let weights = weights(network, 3).expect("valid");
+    check_on(network, &weights, &images(network, count), log_n, batch).0
+}
+
+/// Runs `network` encrypted; the bits of precision of the output beside its largest value, and the outputs by class.
+fn check_on(
+    network: &Network,
+    weights: &Weights,
+    images: &[Vec<Vec<f64>>],
+    log_n: u32,
+    batch: usize,
+) -> (f64, Vec<Vec<f64>>) {
+    let count = images.len();
     let literal = insecure(log_n, network.levels());
     let params = Parameters::new_insecure_for_tests(literal.clone()).expect("valid");
-    let weights = weights(network, 3).expect("valid");
-    let program = Program::new(network, &weights, params.slots(), batch, count).expect("fits");
+    let program = Program::new(network, weights, params.slots(), batch, count).expect("fits");
     let plan = Plan::new(&program, literal, 1 << 20).expect("enough levels");
     let seed = [5; 32];
     let generator = KeyGenerator::new(&params, &seed);
@@ -39,8 +52,7 @@ fn check(network: &Network, log_n: u32, batch: usize, count: usize) -> f64 {
     let (encoder, secret) = (Encoder::new(&params), generator.secret_key());
     let (encryptor, decryptor) = (Encryptor::new(&params, &seed), Decryptor::new(&params));
     let ev = CkksLayers::new(&params, &encoder, &keys).with_working_bytes(1 << 20);
-    let images = images(network, count);
-    let expected = expected(network, &weights, &images);
+    let expected = expected(network, weights, images);
     let mut label = 0_u64;
     let mut input = |run: usize| {
         let mut encrypt = |values: &Vec<f64>| {
@@ -54,7 +66,7 @@ fn check(network: &Network, log_n: u32, batch: usize, count: usize) -> f64 {
                 .expect("encrypts");
             seeded.expand(&params).expect("expands")
         };
-        let channels = packed(&program, &images, run);
+        let channels = packed(&program, images, run);
         Ok(shared(
             channels
                 .iter()
@@ -98,18 +110,49 @@ fn check(network: &Network, log_n: u32, batch: usize, count: usize) -> f64 {
         })
         .expect("runs");
     let (mut worst, mut largest) = (0.0_f64, 0.0_f64);
+    let mut outputs = Vec::new();
     for (class, phases) in decrypt(&out).iter().enumerate() {
-        for (image, maps) in expected.iter().enumerate() {
+        let gain = program.output_gains()[class];
+        let found: Vec<f64> = (0..count)
+            .map(|image| phases[0][program.output_slot(image)] / gain)
+            .collect();
+        for (maps, found) in expected.iter().zip(&found) {
             let value = maps[network.output()].values[class][0];
-            worst = worst.max(
-                (phases[0][program.output_slot(image)] / program.output_gains()[class] - value)
-                    .abs(),
-            );
+            worst = worst.max((found - value).abs());
             largest = largest.max(value.abs());
         }
+        outputs.push(found);
     }
     println!("output: error {worst:.2e} of {largest:.2}");
-    (largest / worst).log2()
+    ((largest / worst).log2(), outputs)
+}
+
+/// Known answers come from another implementation: torch, in 64-bit floating point.
+#[test]
+fn a_stored_model_gives_its_known_answers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
+    let model = Model::read(&folder).expect("valid");
+    let shape = model.card.input.shape;
+    let mut images = Vec::new();
+    for case in &model.golden.cases {
+        let pixels = pattern(case.pattern.expect("a pattern"), shape);
+        images.push(model.card.normalise(&pixels).expect("an image"));
+        if let (Some(input), Some(image)) = (&case.input, images.last()) {
+            let apart = input.iter().zip(image.iter().flatten());
+            assert!(apart.into_iter().all(|(x, y)| (x - y).abs() < 2e-6));
+        }
+    }
+    let (bits, outputs) = check_on(&model.card.architecture, &model.weights, &images, 9, 16);
+    assert!(bits > 12.0);
+    for (image, case) in model.golden.cases.iter().enumerate() {
+        for (class, logit) in case.logits.iter().enumerate() {
+            let found = outputs[class][image];
+            assert!(
+                (found - logit).abs() < 1e-3,
+                "image {image}: {found}, torch says {logit}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sums of products with weights at scales of their own, and masks in place: what layers with borders are made of.
 
-use super::Evaluator;
 use super::scalar::to_integer;
+use super::{Evaluator, has_level, same_scale};
 use crate::ciphertext::Ciphertext;
 use crate::error::CkksError;
 use crate::plaintext::Plaintext;
@@ -19,7 +19,7 @@ impl Evaluator {
         const OP: &str = "mul_plain_assign";
         self.check(OP, a)?;
         self.check_plain(OP, p)?;
-        super::has_level(OP, p.level, a.level)?;
+        has_level(OP, p.level, a.level)?;
         self.params.check_scale(OP, a.scale * p.scale)?;
         let plain = self.lowered(&p.poly, a.level);
         for part in &mut a.parts {
@@ -44,43 +44,13 @@ impl Evaluator {
         rows: &[Vec<f64>],
         scale: f64,
     ) -> Result<Vec<Ciphertext>, CkksError> {
-        const OP: &str = "weighted_sums";
-        let wrong = |what, needed: usize, available: usize| CkksError::InvalidArgument {
-            op: OP,
-            what,
-            needed: needed.to_string(),
-            available: available.to_string(),
-        };
-        self.params.check_scale(OP, scale)?;
-        let first = *inputs
-            .first()
-            .ok_or_else(|| wrong("number of inputs", 1, 0))?;
-        let parts = first.parts.len();
-        for ct in inputs {
-            self.check(OP, ct)?;
-            super::has_level(OP, ct.level.min(first.level), ct.level.max(first.level))?;
-            if ct.parts.len() != parts {
-                return Err(CkksError::PartCount {
-                    op: OP,
-                    needed: parts,
-                    available: ct.parts.len(),
-                });
-            }
-        }
-        let mut integers = Vec::with_capacity(rows.len() * inputs.len());
-        for row in rows {
-            if row.len() != inputs.len() {
-                return Err(wrong("length of a row", inputs.len(), row.len()));
-            }
-            for (&weight, ct) in row.iter().zip(inputs) {
-                integers.push(small_integer(OP, weight, scale / ct.scale)?);
-            }
-        }
+        let (first, integers) = self.weight_integers("weighted_sums", inputs, rows, scale)?;
+        let (level, parts) = (first.level, first.parts.len());
         let mut out: Vec<Ciphertext> = rows
             .iter()
             .map(|_| Ciphertext {
                 parts: Vec::with_capacity(parts),
-                level: first.level,
+                level,
                 scale,
             })
             .collect();
@@ -92,6 +62,92 @@ impl Evaluator {
             }
         }
         Ok(out)
+    }
+
+    /// `sums[o] += sum_i rows[o][i] * inputs[i]`, at the scale of the sums; otherwise [`Evaluator::weighted_sums`].
+    ///
+    /// # Errors
+    /// As [`Evaluator::weighted_sums`], and [`CkksError::ScaleMismatch`] for sums of different scales.
+    pub fn weighted_sums_add(
+        &self,
+        sums: &mut [Ciphertext],
+        inputs: &[&Ciphertext],
+        rows: &[Vec<f64>],
+    ) -> Result<(), CkksError> {
+        const OP: &str = "weighted_sums_add";
+        let scale = sums.first().map_or(1.0, |sum| sum.scale);
+        let (first, integers) = self.weight_integers(OP, inputs, rows, scale)?;
+        let (level, parts) = (first.level, first.parts.len());
+        if sums.len() != rows.len() {
+            return Err(invalid(OP, "number of sums", rows.len(), sums.len()));
+        }
+        for sum in &*sums {
+            self.check(OP, sum)?;
+            same_scale(OP, sum.scale, scale)?;
+            same_shape(OP, sum, level, parts)?;
+        }
+        for part in 0..parts {
+            let polys: Vec<_> = inputs.iter().map(|ct| &ct.parts[part]).collect();
+            let out = sums.iter_mut().map(|sum| &mut sum.parts[part]).collect();
+            self.params
+                .ring()
+                .matrix_product_add(out, &polys, &integers);
+        }
+        Ok(())
+    }
+
+    /// The first input, for its level and number of parts, and the weights as integers.
+    fn weight_integers<'a>(
+        &self,
+        op: &'static str,
+        inputs: &[&'a Ciphertext],
+        rows: &[Vec<f64>],
+        scale: f64,
+    ) -> Result<(&'a Ciphertext, Vec<i64>), CkksError> {
+        self.params.check_scale(op, scale)?;
+        let first = *inputs
+            .first()
+            .ok_or_else(|| invalid(op, "number of inputs", 1, 0))?;
+        for ct in inputs {
+            self.check(op, ct)?;
+            same_shape(op, ct, first.level, first.parts.len())?;
+        }
+        let mut integers = Vec::with_capacity(rows.len() * inputs.len());
+        for row in rows {
+            if row.len() != inputs.len() {
+                return Err(invalid(op, "length of a row", inputs.len(), row.len()));
+            }
+            for (&weight, ct) in row.iter().zip(inputs) {
+                integers.push(small_integer(op, weight, scale / ct.scale)?);
+            }
+        }
+        Ok((first, integers))
+    }
+}
+
+fn same_shape(
+    op: &'static str,
+    ct: &Ciphertext,
+    level: usize,
+    parts: usize,
+) -> Result<(), CkksError> {
+    has_level(op, ct.level.min(level), ct.level.max(level))?;
+    if ct.parts.len() == parts {
+        return Ok(());
+    }
+    Err(CkksError::PartCount {
+        op,
+        needed: parts,
+        available: ct.parts.len(),
+    })
+}
+
+fn invalid(op: &'static str, what: &'static str, needed: usize, available: usize) -> CkksError {
+    CkksError::InvalidArgument {
+        op,
+        what,
+        needed: needed.to_string(),
+        available: available.to_string(),
     }
 }
 

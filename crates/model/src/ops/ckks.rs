@@ -152,14 +152,13 @@ impl LayerEvaluator for CkksLayers<'_> {
             });
         }
         let scale = self.params.q(level) as f64 * self.params.scale_at(level - 1);
-        let products = self.scheme.weighted_sums(terms, rows, scale)?;
-        let Some(mut sums) = sums else {
-            return Ok(products);
-        };
-        for (sum, product) in sums.iter_mut().zip(&products) {
-            self.scheme.add_assign(sum, product)?;
+        match sums {
+            None => Ok(self.scheme.weighted_sums(terms, rows, scale)?),
+            Some(mut sums) => {
+                self.scheme.weighted_sums_add(&mut sums, terms, rows)?;
+                Ok(sums)
+            }
         }
-        Ok(sums)
     }
 
     fn finish(&self, sum: Ciphertext, constant: f64) -> Result<Ciphertext, TensorError> {
