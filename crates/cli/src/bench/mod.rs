@@ -4,6 +4,7 @@ mod accuracy;
 mod bootstrap;
 mod cost;
 mod engine;
+mod model;
 mod noise;
 mod timing;
 mod train;
@@ -24,6 +25,8 @@ pub enum BenchCommand {
     Bootstrap(bootstrap::BootstrapArgs),
     /// Compare heads trained by encrypted minibatches with the converged head, over splits of a table
     Accuracy(accuracy::AccuracyArgs),
+    /// Time a network on encrypted images in this process
+    Model(model::ModelBenchArgs),
     /// Time a whole training on made-up records in this process, without a worker
     Train(train::TrainBenchArgs),
 }
@@ -36,6 +39,7 @@ pub fn run(command: BenchCommand) -> Result<(), Failure> {
         BenchCommand::Noise(args) => noise::run(&args),
         BenchCommand::Bootstrap(args) => bootstrap::run(&args),
         BenchCommand::Accuracy(args) => accuracy::run(&args),
+        BenchCommand::Model(args) => model::run(&args),
         BenchCommand::Train(args) => train::run(&args),
     }
 }
