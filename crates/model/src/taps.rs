@@ -104,3 +104,47 @@ impl Taps {
         self.input.grid.rotation(cy * spacing, cx * spacing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Grid;
+
+    fn layout(batch: usize, size: usize) -> Layout {
+        Layout::new(Grid::new(1 << 9, batch).expect("a grid"), size).expect("a layout")
+    }
+
+    #[test]
+    fn only_phases_at_the_edge_are_rotated() {
+        // 8 x 8 cells, in 1, 2 x 2 and 4 x 4 phases.
+        for (size, phases) in [(8, 1), (16, 2), (32, 4)] {
+            let taps = Taps::new(layout(8, size), 3, 1, false).expect("fits");
+            let rotated = taps.sources.iter().filter(|s| s.carry != [0, 0]).count();
+            assert_eq!(
+                (taps.sources.len(), rotated),
+                ((phases + 2) * (phases + 2), 4 * phases + 4)
+            );
+            assert!(taps.phases.iter().all(|one| one.len() == 9));
+            // A stride of 2 reads beyond the first row and column only.
+            let taps = Taps::new(layout(8, size), 3, 2, false).expect("fits");
+            let rotated = taps.sources.iter().filter(|s| s.carry != [0, 0]).count();
+            assert_eq!(rotated, if phases == 1 { 8 } else { 2 * phases + 1 });
+            let taps = Taps::new(layout(8, size), 1, 2, false).expect("fits");
+            assert!(taps.sources.iter().all(|s| s.carry == [0, 0]));
+        }
+    }
+
+    #[test]
+    fn masks_pass_what_lies_inside() {
+        let taps = Taps::new(layout(8, 8), 3, 1, false).expect("fits");
+        assert!(taps.mask([0, 0]).is_none());
+        let up = taps.mask([-1, 0]).expect("a mask");
+        assert!((0..64).all(|cell| up[cell] == (cell >= 8)));
+        let corner = taps.mask([1, 1]).expect("a mask");
+        assert!((0..64).all(|cell| corner[cell] == (cell < 56 && cell % 8 < 7)));
+        // Merged: what the stride skips is cleared, in the middle too.
+        let taps = Taps::new(layout(8, 8), 3, 2, true).expect("fits");
+        let middle = taps.mask([0, 0]).expect("a mask");
+        assert!((0..64).all(|cell| middle[cell] == (cell / 8 % 2 == 0 && cell % 2 == 0)));
+    }
+}

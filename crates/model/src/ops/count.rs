@@ -43,7 +43,7 @@ pub struct Counts {
 /// Nanoseconds of a product of a residue with a weight, added, on one thread; measured at N = 2^16.
 const MULTIPLY_ADD_NANOS: f64 = 0.12;
 /// Share of a rotation that hoisting spares from the second on; measured at N = 2^16.
-const HOISTED_SHARE: f64 = 0.5;
+const HOISTED_SHARE: f64 = 0.43;
 
 impl Counts {
     /// How often `op` runs.
