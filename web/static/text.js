@@ -271,6 +271,8 @@ export const text = {
     actually: (name) => `actual “${name}”`,
     agreementText: (max) => `The very same calculation on readable numbers gives risks that differ by ${max} at most.`,
     times: "Time and volume",
+    ledger: "What the service did",
+    ledgerLead: "Counted by the service: operations on locked numbers, and its seconds by step of the work.",
     phase: "Phase",
     seconds: "Seconds",
     up: "Sent",
