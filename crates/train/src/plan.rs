@@ -19,6 +19,7 @@ use crate::schedule::Schedule;
 pub(crate) use cost::FIXED_MEMORY;
 pub use cost::{Costs, PhaseCost};
 pub(crate) use cost::{key_levels, key_limbs};
+pub(crate) use display::megabytes;
 
 /// Version of the plan's meaning: parties with different versions do not work together.
 pub const VERSION: u32 = 1;
@@ -325,12 +326,7 @@ impl Plan {
 
     /// How often the program runs `op`.
     pub fn count(&self, op: Op) -> u64 {
-        self.costs
-            .operations
-            .iter()
-            .filter(|(kind, _)| *kind == op)
-            .map(|(_, count)| count)
-            .sum()
+        self.costs.count(op)
     }
 }
 

@@ -77,12 +77,8 @@ pub(super) fn train(
     };
     let mut unsaved = None;
     let ended = trainer.run(state, &mut |batch| records.batch(batch), &mut |_, state| {
-        let checkpoint = Checkpoint {
-            state: state.clone(),
-            done: observed.done(),
-            counts: counts(&before, &observed.ledger()),
-        };
-        let bytes = checkpoint.to_bytes(params);
+        let so_far = (observed.done(), counts(&before, &observed.ledger()));
+        let bytes = Checkpoint::write(state, so_far, params);
         let saved = bytes.and_then(|bytes| Ok(objects.save_checkpoint(&bytes)?));
         saved.map_err(|stopped| {
             unsaved = Some(stopped);

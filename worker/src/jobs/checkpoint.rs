@@ -35,17 +35,22 @@ struct Header {
 }
 
 impl Checkpoint {
-    pub(super) fn to_bytes(&self, params: &Parameters) -> Result<Vec<u8>, Stopped> {
-        let parts = self.state.parts().map(|part| part.to_bytes(params));
+    /// Bytes of a state, of its progress and of the operations so far.
+    pub(super) fn write(
+        state: &TrainingState<Ciphertext>,
+        (done, counts): (u64, Vec<(Op, u64)>),
+        params: &Parameters,
+    ) -> Result<Vec<u8>, Stopped> {
+        let parts = state.parts().map(|part| part.to_bytes(params));
         let parts: Vec<Vec<u8>> = parts
             .collect::<Result<_, _>>()
             .map_err(|error| load::scheme(&error))?;
         let header = to_bytes(&Header {
             version: VERSION,
-            step: self.state.step,
-            halved: self.state.halved,
-            done: self.done,
-            counts: self.counts.clone(),
+            step: state.step,
+            halved: state.halved,
+            done,
+            counts,
             parts: parts.iter().map(Vec::len).collect(),
         })
         .map_err(|error| {

@@ -3,14 +3,10 @@
 use std::fmt;
 
 use confide_ckks::security;
-use confide_tensor::Op;
 
 use super::BootstrappedPlan;
 use crate::minibatch::Loss;
-
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
-}
+use crate::plan::megabytes;
 
 impl fmt::Display for BootstrappedPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,46 +79,13 @@ impl fmt::Display for BootstrappedPlan {
             layout.leaves()
         )?;
         writeln!(f, "  keys        {}", self.keys.len())?;
-        writeln!(
-            f,
-            "  upload      {:.1} MB: keys {:.1}, features {:.1}, labels {:.1}, {} records to predict {:.1}",
-            megabytes(self.upload.total()),
-            megabytes(self.upload.keys),
-            megabytes(self.upload.features),
-            megabytes(self.upload.labels),
-            self.shape.predict_rows,
-            megabytes(self.upload.prediction)
-        )?;
+        self.upload.write_line(self.shape.predict_rows, f)?;
         writeln!(
             f,
             "  download    {:.2} MB a block of {} predictions",
             megabytes(self.download),
             layout.block_rows()
         )?;
-        writeln!(
-            f,
-            "  worker      about {:.0} s on {} thread{}, {} key switches, {:.2} GB of memory",
-            self.costs.worker_seconds(),
-            self.costs.threads,
-            if self.costs.threads == 1 { "" } else { "s" },
-            self.count(Op::KeySwitch) + self.count(Op::Relinearise),
-            self.costs.memory_bytes as f64 / 1e9
-        )?;
-        write!(
-            f,
-            "  data party  about {:.1} s for keys and encryption on one thread",
-            self.costs.client_seconds
-        )
-    }
-}
-
-impl BootstrappedPlan {
-    /// How often the programs run `op`, those of bootstraps not counted.
-    pub fn count(&self, op: Op) -> u64 {
-        let operations = self.costs.operations.iter();
-        operations
-            .filter(|(kind, _)| *kind == op)
-            .map(|(_, count)| count)
-            .sum()
+        self.costs.write_lines(0, f)
     }
 }

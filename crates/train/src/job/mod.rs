@@ -248,10 +248,7 @@ impl TrainingPlan {
 
     /// How often the program runs `op`.
     pub fn count(&self, op: Op) -> u64 {
-        match self {
-            Self::Levelled(plan) => plan.count(op),
-            Self::Bootstrapped(plan) => plan.count(op),
-        }
+        self.costs().count(op)
     }
 
     /// Runs the program on plain numbers: `rows x features` with the bias column, and classes.

@@ -72,6 +72,15 @@ impl Costs {
         }
     }
 
+    /// How often the programs run `op`; what bootstraps consist of is not counted.
+    pub fn count(&self, op: Op) -> u64 {
+        let operations = self.operations.iter();
+        operations
+            .filter(|(kind, _)| *kind == op)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// Seconds of all phases of the worker.
     pub fn worker_seconds(&self) -> f64 {
         self.phases.iter().map(|phase| phase.seconds).sum()
