@@ -88,6 +88,9 @@ pub struct TrainingRecords {
     /// What is minimised; the softmax needs --epochs and three classes or more, and takes about four times as long
     #[arg(long, value_enum, default_value = "one-vs-rest")]
     pub loss: Loss,
+    /// Hidden units between features and classes, 2 to 32: for classes that no straight boundary parts
+    #[arg(long, value_name = "NUMBER", requires = "epochs")]
+    pub hidden: Option<usize>,
 }
 
 impl TrainingRecords {
@@ -110,6 +113,7 @@ impl TrainingRecords {
             epochs: self.epochs,
             batch: self.batch,
             loss: self.loss.into(),
+            hidden: self.hidden,
         };
         Ok(confide_client::workflow::TrainingSetup::new(
             table.select(&selection)?,

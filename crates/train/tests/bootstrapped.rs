@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use common::{distance, table};
 use confide_tensor::{ClearEvaluator, RefreshLevels};
-use confide_train::bootstrapped::{
-    BootstrapWish, BootstrappedPlan, PREDICTION_LEVEL, head, predict_block,
-};
+use confide_train::bootstrapped::{BootstrapWish, BootstrappedPlan, head, predict_block};
 use confide_train::minibatch::{Batch, Trainer, TrainingState};
 use confide_train::{PlanRequest, TablePacker, TrainError, TrainingPlan};
 

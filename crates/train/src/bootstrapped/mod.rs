@@ -25,9 +25,7 @@ pub use head::{head, predict_block};
 pub use preset::Preset;
 
 /// Version of the plan's meaning: parties with different versions do not work together.
-pub const VERSION: u32 = 1;
-/// Level of the trained head, and at which records to predict are encrypted.
-pub const PREDICTION_LEVEL: usize = 1;
+pub const VERSION: u32 = 2;
 /// Largest runs for which a plan is derived: steps times tiles of all row blocks. The program is run on counters for
 /// it, and the sizes of a plan may come from outside.
 const MAX_TILE_STEPS: usize = 1 << 22;
@@ -43,8 +41,22 @@ pub struct BootstrappedChoice {
     pub batch: usize,
     /// Slots of a row.
     pub columns: usize,
+    /// Hidden units; 0 for a linear head.
+    pub hidden: usize,
     /// What the optimiser does.
     pub recipe: Recipe,
+}
+
+impl BootstrappedChoice {
+    /// The layout of a table.
+    ///
+    /// # Errors
+    /// [`TrainError::Shape`] for sizes that do not fit.
+    pub fn layout(&self, table: &TableShape) -> Result<TileLayout, TrainError> {
+        let sizes = [table.rows, table.features, table.classes];
+        let log_n = self.preset.log_n();
+        TileLayout::with_hidden(log_n, sizes, self.batch, self.columns, self.hidden)
+    }
 }
 
 /// A key of the plan.
@@ -113,14 +125,16 @@ impl BootstrappedPlan {
         let (table, preset) = (request.shape(), Preset::N16);
         let batch = wish.batch.min(table.rows);
         let sizes = [table.rows, table.features, table.classes];
-        let layout = TileLayout::best_for(wish.loss, preset.log_n(), sizes, batch)?;
+        let kind = (wish.loss, wish.hidden);
+        let layout = TileLayout::best_for(kind, preset.log_n(), sizes, batch)?;
         let choice = BootstrappedChoice {
             preset,
             batch,
             columns: layout.columns,
+            hidden: wish.hidden,
             recipe: Recipe {
                 loss: wish.loss,
-                ..Recipe::new(wish.epochs)
+                ..Recipe::with_hidden(wish.epochs, wish.hidden)
             },
         };
         let plan = Self::derive_on(&table, &choice, request.threads, model)?;
@@ -151,8 +165,7 @@ impl BootstrappedPlan {
         threads: usize,
         model: &CostModel,
     ) -> Result<Self, TrainError> {
-        let sizes = [table.rows, table.features, table.classes];
-        let layout = TileLayout::new(choice.preset.log_n(), sizes, choice.batch, choice.columns)?;
+        let layout = choice.layout(table)?;
         if table.predict_rows > MAX_PREDICT_ROWS {
             let needed = format!("at most {MAX_PREDICT_ROWS}");
             return Err(shape("records to predict", needed, table.predict_rows));
@@ -194,7 +207,7 @@ impl BootstrappedPlan {
             key_bytes += SeededSwitchingKey::encoded_len_of(params, key.kind, key.level)? as u64;
         }
         let data_len = SeededCiphertext::encoded_len(params, data_level) as u64;
-        let record_len = SeededCiphertext::encoded_len(params, PREDICTION_LEVEL) as u64;
+        let record_len = SeededCiphertext::encoded_len(params, layout.prediction_depth()) as u64;
         let blocks = (layout.batches() * layout.blocks()) as u64;
         let record_blocks = table.predict_rows.div_ceil(layout.block_rows()).max(1);
         let upload = UploadBytes {
@@ -215,7 +228,7 @@ impl BootstrappedPlan {
             bootstraps: measured.bootstraps,
             log_periods: measured.periods.clone(),
             upload,
-            download: Ciphertext::encoded_len(params, PREDICTION_LEVEL - 1, 2) as u64,
+            download: Ciphertext::encoded_len(params, 0, 2) as u64,
             costs,
         })
     }
@@ -265,6 +278,7 @@ impl BootstrappedPlan {
             &wish.batch.min(self.shape.rows),
             &self.choice.batch,
         )?;
+        compare("hidden units", &wish.hidden, &self.choice.hidden)?;
         compare("loss", &wish.loss, &self.choice.recipe.loss)?;
         self.check_derivation()?;
         request.limits_of(&self.upload, &self.costs)
@@ -299,18 +313,21 @@ pub struct BootstrapWish {
     pub batch: usize,
     /// Which loss is minimised; a softmax needs three classes or more.
     pub loss: LossKind,
+    /// Hidden units, squared; 0 for a linear head.
+    pub hidden: usize,
 }
 
 impl BootstrapWish {
     /// Records in a minibatch unless the user says otherwise.
     pub const BATCH: usize = 1024;
 
-    /// One-vs-rest in minibatches of [`BootstrapWish::BATCH`].
+    /// A linear head, one-vs-rest, in minibatches of [`BootstrapWish::BATCH`].
     pub fn new(epochs: usize) -> Self {
         Self {
             epochs,
             batch: Self::BATCH,
             loss: LossKind::OneVsRest,
+            hidden: 0,
         }
     }
 }
