@@ -8,7 +8,9 @@ use std::{
 };
 
 use confide_model::{CARD, Card, Model};
-use confide_protocol::{Digest, MAX_MODELS, MAX_NAME_BYTES, ModelEntry, ModelFile, WireError, code};
+use confide_protocol::{
+    Digest, MAX_MODELS, MAX_NAME_BYTES, ModelEntry, ModelFile, WireError, code,
+};
 
 use crate::fault;
 
@@ -97,7 +99,9 @@ impl Offered {
         folder: PathBuf,
         private_weights: bool,
     ) -> Result<(Self, Vec<(Digest, PathBuf)>), String> {
-        let card = Model::read(&folder).map_err(|error| error.to_string())?.card;
+        let card = Model::read(&folder)
+            .map_err(|error| error.to_string())?
+            .card;
         if card.name.is_empty() || card.name.len() > MAX_NAME_BYTES {
             return Err(format!("its name has {} bytes", card.name.len()));
         }
@@ -190,6 +194,9 @@ mod tests {
         let card = dir.path().join("good").join(CARD);
         let text = fs::read_to_string(&card).unwrap();
         fs::write(&card, text.replace("fixture", "picture")).unwrap();
-        assert_eq!(models.find(&id).unwrap().load().unwrap_err().code, code::STORE);
+        assert_eq!(
+            models.find(&id).unwrap().load().unwrap_err().code,
+            code::STORE
+        );
     }
 }

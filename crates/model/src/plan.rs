@@ -67,9 +67,14 @@ pub(crate) fn literal_with(
     special: u32,
 ) -> Result<ParametersLiteral, ModelError> {
     let cap = security::preset_cap(log_n).unwrap_or(0.0);
-    let bits = levels as f64 * f64::from(LEVEL_BITS) + f64::from(WIDE_BITS) * (1.0 + f64::from(special));
+    let bits =
+        levels as f64 * f64::from(LEVEL_BITS) + f64::from(WIDE_BITS) * (1.0 + f64::from(special));
     if bits > cap || special == 0 {
-        return Err(layout("levels", format!("at most what {cap} bits hold"), levels));
+        return Err(layout(
+            "levels",
+            format!("at most what {cap} bits hold"),
+            levels,
+        ));
     }
     // The first digit holds the wide first prime too.
     let alpha = ((WIDE_BITS * (special - 1)) / LEVEL_BITS + 1) as usize;

@@ -256,7 +256,10 @@ impl Steps {
     }
 
     fn report(&self, progress: &observe::Progress<'_>) {
-        let next = self.all.get(self.at).map_or("write results", |(name, _)| name);
+        let next = self
+            .all
+            .get(self.at)
+            .map_or("write results", |(name, _)| name);
         progress.progress(self.done as u64, self.total as u64, next);
     }
 }

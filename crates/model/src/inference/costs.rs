@@ -89,8 +89,14 @@ pub fn operations(counted: &Plan) -> Vec<(String, u64)> {
     let rotations = count(LayerOp::Rotation) + count(LayerOp::Program(Op::KeySwitch));
     let named = [
         ("rotations", rotations),
-        ("decompositions shared by rotations", count(LayerOp::Decompose)),
-        ("multiplications of ciphertexts", count(LayerOp::Program(Op::Relinearise))),
+        (
+            "decompositions shared by rotations",
+            count(LayerOp::Decompose),
+        ),
+        (
+            "multiplications of ciphertexts",
+            count(LayerOp::Program(Op::Relinearise)),
+        ),
         ("products with weights", count(LayerOp::MultiplyAdd)),
         ("products with masks", count(LayerOp::Mask)),
         ("rescales", count(LayerOp::Program(Op::Rescale))),

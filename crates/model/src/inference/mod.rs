@@ -100,9 +100,11 @@ impl InferenceRequest {
             }
         }
         match self.batch {
-            Some(batch) if batch != plan.choice.batch => {
-                Err(deviation("images in a ciphertext", batch, plan.choice.batch))
-            }
+            Some(batch) if batch != plan.choice.batch => Err(deviation(
+                "images in a ciphertext",
+                batch,
+                plan.choice.batch,
+            )),
             _ => Ok(()),
         }
     }
@@ -268,7 +270,13 @@ impl InferencePlan {
         compare("task", &request.task(), &self.task)?;
         compare("model", &card.id, &self.task.card)?;
         let threads = self.costs.threads.clamp(1, 1 << 10);
-        let own = Self::derive(card, &self.task, self.choice, threads, &CostModel::default())?;
+        let own = Self::derive(
+            card,
+            &self.task,
+            self.choice,
+            threads,
+            &CostModel::default(),
+        )?;
         compare("parameters", &own.params, &self.params)?;
         compare("keys", &own.keys, &self.keys)?;
         let shape = |plan: &Self| [plan.inputs, plan.outputs, plan.output_level];
@@ -312,15 +320,27 @@ impl InferencePlan {
     /// # Errors
     /// [`ModelError::Deviation`], and those of [`Plan::new`].
     pub fn covers(&self, program: &Program) -> Result<Plan, ModelError> {
-        let real = Plan::new(program, self.params.clone(), self.choice.working_bytes as usize)?;
+        let real = Plan::new(
+            program,
+            self.params.clone(),
+            self.choice.working_bytes as usize,
+        )?;
         for (kind, level) in real.keys() {
             let planned = self.keys.iter().find(|key| key.kind == kind);
             if planned.is_none_or(|key| key.level < level) {
                 let planned = planned.map_or("none".to_owned(), |key| key.level.to_string());
-                return Err(deviation("level of a key", format!("{kind} {level}"), planned));
+                return Err(deviation(
+                    "level of a key",
+                    format!("{kind} {level}"),
+                    planned,
+                ));
             }
         }
-        compare("results", &(real.outputs, real.output_level), &(self.outputs, self.output_level))?;
+        compare(
+            "results",
+            &(real.outputs, real.output_level),
+            &(self.outputs, self.output_level),
+        )?;
         Ok(real)
     }
 }
@@ -341,9 +361,17 @@ fn bounded(network: &Network, task: &Task, choice: &Choice) -> Result<(), ModelE
     at_most("images", task.images, MAX_IMAGES)?;
     at_most("images of a job", choice.images, task.images)?;
     at_most("levels left", task.spare_levels, MAX_SPARE)?;
-    at_most("working bytes", choice.working_bytes as usize, MAX_WORKING as usize)?;
+    at_most(
+        "working bytes",
+        choice.working_bytes as usize,
+        MAX_WORKING as usize,
+    )?;
     if choice.images == 0 || choice.batch == 0 {
-        return Err(layout("images of a job and of a ciphertext", "at least 1", 0));
+        return Err(layout(
+            "images of a job and of a ciphertext",
+            "at least 1",
+            0,
+        ));
     }
     let weights = network.tensor_shapes().into_values();
     let parameters = weights.fold(0_usize, |sum, shape| {

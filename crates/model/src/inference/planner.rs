@@ -52,9 +52,9 @@ pub fn plan(
             break;
         }
     }
-    let miss = search.missed.unwrap_or_else(|| {
-        layout("levels", "a ring that holds them", levels)
-    });
+    let miss = search
+        .missed
+        .unwrap_or_else(|| layout("levels", "a ring that holds them", levels));
     search.best.map(|(_, plan)| plan).ok_or(miss)
 }
 
