@@ -145,8 +145,10 @@ pub(super) fn run(
     let keys = load::keys_in_order(&plan.switching_keys(), &params, job.keys, objects, watch)?;
     let encoder = Encoder::new(&params);
     let canonical = CkksEvaluator::new(&params, &keys);
+    let stop_wanted = || watch.stop_wanted();
     let layers = CkksLayers::new(&params, &encoder, &keys)
-        .with_working_bytes(plan.choice.working_bytes as usize);
+        .with_working_bytes(plan.choice.working_bytes as usize)
+        .with_stop(&stop_wanted);
     let (channels, phases) = program.input_shape();
     let mut failed = None;
     let mut stop = |stopped| {
@@ -171,9 +173,6 @@ pub(super) fn run(
         let mut steps = steps.borrow_mut();
         steps.finish(name);
         steps.report(&progress);
-        if watch.stop_wanted() {
-            return Err(ModelError::Evaluation(TensorError::Cancelled));
-        }
         Ok(())
     });
     let output = match output {

@@ -7,7 +7,7 @@ const TOLERANCE: f64 = 1.0 / 256.0;
 
 /// An image with known outputs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Canary {
+pub(super) struct Canary {
     /// One of the data party's own images, or pixels of one that is planted among them.
     pub(super) image: Source,
     /// Outputs by class.
@@ -49,11 +49,6 @@ impl Canary {
             })
         });
         cases.collect()
-    }
-
-    /// Whether the image is an additional one.
-    pub fn is_planted(&self) -> bool {
-        matches!(self.image, Source::Planted(_))
     }
 
     /// Largest difference of an output to the known one, as a share of what is allowed.

@@ -10,15 +10,14 @@ mod canary;
 mod results;
 mod run;
 
-pub use canary::Canary;
 pub use results::{Classification, Guard, classification_csv};
 pub use run::{ClassifyRun, ScoreOpener};
 
 use super::from_engine;
 use super::setup::WorkerFacts;
 use crate::ClientError;
-use canary::Places;
-use confide_model::{Card, InferencePlan, InferenceRequest, ModelError};
+use canary::{Canary, Places};
+use confide_model::{Card, InferencePlan, InferenceRequest, ModelError, Weights};
 
 /// An image of the data party.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +45,10 @@ pub struct ClassifySetup {
     card: Card,
     images: Vec<NamedImage>,
     options: ClassifyOptions,
+    /// Planted ones.
     canaries: Vec<Canary>,
+    /// How many of the images are to be canaries, and the weights to compute their outputs with.
+    own: Option<(usize, Weights)>,
     places: Places,
 }
 
@@ -85,6 +87,7 @@ impl ClassifySetup {
             images,
             options,
             canaries: Vec::new(),
+            own: None,
             places,
         })
     }
@@ -99,18 +102,14 @@ impl ClassifySetup {
         &self.images
     }
 
-    /// Makes canaries of `count` of the images, chosen at random: their outputs are computed here with the model's
-    /// weights. They take no room, and cannot be told from the others.
+    /// Makes canaries of `count` of the images, at least one in each job, chosen at random: their outputs are computed
+    /// here with the model's weights. They take no room, and cannot be told from the others.
     ///
     /// # Errors
     /// `CC-5040` for weights that are not those of the card.
     pub fn canaries_of_images(&mut self, weights: &[u8], count: usize) -> Result<(), ClientError> {
         let weights = self.card.read_weights(weights).map_err(from_model)?;
-        let chosen = self.places.choose(self.images.len(), count);
-        for image in chosen {
-            let canary = Canary::of_image(&self.card, &weights, image, &self.images[image].pixels);
-            self.canaries.push(canary.map_err(from_model)?);
-        }
+        self.own = (count > 0).then_some((count, weights));
         Ok(())
     }
 
@@ -134,8 +133,8 @@ impl ClassifySetup {
 
     /// The request for a plan under the worker's limits and the user's.
     pub fn request(&self, worker: &WorkerFacts) -> InferenceRequest {
-        let planted = self.canaries.iter().filter(|canary| canary.is_planted());
-        let mut request = InferenceRequest::new(&self.card, self.images.len() + planted.count());
+        let images = self.images.len() + self.canaries.len();
+        let mut request = InferenceRequest::new(&self.card, images);
         let memory = self.options.max_memory_bytes.unwrap_or(u64::MAX);
         request.max_memory_bytes = memory.min(worker.memory_bytes);
         request.max_store_bytes = worker.max_client_bytes;

@@ -35,25 +35,23 @@ impl ClassifyRun {
         let ClassifySetup {
             card,
             images,
-            canaries,
+            mut canaries,
+            own,
             mut places,
             ..
         } = setup;
         let jobs = plan.jobs();
-        let planted: Vec<usize> = (0..canaries.len())
-            .filter(|&canary| canaries[canary].is_planted())
-            .collect();
-        if !planted.is_empty() && planted.len() < jobs {
+        if !canaries.is_empty() && canaries.len() < jobs {
             return Err(ClientError::new(
                 "CC-5042",
-                format!("There are {} canaries for {jobs} jobs.", planted.len()),
+                format!("There are {} canaries for {jobs} jobs.", canaries.len()),
                 format!("Ask for {jobs} canaries at least."),
             ));
         }
         // Canaries take turns over the jobs, images fill what is left.
         let mut seats: Vec<Vec<Seat>> = vec![Vec::new(); jobs];
-        for (place, &canary) in planted.iter().enumerate() {
-            seats[place % jobs].push(Seat::Canary(canary));
+        for canary in 0..canaries.len() {
+            seats[canary % jobs].push(Seat::Canary(canary));
         }
         let mut waiting = (0..images.len()).map(Seat::Image);
         for job in &mut seats {
@@ -64,6 +62,20 @@ impl ClassifyRun {
                 .collect();
             for canary in mine {
                 job.insert(places.below(job.len() + 1), canary);
+            }
+        }
+        if let Some((count, weights)) = own {
+            for job in &seats {
+                let own = job.iter().filter_map(|seat| match seat {
+                    Seat::Image(image) => Some(*image),
+                    Seat::Canary(_) => None,
+                });
+                let own: Vec<usize> = own.collect();
+                for chosen in places.choose(own.len(), count.div_ceil(jobs)) {
+                    let pixels = &images[own[chosen]].pixels;
+                    let canary = Canary::of_image(&card, &weights, own[chosen], pixels);
+                    canaries.push(canary.map_err(from_model)?);
+                }
             }
         }
         Ok(Self {
