@@ -73,7 +73,10 @@ fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
     assert!(reference.largest <= whole.range(), "{}", reference.largest);
 
     let records = &rows[..20];
-    let encrypt = |slots: Vec<_>| ev.encrypt(&slots, PREDICTION_LEVEL).expect("fits");
+    let encrypt = |slots: Vec<_>| {
+        ev.encrypt(&slots, plan.layout.prediction_depth())
+            .expect("fits")
+    };
     let packed: Vec<_> = packer.records(records).expect("records fit");
     let packed = packed.into_iter().map(encrypt).collect();
     let scores = predict_block(&ev, &plan.layout, &plan.schedule, head, packed).expect("scores");
