@@ -8,6 +8,7 @@
 
 mod card;
 mod error;
+pub mod features;
 mod layout;
 mod lower;
 mod network;
@@ -20,7 +21,7 @@ mod steps;
 mod taps;
 mod weights;
 
-pub use card::{CARD, Card, Case, FORMAT, Golden, InputCard, Model, Ranges, pattern};
+pub use card::{CARD, Card, Case, FORMAT, FeatureCard, Golden, InputCard, Model, Ranges, pattern};
 pub use error::ModelError;
 pub use layout::{Grid, Layout, Place};
 pub use network::{INPUT, Layer, Network, Op, Shape};
