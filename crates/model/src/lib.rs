@@ -8,6 +8,7 @@
 
 mod card;
 mod error;
+pub mod features;
 pub mod inference;
 mod layout;
 mod lower;
@@ -21,7 +22,9 @@ mod steps;
 mod taps;
 mod weights;
 
-pub use card::{Accuracy, CARD, Card, Case, FORMAT, Golden, InputCard, Model, Ranges, pattern};
+pub use card::{
+    Accuracy, CARD, Card, Case, FORMAT, FeatureCard, Golden, InputCard, Model, Ranges, pattern,
+};
 pub use error::ModelError;
 pub use inference::{InferencePlan, InferenceRequest};
 pub use layout::{Grid, Layout, Place};
