@@ -10,6 +10,8 @@ mod setup1;
 mod timing;
 mod train;
 
+pub use model::model_folder;
+
 use crate::failure::Failure;
 use confide_client::ClientError;
 
@@ -26,7 +28,7 @@ pub enum BenchCommand {
     Bootstrap(bootstrap::BootstrapArgs),
     /// Compare heads trained by encrypted minibatches with the converged head, over splits of a table
     Accuracy(accuracy::AccuracyArgs),
-    /// Time a network on encrypted images in this process
+    /// Time a network on encrypted images, by a worker that is started for it
     Model(model::ModelBenchArgs),
     /// Train a head on encrypted features of a network, from its pooling to predictions
     Setup1(setup1::Setup1Args),
