@@ -24,7 +24,10 @@ pub use card::{CARD, Card, Case, FORMAT, Golden, InputCard, Model, Ranges, patte
 pub use error::ModelError;
 pub use layout::{Grid, Layout, Place};
 pub use network::{INPUT, Layer, Network, Op, Shape};
-pub use ops::{CkksLayers, CountCt, CountEvaluator, Counts, LayerEvaluator, LayerOp, LevelCounts};
+pub use ops::{
+    CkksLayers, CountCt, CountEvaluator, Counts, LayerEvaluator, LayerOp, LevelCounts, Reads,
+    Shift, Sums,
+};
 pub use plan::Plan;
 pub use program::{Program, Tensor, Watch};
 pub use weights::Weights;

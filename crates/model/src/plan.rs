@@ -82,7 +82,12 @@ impl Plan {
         literal: ParametersLiteral,
         working_bytes: usize,
     ) -> Result<Self, ModelError> {
-        let ev = CountEvaluator::new(literal.log_n, literal.log_q.len() - 1, working_bytes);
+        let shape = KeySwitchShape {
+            log_n: literal.log_n,
+            alpha: literal.dnum_alpha,
+            special: literal.log_p.len(),
+        };
+        let ev = CountEvaluator::new(shape, literal.log_q.len() - 1, working_bytes);
         let (channels, phases) = program.input_shape();
         let mut input = |_| -> Result<Tensor<_>, ModelError> {
             let vector = || Arc::new(ev.fresh());
@@ -91,11 +96,6 @@ impl Plan {
                 .collect())
         };
         program.run(&ev, &mut input, &mut |_, _, _| Ok(()))?;
-        let shape = KeySwitchShape {
-            log_n: literal.log_n,
-            alpha: literal.dnum_alpha,
-            special: literal.log_p.len(),
-        };
         let counts = ev.counts();
         Ok(Self {
             literal,
