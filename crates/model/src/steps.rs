@@ -1,6 +1,6 @@
 //! The layers on vectors: convolution, activation, sum, pooling, dense.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use std::sync::Arc;
 
 use confide_tensor::TensorError;
@@ -32,9 +32,9 @@ pub(crate) fn conv<E: LayerEvaluator>(
     let mut numbers = BTreeMap::new();
     let mut shifts = Vec::new();
     for source in &taps.sources {
-        if !numbers.contains_key(&source.carry) {
+        if let Entry::Vacant(entry) = numbers.entry(source.carry) {
             let cells = taps.mask(source.carry);
-            numbers.insert(source.carry, shifts.len());
+            entry.insert(shifts.len());
             shifts.push(Shift {
                 rotation: taps.rotation(source.carry),
                 mask: cells.map(|cells| ev.mask(&cells, level)).transpose()?,

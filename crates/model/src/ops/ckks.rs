@@ -19,6 +19,7 @@ pub struct CkksLayers<'a> {
     keys: &'a EvaluationKeys,
     mask_bits: u32,
     working_bytes: usize,
+    stop: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
 
 impl<'a> CkksLayers<'a> {
@@ -33,12 +34,28 @@ impl<'a> CkksLayers<'a> {
             keys,
             mask_bits: params.literal().log_scale / 2,
             working_bytes: 2 << 30,
+            stop: None,
         }
     }
 
     /// Masks at scale `2^bits`. More bits are more exact zeros and ones, fewer are more exact weights at borders.
     pub fn with_mask_bits(self, mask_bits: u32) -> Self {
         Self { mask_bits, ..self }
+    }
+
+    /// Ends with [`TensorError::Cancelled`] soon after `stop` says so, within a layer too.
+    pub fn with_stop(self, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self {
+            stop: Some(stop),
+            ..self
+        }
+    }
+
+    fn go_on(&self) -> Result<(), TensorError> {
+        match self.stop {
+            Some(stop) if stop() => Err(TensorError::Cancelled),
+            _ => Ok(()),
+        }
     }
 
     /// Lets a layer use about `bytes` beside what it reads and makes (2 GiB unless set).
@@ -137,6 +154,7 @@ impl LayerEvaluator for CkksLayers<'_> {
         sums: &[Sums],
     ) -> Result<Vec<LazySum>, TensorError> {
         let op = "shifted_sums";
+        self.go_on()?;
         let level = reads.inputs.first().map(|ct| ct.level());
         let level = level.ok_or(TensorError::TooFewOperands {
             op,
@@ -179,6 +197,7 @@ impl LayerEvaluator for CkksLayers<'_> {
     }
 
     fn square(&self, a: Ciphertext, constant: f64) -> Result<Ciphertext, TensorError> {
+        self.go_on()?;
         let mut out = self.scheme.dot(&[(&a, &a)], self.keys)?;
         self.scheme.add_scalar_assign(&mut out, constant)?;
         Ok(out)

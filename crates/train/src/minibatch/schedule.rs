@@ -26,6 +26,14 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// Which one it is.
+    pub fn kind(&self) -> LossKind {
+        match self {
+            Self::OneVsRest(_) => LossKind::OneVsRest,
+            Self::Softmax(_) => LossKind::Softmax,
+        }
+    }
+
     /// All its constants.
     fn numbers(&self) -> Vec<f64> {
         match self {
@@ -86,6 +94,15 @@ impl Recipe {
             momentum: 0.9,
             l2: 0.002,
             weight_bound: 64.0,
+        }
+    }
+
+    /// For features that the data party cannot see, whitened by constants of another task: steps small enough that logits stay far
+    /// below the range without a run on plain numbers first.
+    pub fn for_features(epochs: usize) -> Self {
+        Self {
+            rate: 2.0,
+            ..Self::new(epochs)
         }
     }
 }
@@ -231,8 +248,9 @@ fn softmax(layout: &TileLayout, range: f64) -> Result<Softmax, TrainError> {
     if layout.outputs() < 3 {
         return Err(shape("classes of a softmax", "at least 3", layout.classes));
     }
-    if layout.columns < 2 * layout.outputs() - 1 {
-        let needed = format!("at least {}", 2 * layout.outputs() - 1);
+    let least = layout.least_columns(LossKind::Softmax);
+    if layout.columns < least {
+        let needed = format!("at least {least}");
         return Err(shape("columns for a softmax", needed, layout.columns));
     }
     Ok(Softmax::new(range, layout.outputs()))
