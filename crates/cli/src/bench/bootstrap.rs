@@ -108,12 +108,13 @@ fn refresh(
 }
 
 fn measure(args: &BootstrapArgs) -> Result<(), CkksError> {
-    let mut literal = literal(args.log_n, args.preset).ok_or_else(|| CkksError::InvalidArgument {
-        op: "bench bootstrap",
-        what: "preset",
-        needed: "the default one for N = 2^15".into(),
-        available: format!("{:?}", args.preset),
-    })?;
+    let mut literal =
+        literal(args.log_n, args.preset).ok_or_else(|| CkksError::InvalidArgument {
+            op: "bench bootstrap",
+            what: "preset",
+            needed: "the default one for N = 2^15".into(),
+            available: format!("{:?}", args.preset),
+        })?;
     literal.baby = args.baby.unwrap_or(literal.baby);
     let set = BootstrapParameters::new(literal)?;
     let (params, seed) = (set.params(), [1; 32]);
