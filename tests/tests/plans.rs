@@ -10,7 +10,10 @@ use confide_train::bootstrapped::BootstrapWish;
 use confide_train::{PlanRequest, TrainingPlan};
 
 fn wish(epochs: usize, batch: usize) -> Option<BootstrapWish> {
-    Some(BootstrapWish { epochs, batch })
+    Some(BootstrapWish {
+        batch,
+        ..BootstrapWish::new(epochs)
+    })
 }
 
 async fn ask(party: &mut Party, request: Vec<u8>) -> Result<TrainingPlan, WireError> {

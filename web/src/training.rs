@@ -12,6 +12,7 @@ use confide_client::workflow::{
     TrainingRun, TrainingSetup, WorkerFacts, results_csv,
 };
 use confide_protocol::Digest;
+use confide_train::minibatch::LossKind;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroize;
 
@@ -33,12 +34,16 @@ impl Setup {
             .chosen()
             .ok_or_else(|| internal("the records are not ready", ""))?;
         let choices = workbench.choices_ref();
+        let classes = chosen.dataset.classes.len();
         let options = TrainingOptions {
             test_fraction: choices.test_fraction,
             seed: u64::from(choices.seed),
-            positive: (chosen.dataset.classes.len() == 2)
-                .then(|| chosen.dataset.classes[chosen.positive].name.clone()),
+            positive: (classes == 2).then(|| chosen.dataset.classes[chosen.positive].name.clone()),
             epochs: choices.epochs.map(|epochs| epochs as usize),
+            loss: match choices.softmax && choices.epochs.is_some() && classes > 2 {
+                true => LossKind::Softmax,
+                false => LossKind::OneVsRest,
+            },
             ..TrainingOptions::default()
         };
         Ok(Self {

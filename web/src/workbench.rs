@@ -28,6 +28,9 @@ pub(crate) struct Choices {
     /// How often every record is used, with bootstraps; few steps without them when absent.
     #[serde(default)]
     pub(crate) epochs: Option<u32>,
+    /// The softmax instead of one-vs-rest, where there are epochs and three classes or more.
+    #[serde(default)]
+    pub(crate) softmax: bool,
 }
 
 impl Choices {
@@ -65,6 +68,7 @@ impl Choices {
             test_fraction: 0.2,
             seed: 1,
             epochs: None,
+            softmax: false,
         }
     }
 

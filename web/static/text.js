@@ -149,6 +149,7 @@ export const text = {
     trainingLead: "Quick training makes a few steps on all records at once; it is best for up to some thousand records. Longer training goes through the records in groups as often as you say. It refreshes the encrypted weights between steps, for which about 1.3 GB of keys are sent to the worker once.",
     epochs: "Times that every record is used",
     epochsHint: "0 is quick training.",
+    softmax: "Let the groups compete (softmax): a little more accurate, about four times as long",
     problems: "To look at",
     problemsNone: "No problems found. The records are ready.",
     problemsMore: (n) => `and ${count(n)} more`,

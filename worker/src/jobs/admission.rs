@@ -57,6 +57,7 @@ pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<TrainingPlan, Wir
             Some(BootstrapWish {
                 epochs: choice.recipe.epochs,
                 batch: choice.batch,
+                loss: choice.recipe.loss,
             })
         }
     };

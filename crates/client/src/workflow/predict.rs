@@ -145,7 +145,7 @@ impl PredictionRun {
             logits,
             &self.row_numbers,
             &self.model.classes,
-            self.model.positive,
+            (self.model.positive, self.plan.loss()),
         )
     }
 }

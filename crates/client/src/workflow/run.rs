@@ -184,6 +184,7 @@ impl TrainingRun {
         let steps = CONVERGED_STEPS[usize::from(size > 10_000_000)];
         let converged = train_converged(
             shape,
+            self.plan.loss(),
             self.plan.l2(),
             &self.guarded.rows,
             &self.train_labels,

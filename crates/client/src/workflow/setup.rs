@@ -7,6 +7,7 @@ use crate::ClientError;
 use crate::intake::{Dataset, positive_class};
 use crate::prepare::{FitOptions, Preprocessing, Split, shuffle, split};
 use confide_train::bootstrapped::BootstrapWish;
+use confide_train::minibatch::LossKind;
 use confide_train::{PlanRequest, TrainingPlan};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub struct TrainingOptions {
     pub epochs: Option<usize>,
     /// Most records in a minibatch.
     pub batch: Option<usize>,
+    /// Which loss is minimised: the softmax needs epochs, and three classes or more.
+    pub loss: LossKind,
 }
 
 impl Default for TrainingOptions {
@@ -47,6 +50,7 @@ impl Default for TrainingOptions {
             max_upload_bytes: None,
             epochs: None,
             batch: None,
+            loss: LossKind::OneVsRest,
         }
     }
 }
@@ -80,8 +84,10 @@ impl TrainingSetup {
     ///
     /// # Errors
     /// Those of [`split`] and [`Preprocessing::fit`]; `CC-5010` when the positive class does not exist, `CC-5011` when
-    /// a class has no training record or there are fewer than two.
+    /// a class has no training record or there are fewer than two, `CC-5015` for a softmax without epochs or of two
+    /// classes.
     pub fn new(dataset: Dataset, options: TrainingOptions) -> Result<Self, ClientError> {
+        check_loss(&options, dataset.classes.len())?;
         let (positive, positive_reason) = match &options.positive {
             None => positive_class(&dataset.classes),
             Some(name) => {
@@ -181,6 +187,7 @@ impl TrainingSetup {
         request.bootstrapping = self.options.epochs.map(|epochs| BootstrapWish {
             epochs,
             batch: self.options.batch.unwrap_or(BootstrapWish::BATCH),
+            loss: self.options.loss,
         });
         request
     }
@@ -269,6 +276,27 @@ impl TrainingSetup {
             .map(|class| class.name.clone())
             .collect()
     }
+}
+
+fn check_loss(options: &TrainingOptions, classes: usize) -> Result<(), ClientError> {
+    if options.loss != LossKind::Softmax {
+        return Ok(());
+    }
+    if classes < 3 {
+        return Err(ClientError::new(
+            "CC-5015",
+            format!("A softmax needs three classes or more; there are {classes}."),
+            "Choose one-vs-rest: with two classes it is the same model.",
+        ));
+    }
+    if options.epochs.is_none() {
+        return Err(ClientError::new(
+            "CC-5015",
+            "A softmax needs training with bootstraps.",
+            "Say how often every record is to be used (--epochs), or choose one-vs-rest.",
+        ));
+    }
+    Ok(())
 }
 
 fn fit(
