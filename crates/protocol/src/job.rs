@@ -26,10 +26,14 @@ pub enum ObjectKind {
     Scores,
     /// A key to or from the sparse secret of bootstrapping.
     SparseKey,
+    /// Encrypted images.
+    Images,
+    /// Encrypted features that a network made of images.
+    ImageFeatures,
 }
 
-/// A job. Plans are bytes of `confide-train`; objects are named by digest and must be in the
-/// client's store.
+/// A job. Plans are bytes of `confide-train` or `confide-model`; objects are named by digest and must be in
+/// the client's store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobSpec {
     /// Train a head.
@@ -62,6 +66,15 @@ pub enum JobSpec {
         /// Record ciphertexts in the plan's order.
         records: Vec<Digest>,
     },
+    /// Evaluate a network on images.
+    Infer {
+        /// The plan, `bincode` of `confide_model::InferencePlan`.
+        plan: Vec<u8>,
+        /// The keys in the plan's order.
+        keys: Vec<Digest>,
+        /// Image ciphertexts in the plan's order: by run, channel and phase.
+        images: Vec<Digest>,
+    },
 }
 
 impl JobSpec {
@@ -77,6 +90,9 @@ impl JobSpec {
     #[must_use]
     pub fn inputs(&self) -> Vec<Digest> {
         let (relin, galois, first, second, sparse) = match self {
+            Self::Infer { keys, images, .. } => {
+                return keys.iter().chain(images).copied().collect();
+            }
             Self::Train {
                 relin,
                 galois,
@@ -118,7 +134,9 @@ impl JobSpec {
     #[must_use]
     pub fn plan(&self) -> &[u8] {
         match self {
-            Self::Train { plan, .. } | Self::Predict { plan, .. } => plan,
+            Self::Train { plan, .. } | Self::Predict { plan, .. } | Self::Infer { plan, .. } => {
+                plan
+            }
         }
     }
 
@@ -134,9 +152,10 @@ impl JobSpec {
             Self::Predict {
                 galois, records, ..
             } => (galois.len(), 1, records.len(), 0),
+            Self::Infer { keys, images, .. } => (keys.len(), images.len(), 0, 0),
         };
         for (what, have) in [
-            ("list of Galois keys", galois),
+            ("list of keys", galois),
             ("list of keys of the sparse secret", sparse),
             ("list of ciphertexts", first),
             ("list of ciphertexts", second),

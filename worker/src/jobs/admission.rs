@@ -157,6 +157,9 @@ fn check_objects(spec: &JobSpec, plan: &TrainingPlan) -> Result<(), WireError> {
             count("record ciphertexts", needed, records)?;
             (galois, plan.prediction_keys())
         }
+        JobSpec::Infer { .. } => {
+            return Err(objects("a plan of a training for another job".to_owned()));
+        }
     };
     let have: BTreeSet<u64> = galois.iter().map(|(element, _)| *element).collect();
     let need: BTreeSet<u64> = needed

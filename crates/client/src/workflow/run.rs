@@ -85,7 +85,7 @@ impl TrainingRun {
             .into_iter()
             .chain(self.record_jobs().into_iter().flatten());
         let mut items = data
-            .map(|job| Item::new(job, &self.plan, &self.params))
+            .map(|job| Item::of_training(job, &self.plan, &self.params))
             .collect::<Result<Vec<_>, _>>()?;
         items.extend(Item::keys(&self.plan, &self.params)?);
         Ok(items)
@@ -114,7 +114,8 @@ impl TrainingRun {
                     .records(rows)
                     .map(|packs| packs.into_iter().nth(index))
             }
-            ObjectJob::RelinKey { .. }
+            ObjectJob::Images { .. }
+            | ObjectJob::RelinKey { .. }
             | ObjectJob::GaloisKey { .. }
             | ObjectJob::SparseKey { .. } => Ok(None),
         }
@@ -291,7 +292,7 @@ fn key_digests(needed: &[(KeyKind, usize)], digests: &Digests) -> Result<KeyDige
     })
 }
 
-fn digest_of(digests: &Digests, job: &ObjectJob) -> Result<Digest, ClientError> {
+pub(super) fn digest_of(digests: &Digests, job: &ObjectJob) -> Result<Digest, ClientError> {
     digests.get(job).copied().ok_or_else(|| {
         ClientError::new(
             "CC-5014",

@@ -1,6 +1,7 @@
 //! The plan of a minibatch run with bootstraps: what both parties have to agree on, derived from a compact choice.
 
 mod costs;
+mod crossing;
 mod display;
 mod head;
 mod preset;
@@ -22,6 +23,7 @@ use crate::minibatch::{
 use crate::plan::{Costs, TableShape, UploadBytes};
 use crate::planner::PlanRequest;
 
+pub use crossing::Crossing;
 pub use head::{head, predict_block};
 use preset::BootstrapNeeds;
 pub use preset::Preset;

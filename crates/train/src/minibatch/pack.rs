@@ -75,24 +75,37 @@ impl TilePacker {
     /// # Errors
     /// [`TrainError::Shape`] for a label that is no class.
     pub fn labels(&self, labels: &[usize]) -> Result<Vec<Vec<Complex64>>, TrainError> {
+        let blocks = labels.chunks(self.layout.block_rows());
+        blocks
+            .map(|labels| self.label_block(&labels.iter().copied().map(Some).collect::<Vec<_>>()))
+            .collect()
+    }
+
+    /// Slots of the labels of one block, some of whose rows have no record: where the compute party places records itself.
+    ///
+    /// # Errors
+    /// [`TrainError::Shape`] for a label that is no class, or more rows than a block has.
+    pub fn label_block(&self, labels: &[Option<usize>]) -> Result<Vec<Complex64>, TrainError> {
         let layout = &self.layout;
-        if let Some(label) = labels.iter().find(|label| **label >= layout.classes) {
+        if let Some(label) = labels.iter().flatten().find(|l| **l >= layout.classes) {
             return Err(shape("label", format!("below {}", layout.classes), label));
+        }
+        if labels.len() > layout.block_rows() {
+            let needed = format!("at most {}", layout.block_rows());
+            return Err(shape("rows of a block", needed, labels.len()));
         }
         let above = match self.schedule.loss {
             Loss::OneVsRest(_) => 0.0,
             Loss::Softmax(_) => 0.5,
         };
-        let block = |labels: &[usize]| {
-            let mut slots = vec![Complex64::ZERO; layout.slots()];
-            for (&label, slots) in labels.iter().zip(slots.chunks_exact_mut(layout.columns)) {
-                for (output, slot) in slots.iter_mut().take(layout.outputs()).enumerate() {
-                    slot.re = target(layout, label, output) + above;
-                }
+        let mut slots = vec![Complex64::ZERO; layout.slots()];
+        for (label, slots) in labels.iter().zip(slots.chunks_exact_mut(layout.columns)) {
+            let Some(label) = *label else { continue };
+            for (output, slot) in slots.iter_mut().take(layout.outputs()).enumerate() {
+                slot.re = target(layout, label, output) + above;
             }
-            slots
-        };
-        Ok(labels.chunks(layout.block_rows()).map(block).collect())
+        }
+        Ok(slots)
     }
 
     /// Weights `[output][feature]` from the decrypted slots of a dense point (of a state that is not halved, as the last one).
