@@ -78,6 +78,9 @@ pub struct TrainingRecords {
     /// Largest upload in megabytes; when absent, 140 and then more
     #[arg(long, value_name = "MB")]
     pub max_upload: Option<u64>,
+    /// Megabits a second of the line to the worker, weighed against its computing; 100 when absent
+    #[arg(long, value_name = "MBIT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub upload_mbit: Option<u32>,
     /// Use every record so often, in minibatches with bootstraps between (1.2 GB of keys); few steps on all records
     /// when absent
     #[arg(long, value_name = "NUMBER")]
@@ -110,6 +113,7 @@ impl TrainingRecords {
             positive: self.positive.clone(),
             components: self.components,
             max_upload_bytes: self.max_upload.map(|mb| mb.saturating_mul(1_000_000)),
+            upload_rate: self.upload_mbit.map(|mbit| u64::from(mbit) * 125_000),
             epochs: self.epochs,
             batch: self.batch,
             loss: self.loss.into(),

@@ -72,6 +72,7 @@ pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<TrainingPlan, Wir
         threads: plan.costs().threads,
         log_n: None,
         key_stride: None,
+        upload_rate: PlanRequest::UPLOAD_RATE,
         bootstrapping,
     };
     // The lists of objects follow from fields that the check compares.

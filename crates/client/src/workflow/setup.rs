@@ -34,6 +34,8 @@ pub struct TrainingOptions {
     pub components: Option<usize>,
     /// Largest upload in bytes; when absent, 140 MB are tried first, then more.
     pub max_upload_bytes: Option<u64>,
+    /// Bytes per second of the line to the worker; 100 Mbit/s when absent.
+    pub upload_rate: Option<u64>,
     /// How often every record is used, in minibatches with bootstraps between; when absent, few steps on all records
     /// without bootstraps.
     pub epochs: Option<usize>,
@@ -53,6 +55,7 @@ impl Default for TrainingOptions {
             positive: None,
             components: None,
             max_upload_bytes: None,
+            upload_rate: None,
             epochs: None,
             batch: None,
             loss: LossKind::OneVsRest,
@@ -190,6 +193,7 @@ impl TrainingSetup {
         request.max_upload_bytes = self.upload.min(worker.max_client_bytes);
         request.max_memory_bytes = worker.memory_bytes;
         request.threads = worker.threads.max(1);
+        request.upload_rate = self.options.upload_rate.unwrap_or(PlanRequest::UPLOAD_RATE);
         request.bootstrapping = self.options.epochs.map(|epochs| BootstrapWish {
             epochs,
             batch: self.options.batch.unwrap_or(BootstrapWish::BATCH),

@@ -97,6 +97,20 @@ impl fmt::Display for BootstrappedPlan {
             megabytes(self.download),
             layout.block_rows()
         )?;
-        self.costs.write_lines(0, f)
+        self.costs.write_lines(0, f)?;
+        for other in &self.tradeoffs {
+            write!(
+                f,
+                "\n  keys of     {:.0} MB: worker about {:.0} s{}",
+                megabytes(other.key_bytes),
+                other.worker_seconds,
+                match (other.baby == self.choice.baby, other.allowed) {
+                    (true, _) => ", chosen",
+                    (false, true) => "",
+                    (false, false) => ", beyond the limits",
+                }
+            )?;
+        }
+        Ok(())
     }
 }

@@ -35,7 +35,7 @@ pub const LOG_N: u32 = 16;
 
 /// The preset, and the levels of its refreshes.
 pub fn preset(layout: &TileLayout) -> Result<(BootstrapParameters, RefreshLevels), TrainError> {
-    let set = Preset::N16.parameters()?;
+    let set = Preset::N16.parameters(Preset::N16.baby())?;
     let levels = RefreshLevels::of(&set, layout.log_period());
     Ok((set, levels))
 }
