@@ -269,7 +269,14 @@ fn measure(args: &Setup1Args) -> Result<(), Stopped> {
         classes: names.len(),
         predict_rows: 1,
     };
-    let converged = train_converged(&table, schedule.l2, &rows, &train.labels, 600)?;
+    let converged = train_converged(
+        &table,
+        schedule.loss.kind(),
+        schedule.l2,
+        &rows,
+        &train.labels,
+        600,
+    )?;
     let percent = |weights: &[Vec<f64>]| 100.0 * accuracy(&logits(weights, &tests), &test.labels);
     let mut line = serde_json::json!({
         "op": "setup1", "model": model.card.name, "classes": names, "images": rows.len(), "predicted": tests.len(),
