@@ -20,8 +20,8 @@ use confide_model::features::{self, FeatureRows, FeatureSums};
 use confide_model::{
     CkksLayers, CountEvaluator, FeatureCard, Layout, Model, ModelError, Plan, Program, samples,
 };
-use confide_tensor::{CostModel, Evaluator};
-use confide_train::bootstrapped::{Crossing, PREDICTION_LEVEL, head, predict_block};
+use confide_tensor::{CostModel, Evaluator, KeySwitchShape};
+use confide_train::bootstrapped::{Crossing, Preset, head, predict_block};
 use confide_train::minibatch::{
     Batch, MinibatchPlan, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer,
     TrainingState, minibatch_reference,
@@ -202,7 +202,13 @@ fn keys_of(
     sums: &FeatureSums,
     level: usize,
 ) -> Result<BTreeMap<KeyKind, usize>, Stopped> {
-    let ev = CountEvaluator::new(LOG_N, level, 1 << 30);
+    let literal = end.params.literal();
+    let shape = KeySwitchShape {
+        log_n: LOG_N,
+        alpha: literal.dnum_alpha,
+        special: literal.log_p.len(),
+    };
+    let ev = CountEvaluator::new(shape, level, 1 << 30);
     let pooled = end
         .gains
         .iter()
@@ -320,7 +326,7 @@ fn measure(args: &Setup1Args) -> Result<(), Stopped> {
 }
 
 fn preset_set() -> Result<BootstrapParameters, TrainError> {
-    confide_train::bootstrapped::Preset::N16.parameters()
+    Preset::N16.parameters(Preset::N16.baby())
 }
 
 /// All images a minibatch, in rows that hold all features.
@@ -421,7 +427,7 @@ impl Run<'_> {
         let records = gather(test, &mut report, "test")?;
         let mut scores = vec![Vec::new(); test.labels.len()];
         for (block, tile) in records.iter().enumerate() {
-            let crossed = ev.at_level(&crossing.cross(tile)?, PREDICTION_LEVEL)?;
+            let crossed = ev.at_level(&crossing.cross(tile)?, layout.prediction_depth())?;
             let logits = predict_block(&ev, layout, self.schedule, head.clone(), vec![crossed])?;
             let first = block * layout.block_rows();
             let count = (test.labels.len() - first).min(layout.block_rows());
