@@ -10,6 +10,7 @@ use confide_protocol::{
     ClientMessage, Digest, JobReport, JobSpec, JobState, ObjectKind, PROTOCOL_VERSION, Token,
     WorkerMessage, encode_chunk, encode_client, encode_worker, to_bytes,
 };
+use confide_train::TrainingPlan;
 
 fn main() -> io::Result<()> {
     let root = env::args().nth(1).unwrap_or_else(|| "corpus".into());
@@ -80,11 +81,12 @@ fn objects() -> Vec<Vec<u8>> {
 fn job() -> JobSpec {
     let (plan, digest) = (sample_plan(), Digest([1; 32]));
     JobSpec::Train {
-        plan: to_bytes(plan).expect("small"),
+        plan: to_bytes(&TrainingPlan::Levelled(plan.clone())).expect("small"),
         relin: digest,
         galois: plan.keys.iter().map(|key| (key.element, digest)).collect(),
         features: vec![digest; plan.layout.blocks * plan.layout.packs()],
         labels: vec![digest; plan.layout.blocks],
+        sparse: Vec::new(),
     }
 }
 
@@ -191,12 +193,13 @@ fn files() -> Vec<Vec<u8>> {
     let vault = Vault::from_parts([1; 32], [2; 32], "seed").expect("a short name");
     let mut secret = vec![0; 40];
     secret.extend([vault.seed().as_slice(), vault.token(), b"seed"].concat());
-    let plan = to_bytes(sample_plan()).expect("small");
+    let plan = to_bytes(&TrainingPlan::Levelled(sample_plan().clone())).expect("small");
     let run = sample_setup()
         .accept(&plan, &worker_facts())
         .expect("own plan");
     let digests: Digests = run
         .items()
+        .expect("an accepted plan")
         .iter()
         .map(|item| item.job)
         .filter(|job: &ObjectJob| !job.has_slots())
@@ -235,7 +238,7 @@ fn files() -> Vec<Vec<u8>> {
 }
 
 fn plans() -> Vec<Vec<u8>> {
-    let plan = to_bytes(sample_plan()).expect("small");
+    let plan = to_bytes(&TrainingPlan::Levelled(sample_plan().clone())).expect("small");
     vec![
         after(&[0], to_bytes(&sample_request()).expect("small")),
         after(&[1, 0], plan.clone()),

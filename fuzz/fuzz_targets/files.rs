@@ -89,7 +89,7 @@ fn model(text: &str) {
     };
     if let Ok(run) = PredictionRun::new(&model, &records) {
         assert_eq!(run.classes().len(), model.classes.len());
-        let items = run.items();
+        let items = run.items().expect("a plan that was read");
         let _ = run.slots(&items[0].job);
     }
 }

@@ -3,10 +3,11 @@
 
 use std::sync::LazyLock;
 
+use confide_ckks::KeyKind;
 use confide_client::workflow::TrainingSetup;
 use confide_fuzz::{Input, sample_setup, worker_facts};
 use confide_protocol::{Digest, JobSpec, Limits, from_bytes, to_bytes};
-use confide_train::{Plan, PlanRequest};
+use confide_train::{PlanRequest, TrainingPlan};
 use confide_worker::jobs::{Compute, JobRunner};
 use libfuzzer_sys::fuzz_target;
 
@@ -44,7 +45,7 @@ fn request(bytes: &[u8]) {
         return;
     };
     let request: PlanRequest = from_bytes(bytes).expect("it was planned for");
-    let plan: Plan = from_bytes(&plan).expect("own plan");
+    let plan: TrainingPlan = from_bytes(&plan).expect("own plan");
     plan.check(&request).expect("a data party accepts the plan");
     worker
         .check(&matching_job(&plan), &LIMITS)
@@ -52,20 +53,32 @@ fn request(bytes: &[u8]) {
 }
 
 /// The job that belongs to a plan.
-fn matching_job(plan: &Plan) -> JobSpec {
+fn matching_job(plan: &TrainingPlan) -> JobSpec {
     let digest = Digest([1; 32]);
+    let (mut galois, mut sparse) = (Vec::new(), Vec::new());
+    for (kind, _) in plan.switching_keys() {
+        match kind {
+            KeyKind::Relin => {}
+            KeyKind::Galois(element) => galois.push((element, digest)),
+            KeyKind::ToSparse(_) | KeyKind::FromSparse(_) => sparse.push(digest),
+        }
+    }
     JobSpec::Train {
         plan: to_bytes(plan).expect("a small plan"),
         relin: digest,
-        galois: plan.keys.iter().map(|key| (key.element, digest)).collect(),
-        features: vec![digest; plan.layout.blocks * plan.layout.packs()],
-        labels: vec![digest; plan.layout.blocks],
+        galois,
+        features: vec![digest; plan.feature_vectors()],
+        labels: vec![digest; plan.label_vectors()],
+        sparse,
     }
 }
 
 /// Whether deriving the plan again is quick.
-fn is_small(plan: &Plan) -> bool {
-    plan.choice.log_n <= 14
+fn is_small(plan: &TrainingPlan) -> bool {
+    match plan {
+        TrainingPlan::Levelled(plan) => plan.choice.log_n <= 14,
+        TrainingPlan::Bootstrapped(_) => false,
+    }
 }
 
 /// A job with a plan of the client's making: with its own list of objects, or with the one that the plan asks for.
@@ -73,7 +86,10 @@ fn job(input: &mut Input<'_>) {
     let fitting = input.byte() & 1 == 0;
     let bytes = input.rest();
     let spec = if fitting {
-        let Ok(plan) = from_bytes::<Plan>(bytes) else {
+        let Ok(whole @ TrainingPlan::Levelled(_)) = from_bytes::<TrainingPlan>(bytes) else {
+            return;
+        };
+        let TrainingPlan::Levelled(plan) = &whole else {
             return;
         };
         let layout = &plan.layout;
@@ -81,18 +97,18 @@ fn job(input: &mut Input<'_>) {
         if layout.pack_steps > 30 || size.is_none_or(|size| size > 4096) || plan.keys.len() > 4096 {
             return;
         }
-        matching_job(&plan)
+        matching_job(&whole)
     } else {
         let Ok(spec) = from_bytes::<JobSpec>(bytes) else {
             return;
         };
         spec
     };
-    if from_bytes::<Plan>(spec.plan()).is_ok_and(|plan| !is_small(&plan)) {
+    if from_bytes::<TrainingPlan>(spec.plan()).is_ok_and(|plan| !is_small(&plan)) {
         return;
     }
     if Compute::new(2).check(&spec, &LIMITS).is_ok() {
-        let plan: Plan = from_bytes(spec.plan()).expect("it was accepted");
+        let plan: TrainingPlan = from_bytes(spec.plan()).expect("it was accepted");
         let params = plan.parameters().expect("an accepted plan is secure");
         assert!(params.log_qp() <= 430.0);
     }
@@ -101,13 +117,13 @@ fn job(input: &mut Input<'_>) {
 /// A worker's answer to a data party.
 fn answer(bytes: &[u8]) {
     static SETUP: LazyLock<TrainingSetup> = LazyLock::new(sample_setup);
-    match from_bytes::<Plan>(bytes) {
+    match from_bytes::<TrainingPlan>(bytes) {
         Ok(plan) if !is_small(&plan) => return,
         _ => {}
     }
     if let Ok(run) = SETUP.accept(bytes, &worker_facts()) {
         let plan = run.plan();
-        assert!(plan.parameters().is_ok() && !run.items().is_empty());
-        assert!(plan.upload.total() <= SETUP.request(&worker_facts()).max_upload_bytes);
+        assert!(plan.parameters().is_ok() && run.items().is_ok_and(|items| !items.is_empty()));
+        assert!(plan.upload().total() <= SETUP.request(&worker_facts()).max_upload_bytes);
     }
 }

@@ -6,7 +6,7 @@ use confide_client::{
     workflow::{ObjectFactory, ObjectJob, ResultOpener},
 };
 use confide_protocol::{Digest, JobSpec, to_bytes};
-use confide_train::{Packer, Plan, PlanRequest, plan};
+use confide_train::{Plan, PlanRequest, TablePacker, TrainingPlan, plan};
 
 /// The key's seed of all tests.
 const SEED: [u8; 32] = [5; 32];
@@ -37,6 +37,113 @@ pub struct Upload {
     pub labels: Vec<Digest>,
     /// Record ciphertexts.
     pub records: Vec<Digest>,
+    /// Keys of a sparse secret.
+    pub sparse: Vec<Digest>,
+}
+
+impl Upload {
+    /// Makes keys and encrypts training records with their classes, and records to predict.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub fn new(
+        plan: &TrainingPlan,
+        (rows, classes): (&[Vec<f64>], &[usize]),
+        records: &[Vec<f64>],
+    ) -> Self {
+        let factory = ObjectFactory::new(&SEED, plan).expect("the plan is secure");
+        let packer = TablePacker::new(plan);
+        let mut objects = Vec::new();
+        let mut make = |job: ObjectJob, slots: Option<Vec<_>>| {
+            let object = factory.make(&job, slots.as_deref()).expect("it is made");
+            objects.push(object.clone());
+            object.digest
+        };
+        let (mut relin, mut galois, mut sparse) = (None, Vec::new(), Vec::new());
+        for (kind, level) in plan.switching_keys() {
+            let digest = make(ObjectJob::of_key(kind, level), None);
+            match kind {
+                KeyKind::Relin => relin = Some(digest),
+                KeyKind::Galois(element) => galois.push((element, digest)),
+                KeyKind::ToSparse(_) | KeyKind::FromSparse(_) => sparse.push(digest),
+            }
+        }
+        let features = (0..plan.feature_vectors())
+            .map(|index| {
+                let slots = packer.features(rows, index).expect("rows fit");
+                make(ObjectJob::Features { index }, Some(slots))
+            })
+            .collect();
+        let labels = (0..plan.label_vectors())
+            .map(|index| {
+                let slots = packer.labels(classes, index).expect("labels fit");
+                make(ObjectJob::Labels { index }, Some(slots))
+            })
+            .collect();
+        let packs = packer.records(records).expect("records fit");
+        let records = packs
+            .into_iter()
+            .enumerate()
+            .map(|(index, slots)| make(ObjectJob::Records { batch: 0, index }, Some(slots)))
+            .collect();
+        Self {
+            relin: relin.expect("plans multiply"),
+            objects,
+            galois,
+            features,
+            labels,
+            records,
+            sparse,
+        }
+    }
+
+    /// The training job of a plan.
+    ///
+    /// # Panics
+    /// When the plan is too large.
+    pub fn train(&self, plan: &TrainingPlan) -> JobSpec {
+        JobSpec::Train {
+            plan: to_bytes(plan).expect("plans are small"),
+            relin: self.relin,
+            galois: self.galois.clone(),
+            features: self.features.clone(),
+            labels: self.labels.clone(),
+            sparse: self.sparse.clone(),
+        }
+    }
+
+    /// The prediction of `rows` records under a plan.
+    ///
+    /// # Panics
+    /// When the plan is too large.
+    pub fn predict(&self, plan: &TrainingPlan, head: Digest, rows: usize) -> JobSpec {
+        let needed = plan.prediction_keys();
+        let element = |(kind, _): &(KeyKind, usize)| match kind {
+            KeyKind::Galois(element) => Some(*element),
+            _ => None,
+        };
+        let needed: Vec<u64> = needed.iter().filter_map(element).collect();
+        let galois = self.galois.iter();
+        JobSpec::Predict {
+            plan: to_bytes(plan).expect("plans are small"),
+            relin: self.relin,
+            galois: galois
+                .filter(|(element, _)| needed.contains(element))
+                .copied()
+                .collect(),
+            head,
+            rows: rows as u32,
+            records: self.records.clone(),
+        }
+    }
+}
+
+/// Decrypts results of a plan.
+///
+/// # Panics
+/// When the engine refuses.
+pub fn opener(plan: &TrainingPlan) -> ResultOpener {
+    ResultOpener::new(&SEED, plan).expect("the plan is secure")
 }
 
 impl Table {
@@ -73,51 +180,16 @@ impl Table {
     /// # Panics
     /// When the engine refuses.
     pub fn encrypt(&self) -> Upload {
-        let factory = ObjectFactory::new(&SEED, &self.plan).expect("the plan is secure");
-        let packer = Packer::new(&self.plan.layout, &self.plan.schedule);
-        let mut objects = Vec::new();
-        let mut make = |job: ObjectJob, slots: Option<Vec<_>>| {
-            let object = factory.make(&job, slots.as_deref()).expect("it is made");
-            objects.push(object.clone());
-            object.digest
-        };
-        let mut relin = None;
-        let mut galois = Vec::new();
-        for (kind, level) in self.plan.switching_keys() {
-            match kind {
-                KeyKind::Relin => relin = Some(make(ObjectJob::RelinKey { level }, None)),
-                KeyKind::Galois(element) => {
-                    galois.push((element, make(ObjectJob::GaloisKey { element, level }, None)));
-                }
-                kind => panic!("no training uses the {kind}"),
-            }
-        }
-        let features = (0..packer.feature_vectors())
-            .map(|index| {
-                let slots = packer.pack_features(&self.rows, index).expect("rows fit");
-                make(ObjectJob::Features { index }, Some(slots))
-            })
-            .collect();
-        let labels = (0..self.plan.layout.blocks)
-            .map(|index| {
-                let slots = packer.pack_labels(&self.labels, index).expect("labels fit");
-                make(ObjectJob::Labels { index }, Some(slots))
-            })
-            .collect();
-        let packs = packer.pack_prediction(&self.records).expect("records fit");
-        let records = packs
-            .into_iter()
-            .enumerate()
-            .map(|(index, slots)| make(ObjectJob::Records { batch: 0, index }, Some(slots)))
-            .collect();
-        Upload {
-            relin: relin.expect("plans multiply"),
-            objects,
-            galois,
-            features,
-            labels,
-            records,
-        }
+        Upload::new(
+            &self.training_plan(),
+            (&self.rows, &self.labels),
+            &self.records,
+        )
+    }
+
+    /// The plan as one of all kinds.
+    pub fn training_plan(&self) -> TrainingPlan {
+        TrainingPlan::Levelled(self.plan.clone())
     }
 
     /// The plan as it travels.
@@ -125,30 +197,17 @@ impl Table {
     /// # Panics
     /// When it is too large.
     pub fn plan_bytes(&self) -> Vec<u8> {
-        to_bytes(&self.plan).expect("plans are small")
+        to_bytes(&self.training_plan()).expect("plans are small")
     }
 
     /// The training job.
     pub fn train(&self, upload: &Upload) -> JobSpec {
-        JobSpec::Train {
-            plan: self.plan_bytes(),
-            relin: upload.relin,
-            galois: upload.galois.clone(),
-            features: upload.features.clone(),
-            labels: upload.labels.clone(),
-        }
+        upload.train(&self.training_plan())
     }
 
     /// The prediction of the records.
     pub fn predict(&self, upload: &Upload, head: Digest) -> JobSpec {
-        JobSpec::Predict {
-            plan: self.plan_bytes(),
-            relin: upload.relin,
-            galois: upload.galois.clone(),
-            head,
-            rows: self.records.len() as u32,
-            records: upload.records.clone(),
-        }
+        upload.predict(&self.training_plan(), head, self.records.len())
     }
 
     /// Decrypts results.
@@ -156,6 +215,6 @@ impl Table {
     /// # Panics
     /// When the engine refuses.
     pub fn opener(&self) -> ResultOpener {
-        ResultOpener::new(&SEED, &self.plan).expect("the plan is secure")
+        opener(&self.training_plan())
     }
 }

@@ -8,7 +8,7 @@ use confide_tests::{
     table::{Table, Upload},
     worker::Worker,
 };
-use confide_train::Plan;
+use confide_train::{Plan, TrainingPlan};
 
 /// The job of a hostile client: the honest one with one thing changed.
 struct Honest<'a> {
@@ -24,14 +24,16 @@ impl Honest<'_> {
             galois: self.upload.galois.clone(),
             features: self.upload.features.clone(),
             labels: self.upload.labels.clone(),
+            sparse: vec![],
         };
         change(&mut parts);
         JobSpec::Train {
-            plan: to_bytes(&parts.plan).unwrap(),
+            plan: to_bytes(&TrainingPlan::Levelled(parts.plan)).unwrap(),
             relin: parts.relin,
             galois: parts.galois,
             features: parts.features,
             labels: parts.labels,
+            sparse: parts.sparse,
         }
     }
 
@@ -47,6 +49,7 @@ struct Parts {
     galois: Vec<(u64, Digest)>,
     features: Vec<Digest>,
     labels: Vec<Digest>,
+    sparse: Vec<Digest>,
 }
 
 /// The error of a job, whether it was refused or failed.
@@ -84,6 +87,7 @@ async fn hostile_jobs_get_an_error_while_others_go_on() {
         galois: vec![],
         features: vec![],
         labels: vec![],
+        sparse: vec![],
     };
     assert_eq!(error_of(party, unreadable).await.code, code::PLAN_MALFORMED);
     type Change = fn(&mut Parts);
@@ -113,11 +117,12 @@ async fn hostile_jobs_get_an_error_while_others_go_on() {
     }
 
     // Lists of objects: an unknown Galois element, one too few, one twice, a label missing.
-    let lists: [(&str, Change); 5] = [
+    let lists: [(&str, Change); 6] = [
         ("unknown element", |p| p.galois[0].0 ^= 1 << 9),
         ("key missing", |p| p.galois.truncate(p.galois.len() - 1)),
         ("key twice", |p| p.galois.push(p.galois[0])),
         ("label missing", |p| p.labels.clear()),
+        ("key of a sparse secret", |p| p.sparse.push(p.labels[0])),
         ("feature twice", |p| p.features.push(p.features[0])),
     ];
     for (what, change) in lists {
@@ -227,6 +232,7 @@ async fn a_job_beyond_the_workers_memory_is_refused() {
             .collect(),
         features: digests(table.plan.layout.blocks * table.plan.layout.packs()),
         labels: digests(table.plan.layout.blocks),
+        sparse: vec![],
     };
     let error = error_of(&mut party, job).await;
     assert_eq!(error.code, code::MEMORY, "{error:?}");

@@ -6,9 +6,17 @@ use std::time::{Duration, Instant};
 use confide_client::session::Event;
 use confide_protocol::{WireError, code, from_bytes, to_bytes};
 use confide_tests::{party::Party, worker::Worker};
-use confide_train::{Plan, PlanRequest};
+use confide_train::bootstrapped::BootstrapWish;
+use confide_train::{PlanRequest, TrainingPlan};
 
-async fn ask(party: &mut Party, request: Vec<u8>) -> Result<Plan, WireError> {
+fn wish(epochs: usize, batch: usize) -> Option<BootstrapWish> {
+    Some(BootstrapWish {
+        batch,
+        ..BootstrapWish::new(epochs)
+    })
+}
+
+async fn ask(party: &mut Party, request: Vec<u8>) -> Result<TrainingPlan, WireError> {
     let number = party.session.request_plan(request);
     party
         .until(|event| match event {
@@ -38,15 +46,15 @@ async fn plans_keep_the_workers_limits_and_hostile_requests_are_refused() {
     request.threads = 64;
     let plan = ask(party, to_bytes(&request).unwrap()).await.unwrap();
     plan.check(&request).expect("the client accepts it");
-    assert!(plan.costs.memory_bytes <= 2 << 30);
-    assert_eq!(plan.costs.threads, 2);
+    assert!(plan.costs().memory_bytes <= 2 << 30);
+    assert_eq!(plan.costs().threads, 2);
 
     assert_eq!(
         ask(party, vec![1, 2, 3]).await.unwrap_err().code,
         code::PLAN_MALFORMED
     );
     type Change = fn(&mut PlanRequest);
-    let changes: [(&str, Change); 8] = [
+    let changes: [(&str, Change); 10] = [
         ("rows", |r| r.rows = usize::MAX),
         ("features", |r| r.features = usize::MAX),
         ("classes", |r| r.classes = 1 << 40),
@@ -55,6 +63,8 @@ async fn plans_keep_the_workers_limits_and_hostile_requests_are_refused() {
         ("no upload", |r| r.max_upload_bytes = 0),
         ("no iterations", |r| r.max_iterations = 0),
         ("ring degree", |r| r.log_n = Some(u32::MAX)),
+        ("epochs", |r| r.bootstrapping = wish(usize::MAX, 64)),
+        ("no minibatch", |r| r.bootstrapping = wish(1, 0)),
     ];
     for (what, change) in changes {
         let mut hostile = request.clone();

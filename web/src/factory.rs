@@ -3,7 +3,7 @@
 use crate::bridge::{array32, from_js, internal, throw};
 use confide_ckks::Complex64;
 use confide_client::workflow::{ObjectFactory, ObjectJob};
-use confide_train::Plan;
+use confide_train::TrainingPlan;
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroize;
@@ -47,7 +47,7 @@ impl Factory {
         let taken = array32(&seed);
         seed.zeroize();
         let mut taken = taken?;
-        let plan: Plan = confide_protocol::from_bytes(plan)
+        let plan: TrainingPlan = confide_protocol::from_bytes(plan)
             .map_err(|error| internal("a plan cannot be read", &error.to_string()))?;
         let inner = ObjectFactory::new(&taken, &plan).map_err(throw);
         taken.zeroize();

@@ -11,7 +11,7 @@ use wasm_bindgen::JsValue;
 #[derive(Serialize)]
 struct ItemView {
     job: ObjectJob,
-    /// `relinearisation`, `galois`, `features`, `labels` or `records`.
+    /// `relinearisation`, `galois`, `sparse`, `features`, `labels` or `records`.
     kind: &'static str,
     /// `locked` or `key`.
     form: &'static str,
@@ -42,6 +42,8 @@ pub(crate) fn kind(job: &ObjectJob) -> &'static str {
         ObjectJob::Records { .. } => "records",
         ObjectJob::RelinKey { .. } => "relinearisation",
         ObjectJob::GaloisKey { .. } => "galois",
+        ObjectJob::SparseKey { .. } => "sparse",
+        ObjectJob::Images { .. } => "images",
     }
 }
 

@@ -79,6 +79,10 @@ enum StateView {
         outputs: Vec<(String, u64)>,
         seconds: f64,
         peak_bytes: u64,
+        /// The worker's ledger: operations by name.
+        counts: Vec<(String, u64)>,
+        /// The worker's ledger: seconds by phase.
+        phases: Vec<(String, f64)>,
     },
     Failed {
         error: Fault,
@@ -338,7 +342,8 @@ impl Link {
                 objects,
                 bytes,
             },
-            Event::Pong { .. } => return None,
+            // The page asks for no models.
+            Event::Pong { .. } | Event::Models { .. } => return None,
             Event::Failed {
                 request,
                 digest,
@@ -378,6 +383,8 @@ impl Link {
                     .collect(),
                 seconds: report.seconds.iter().map(|(_, seconds)| seconds).sum(),
                 peak_bytes: report.peak_rss_bytes,
+                counts: report.counts.clone(),
+                phases: report.seconds.clone(),
             },
             JobState::Failed(error) => StateView::Failed {
                 error: error.into(),

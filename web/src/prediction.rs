@@ -113,7 +113,7 @@ impl Prediction {
     /// # Errors
     /// Never for values that come from here.
     pub fn items(&self) -> Result<JsValue, JsValue> {
-        items::items(&self.run.items())
+        items::items(&self.run.items().map_err(throw)?)
     }
 
     /// Keys that the worker should still have, with their digests.
@@ -125,6 +125,7 @@ impl Prediction {
             &self
                 .run
                 .keys()
+                .map_err(throw)?
                 .into_iter()
                 .map(|(item, digest)| (item.job, digest))
                 .collect(),

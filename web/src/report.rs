@@ -5,6 +5,7 @@ use confide_client::workflow::{ClearHeads, Outcome, PlanSummary, TrainingReport,
 use serde::Serialize;
 
 use crate::items::kind;
+use confide_client::ClientError;
 
 /// Objects of one kind in the plan.
 #[derive(Serialize)]
@@ -32,10 +33,10 @@ pub(crate) struct PlanView {
 }
 
 /// Sums up what will be sent.
-pub(crate) fn plan_view(run: &TrainingRun) -> PlanView {
-    let summary = PlanSummary::new(run.plan());
+pub(crate) fn plan_view(run: &TrainingRun) -> Result<PlanView, ClientError> {
+    let summary = PlanSummary::new(run.plan())?;
     let mut items: Vec<Sum> = Vec::new();
-    for item in run.items() {
+    for item in run.items()? {
         let name = kind(&item.job);
         let form = if item.job.has_slots() {
             "locked"
@@ -55,17 +56,17 @@ pub(crate) fn plan_view(run: &TrainingRun) -> PlanView {
             }),
         }
     }
-    PlanView {
+    Ok(PlanView {
         bytes_up: items.iter().map(|sum| sum.bytes).sum(),
         items,
         worker_seconds: summary.worker_seconds,
-        client_seconds: run.plan().costs.client_seconds,
+        client_seconds: run.plan().costs().client_seconds,
         // Plans below the hard limits of the 2024 guidelines are refused before they get here.
         security_bits: 128,
         memory_bytes: summary.memory_bytes as f64,
         notes: run.notes().to_vec(),
         text: summary.text,
-    }
+    })
 }
 
 #[derive(Serialize)]
@@ -122,7 +123,8 @@ impl ReportView {
             .and_then(|(name, _)| report.classes.iter().position(|class| class == name));
         let at = positive.unwrap_or(0);
         let rows = |logits: &[Vec<f64>]| -> Vec<Vec<f64>> {
-            logits.iter().map(|row| probabilities(row, at)).collect()
+            let one = |row: &Vec<f64>| probabilities(row, at, run.plan().loss());
+            logits.iter().map(one).collect()
         };
         let encrypted = rows(&outcome.logits);
         let program = rows(&run.clear_logits(&clear.program));

@@ -12,6 +12,7 @@ use confide_client::workflow::{
     TrainingRun, TrainingSetup, WorkerFacts, results_csv,
 };
 use confide_protocol::Digest;
+use confide_train::minibatch::LossKind;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroize;
 
@@ -33,11 +34,16 @@ impl Setup {
             .chosen()
             .ok_or_else(|| internal("the records are not ready", ""))?;
         let choices = workbench.choices_ref();
+        let classes = chosen.dataset.classes.len();
         let options = TrainingOptions {
             test_fraction: choices.test_fraction,
             seed: u64::from(choices.seed),
-            positive: (chosen.dataset.classes.len() == 2)
-                .then(|| chosen.dataset.classes[chosen.positive].name.clone()),
+            positive: (classes == 2).then(|| chosen.dataset.classes[chosen.positive].name.clone()),
+            epochs: choices.epochs.map(|epochs| epochs as usize),
+            loss: match choices.softmax && choices.epochs.is_some() && classes > 2 {
+                true => LossKind::Softmax,
+                false => LossKind::OneVsRest,
+            },
             ..TrainingOptions::default()
         };
         Ok(Self {
@@ -107,7 +113,7 @@ impl Training {
     /// Never for values that come from here.
     #[wasm_bindgen(js_name = planView)]
     pub fn plan_view(&self) -> Result<JsValue, JsValue> {
-        to_js(&plan_view(&self.run))
+        to_js(&plan_view(&self.run).map_err(throw)?)
     }
 
     /// The plan's bytes, for factories.
@@ -120,7 +126,7 @@ impl Training {
     /// # Errors
     /// Never for values that come from here.
     pub fn items(&self) -> Result<JsValue, JsValue> {
-        items::items(&self.run.items())
+        items::items(&self.run.items().map_err(throw)?)
     }
 
     /// The slots of a data object; nothing for keys.
@@ -327,7 +333,7 @@ pub(crate) fn start_jobs(
 /// An opener from the key's seed, which is wiped.
 pub(crate) fn open_with(
     seed: &mut Vec<u8>,
-    plan: &confide_train::Plan,
+    plan: &confide_train::TrainingPlan,
 ) -> Result<ResultOpener, JsValue> {
     let taken = array32(seed);
     seed.zeroize();

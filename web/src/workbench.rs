@@ -25,6 +25,12 @@ pub(crate) struct Choices {
     pub(crate) missing: String,
     pub(crate) test_fraction: f64,
     pub(crate) seed: u32,
+    /// How often every record is used, with bootstraps; few steps without them when absent.
+    #[serde(default)]
+    pub(crate) epochs: Option<u32>,
+    /// The softmax instead of one-vs-rest, where there are epochs and three classes or more.
+    #[serde(default)]
+    pub(crate) softmax: bool,
 }
 
 impl Choices {
@@ -61,6 +67,8 @@ impl Choices {
             missing: "report".to_owned(),
             test_fraction: 0.2,
             seed: 1,
+            epochs: None,
+            softmax: false,
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use common::{Incoming, Peer, Worker, hello, object};
 use confide_protocol::{
-    ClientMessage, Digest, MAX_CONTROL_BYTES, MAX_DIGESTS, MAX_FRAME_BYTES, code, encode_client,
-    to_bytes,
+    ClientMessage, Digest, MAX_CONTROL_BYTES, MAX_DIGESTS, MAX_FRAME_BYTES, PROTOCOL_VERSION, code,
+    encode_client, to_bytes,
 };
 use confide_worker::config::Settings;
 use tokio::{
@@ -68,11 +68,11 @@ async fn broken_frames_get_an_error_while_others_go_on() {
     list.extend(to_bytes(&many).unwrap());
     assert_eq!(refused(url, true, list).await, code::OVERSIZED);
     // Versions, before and after this one, and a greeting that this version cannot read.
-    for version in [0, 2, 9] {
+    for version in [0, PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, 9] {
         let frame = encode_client(&hello(version, 66)).unwrap();
         assert_eq!(refused(url, false, frame).await, code::VERSION);
     }
-    let unreadable = vec![0, 0, 2, 255, 255, 255];
+    let unreadable = vec![0, 0, 3, 255, 255, 255];
     assert_eq!(refused(url, false, unreadable).await, code::VERSION);
     // Anything before the greeting.
     assert_eq!(refused(url, false, have).await, code::UNEXPECTED);

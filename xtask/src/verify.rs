@@ -87,6 +87,19 @@ fn all(
         tally.add(nextest(&xtask, &[]))
     })?;
     // The same selection of packages: another one would have other features and build anew.
+    let full_ring = [
+        &unit[..],
+        &[
+            "--run-ignored",
+            "only",
+            "-E",
+            "test(the_preset_refreshes_all_slots_of_the_full_ring)",
+        ],
+    ]
+    .concat();
+    steps.run("one bootstrap of the full ring", || {
+        tally.add(nextest(&full_ring, &[]))
+    })?;
     unit.extend(["-E", "package(confide-ring) | package(confide-ckks) | package(confide-tensor) | package(confide-train)"]);
     steps.run("ring and scheme on the portable kernels", || {
         tally.add(nextest(&unit, &[("CONFIDE_BACKEND", "portable".into())]))

@@ -9,12 +9,14 @@ use std::fmt;
 
 use confide_ring::{Form, RnsPoly, sampling};
 
+use serde::{Deserialize, Serialize};
+
 use crate::ciphertext::{DOMAIN_CIPHERTEXT, memory};
 use crate::error::CkksError;
 use crate::params::Parameters;
 
 /// What a switching key is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum KeyKind {
     /// From `s^2` to `s`: relinearisation of products.
     Relin,

@@ -27,6 +27,7 @@ pub mod error;
 pub mod evaluator;
 pub mod keys;
 pub mod linear;
+pub mod modulus_switch;
 pub mod noise;
 pub mod params;
 pub mod plaintext;
@@ -44,7 +45,7 @@ pub use encrypt::PublicEncryptor;
 pub use error::{BytesError, CkksError};
 pub use keys::{EvaluationKeys, KeyKind, PublicKey, SeededSwitchingKey, SwitchingKey};
 pub use num_complex::Complex64;
-pub use params::{Parameters, ParametersLiteral};
+pub use params::{Parameters, ParametersLiteral, Reserved};
 pub use plaintext::Plaintext;
 #[cfg(feature = "secret")]
 pub use secret::{Decryptor, Encryptor, KeyGenerator, SecretKey};

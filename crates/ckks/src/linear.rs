@@ -24,11 +24,13 @@ const GIANT_COST: usize = 4;
 
 /// A linear map of the slots, encoded for one level.
 ///
-/// Evaluation consumes one level; from the canonical scale of its level the result has the canonical
+/// Evaluation consumes one level (inside of bootstrapping also none or two); from the canonical scale of its level the result has the canonical
 /// scale of the next. Diagonals are encoded over the special primes too, because they multiply what has not been
 /// divided by `P` yet: `(level + 1 + special primes) / (level + 1)` times the memory of ordinary plaintexts.
 pub struct LinearTransform {
     pub(crate) level: usize,
+    /// Levels that evaluation consumes.
+    pub(crate) drop: usize,
     /// Scale of the diagonals.
     pub(crate) scale: f64,
     /// By giant step: the baby steps with their diagonals, rotated back by the giant step; as
@@ -57,12 +59,12 @@ impl LinearTransform {
         let split = |index: usize| (index - index % baby, index % baby);
         // With this scale the rescale leads from canonical scale to canonical scale.
         let scale = params.scale_at(level);
-        Self::build(params, encoder, diagonals, level, scale, split, None)
+        Self::build(params, encoder, diagonals, (level, 1, scale), split, None)
     }
 
     /// [`LinearTransform::from_diagonals`] for diagonals at multiples of `stride`, with `baby` baby steps of that size
     /// and giant steps of `giant = baby * stride` by Horner's rule: one key serves all giant steps, with as many key
-    /// switches as other giant steps need. Diagonals have the scale `scale`.
+    /// switches as other giant steps need. Evaluation consumes `drop` levels. Diagonals have the scale `scale`.
     ///
     /// # Errors
     /// As [`LinearTransform::from_diagonals`]; [`CkksError::InvalidArgument`] for an index between the multiples.
@@ -70,7 +72,7 @@ impl LinearTransform {
         params: &Parameters,
         encoder: &Encoder,
         diagonals: &BTreeMap<usize, Vec<Complex64>>,
-        (level, scale): (usize, f64),
+        (level, drop, scale): (usize, usize, f64),
         stride: usize,
         baby: usize,
     ) -> Result<Self, CkksError> {
@@ -80,25 +82,25 @@ impl LinearTransform {
         }
         let giant = baby * stride;
         let split = |index: usize| (index - index % giant, index % giant);
-        Self::build(params, encoder, diagonals, level, scale, split, Some(giant))
+        let place = (level, drop, scale);
+        Self::build(params, encoder, diagonals, place, split, Some(giant))
     }
 
     fn build(
         params: &Parameters,
         encoder: &Encoder,
         diagonals: &BTreeMap<usize, Vec<Complex64>>,
-        level: usize,
-        scale: f64,
+        (level, drop, scale): (usize, usize, f64),
         split: impl Fn(usize) -> (usize, usize),
         horner: Option<usize>,
     ) -> Result<Self, CkksError> {
         let slots = params.slots();
         params.q_set(OP, level)?;
-        if level == 0 {
+        if level < drop {
             return Err(CkksError::LevelTooLow {
                 op: OP,
-                needed: 1,
-                available: 0,
+                needed: drop,
+                available: level,
             });
         }
         if diagonals.is_empty() {
@@ -137,6 +139,7 @@ impl LinearTransform {
         }
         Ok(Self {
             level,
+            drop,
             scale,
             groups,
             horner,

@@ -29,13 +29,28 @@ pub struct ParametersLiteral {
     pub dnum_alpha: usize,
 }
 
+/// Bit lengths of primes that programs do not use, lowest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Reserved {
+    /// Between `q_0` and the primes of programs.
+    pub lower: Vec<u32>,
+    /// Above the primes of programs.
+    pub upper: Vec<u32>,
+}
+
+impl Reserved {
+    fn all(&self) -> impl Iterator<Item = &u32> {
+        self.lower.iter().chain(&self.upper)
+    }
+}
+
 /// A checked parameter set. Cheap to clone.
 #[derive(Clone)]
 pub struct Parameters(Arc<Inner>);
 
 struct Inner {
     literal: ParametersLiteral,
-    upper: Vec<u32>,
+    reserved: Reserved,
     secure: bool,
     ring: Arc<Ring>,
     scales: Vec<f64>,
@@ -52,30 +67,33 @@ impl Parameters {
     /// [`CkksError::DigitTooLarge`] if a digit exceeds `P`, [`CkksError::InvalidParameters`] or
     /// [`CkksError::NoPrime`] for a literal that describes no usable set.
     pub fn new(literal: ParametersLiteral) -> Result<Self, CkksError> {
-        Self::with_upper(literal, Vec::new())
+        Self::with_reserved(literal, Reserved::default())
     }
 
-    /// As [`Parameters::new`] with further primes of bit lengths `upper` above those of the literal, lowest first.
+    /// As [`Parameters::new`] with further primes between `q_0` and those of the literal, and above them.
     ///
-    /// Programs use the levels of the literal; the upper ones are where
-    /// [`bootstrapping`](crate::bootstrap) works, at scales of its own.
+    /// Programs use the levels of the literal; the others are where [`bootstrapping`](crate::bootstrap) works, at scales
+    /// of its own.
     ///
     /// # Errors
     /// As [`Parameters::new`].
-    pub fn with_upper(literal: ParametersLiteral, upper: Vec<u32>) -> Result<Self, CkksError> {
+    pub fn with_reserved(
+        literal: ParametersLiteral,
+        reserved: Reserved,
+    ) -> Result<Self, CkksError> {
         // Before any prime is looked for: a literal may come from a hostile plan. The primes themselves may make up
         // a little less than their bit lengths.
         let nominal: f64 = literal
             .log_q
             .iter()
             .chain(&literal.log_p)
-            .chain(&upper)
+            .chain(reserved.all())
             .map(|&bits| f64::from(bits))
             .sum();
         if security::check(literal.log_n, nominal - 1.0).is_err() {
             security::check(literal.log_n, nominal)?;
         }
-        let params = Self::build(literal, upper, true)?;
+        let params = Self::build(literal, reserved, true)?;
         security::check(params.log_n(), params.log_qp())?;
         Ok(params)
     }
@@ -86,24 +104,28 @@ impl Parameters {
     /// As [`Parameters::new`], security aside.
     #[cfg(any(test, feature = "insecure-test-parameters"))]
     pub fn new_insecure_for_tests(literal: ParametersLiteral) -> Result<Self, CkksError> {
-        Self::build(literal, Vec::new(), false)
+        Self::build(literal, Reserved::default(), false)
     }
 
-    /// Like [`Parameters::with_upper`] without any security check and with rings down to `N = 16`. For tests only.
+    /// Like [`Parameters::with_reserved`] without any security check and with rings down to `N = 16`. For tests only.
     ///
     /// # Errors
-    /// As [`Parameters::with_upper`], security aside.
+    /// As [`Parameters::with_reserved`], security aside.
     #[cfg(any(test, feature = "insecure-test-parameters"))]
-    pub fn with_upper_insecure_for_tests(
+    pub fn with_reserved_insecure_for_tests(
         literal: ParametersLiteral,
-        upper: Vec<u32>,
+        reserved: Reserved,
     ) -> Result<Self, CkksError> {
-        Self::build(literal, upper, false)
+        Self::build(literal, reserved, false)
     }
 
-    fn build(literal: ParametersLiteral, upper: Vec<u32>, secure: bool) -> Result<Self, CkksError> {
-        check_literal(&literal, &upper)?;
-        let chain = primes::choose(&literal, &upper)?;
+    fn build(
+        literal: ParametersLiteral,
+        reserved: Reserved,
+        secure: bool,
+    ) -> Result<Self, CkksError> {
+        check_literal(&literal, &reserved)?;
+        let chain = primes::choose(&literal, &reserved)?;
         let log_q: Vec<f64> = chain.q.iter().map(|&q| (q as f64).log2()).collect();
         let log_p: f64 = chain.p.iter().map(|&p| (p as f64).log2()).sum();
         check_digits(&log_q, log_p, literal.dnum_alpha)?;
@@ -115,11 +137,11 @@ impl Parameters {
             ));
         }
         let ring = Ring::new(literal.log_n, &chain.q, &chain.p)?;
-        let digest = digest(&literal, &upper, &chain);
+        let digest = digest(&literal, &reserved, &chain);
         let log_qp = log_q.iter().sum::<f64>() + log_p;
         Ok(Self(Arc::new(Inner {
             literal,
-            upper,
+            reserved,
             secure,
             ring,
             scales: chain.scales,
@@ -134,14 +156,19 @@ impl Parameters {
         &self.0.literal
     }
 
-    /// Bit lengths of the primes above those of the literal.
-    pub fn upper(&self) -> &[u32] {
-        &self.0.upper
+    /// Bit lengths of the primes below and above those of programs.
+    pub fn reserved(&self) -> &Reserved {
+        &self.0.reserved
     }
 
-    /// Highest level that programs use: [`Parameters::max_level`] unless there are upper primes.
+    /// Lowest level that programs use: 0 unless primes below are reserved.
+    pub fn program_bottom(&self) -> usize {
+        self.0.reserved.lower.len()
+    }
+
+    /// Highest level that programs use: [`Parameters::max_level`] unless primes above are reserved.
     pub fn program_level(&self) -> usize {
-        self.0.literal.log_q.len() - 1
+        self.program_bottom() + self.0.literal.log_q.len() - 1
     }
 
     /// The ring with all primes.
@@ -176,7 +203,8 @@ impl Parameters {
 
     /// Canonical scale of a level: `2^log_scale` at the highest one, then
     /// `scale_at(l - 1) = scale_at(l) * scale_at(l) / q_l`, as after a product and a rescale. Levels above
-    /// [`Parameters::program_level`] have the scale of that level.
+    /// [`Parameters::program_level`] have the scale of that level, those below [`Parameters::program_bottom`] the scale of
+    /// that one.
     ///
     /// # Panics
     /// If `level` exceeds [`Parameters::max_level`].
@@ -377,7 +405,7 @@ fn invalid(field: &'static str, needed: &str, available: impl fmt::Display) -> C
     }
 }
 
-fn check_literal(literal: &ParametersLiteral, upper: &[u32]) -> Result<(), CkksError> {
+fn check_literal(literal: &ParametersLiteral, reserved: &Reserved) -> Result<(), CkksError> {
     let ParametersLiteral {
         log_n,
         log_q,
@@ -388,9 +416,10 @@ fn check_literal(literal: &ParametersLiteral, upper: &[u32]) -> Result<(), CkksE
     if !(4..=17).contains(log_n) {
         return Err(invalid("log_n", "4 to 17", log_n));
     }
-    let count = log_q.len() + upper.len() + log_p.len();
+    let extra = reserved.all().count();
+    let count = log_q.len() + extra + log_p.len();
     if log_q.is_empty() || log_p.is_empty() || count > MAX_PRIMES {
-        let available = format!("{} + {}", log_q.len() + upper.len(), log_p.len());
+        let available = format!("{} + {}", log_q.len() + extra, log_p.len());
         return Err(invalid(
             "log_q and log_p",
             "at least one prime each, 160 in all",
@@ -400,7 +429,8 @@ fn check_literal(literal: &ParametersLiteral, upper: &[u32]) -> Result<(), CkksE
     for (field, bits) in [
         ("log_q", &log_q[..]),
         ("log_p", &log_p[..]),
-        ("upper", upper),
+        ("upper", &reserved.upper),
+        ("lower", &reserved.lower),
     ] {
         if let Some(bits) = bits.iter().find(|bits| !(21..=50).contains(*bits)) {
             return Err(invalid(field, "bit lengths of 21 to 50", bits));
@@ -409,7 +439,7 @@ fn check_literal(literal: &ParametersLiteral, upper: &[u32]) -> Result<(), CkksE
     if !(10..=100).contains(log_scale) {
         return Err(invalid("log_scale", "10 to 100", log_scale));
     }
-    if !(1..=log_q.len() + upper.len()).contains(dnum_alpha) {
+    if !(1..=log_q.len() + extra).contains(dnum_alpha) {
         return Err(invalid(
             "dnum_alpha",
             "1 to the number of q primes",
@@ -435,7 +465,7 @@ fn check_digits(log_q: &[f64], log_p: f64, alpha: usize) -> Result<(), CkksError
     Ok(())
 }
 
-fn digest(literal: &ParametersLiteral, upper: &[u32], chain: &primes::Chain) -> [u8; 32] {
+fn digest(literal: &ParametersLiteral, reserved: &Reserved, chain: &primes::Chain) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("confide 2026 ckks parameters v1");
     let sizes = [literal.dnum_alpha, chain.q.len(), chain.p.len()].map(|size| size as u64);
     for number in [u64::from(literal.log_n), u64::from(literal.log_scale)]
@@ -448,8 +478,12 @@ fn digest(literal: &ParametersLiteral, upper: &[u32], chain: &primes::Chain) -> 
         hasher.update(&prime.to_le_bytes());
     }
     // The same primes with other canonical scales are another set.
-    if !upper.is_empty() {
-        hasher.update(&(upper.len() as u64).to_le_bytes());
+    if !reserved.upper.is_empty() {
+        hasher.update(&(reserved.upper.len() as u64).to_le_bytes());
+    }
+    if !reserved.lower.is_empty() {
+        hasher.update(b"lower");
+        hasher.update(&(reserved.lower.len() as u64).to_le_bytes());
     }
     *hasher.finalize().as_bytes()
 }

@@ -3,7 +3,7 @@
 use confide_ring::{is_prime, ntt_primes};
 
 use crate::error::CkksError;
-use crate::params::ParametersLiteral;
+use crate::params::{ParametersLiteral, Reserved};
 
 /// Every prime lies strictly between these, so that each kernel backend can work with it.
 pub(crate) const MIN_PRIME: u64 = 1 << 20;
@@ -23,8 +23,8 @@ pub(crate) struct Chain {
 /// so that the canonical scale comes back to its nominal value: with primes on one side of the power of two only,
 /// the relative error of the scale doubles at each level and destroys it within about 20 levels.
 ///
-/// Those of `upper` are the closest to their power of two: nothing depends on a scale there.
-pub(crate) fn choose(literal: &ParametersLiteral, upper: &[u32]) -> Result<Chain, CkksError> {
+/// Reserved primes are the closest to their power of two: nothing depends on a scale there.
+pub(crate) fn choose(literal: &ParametersLiteral, reserved: &Reserved) -> Result<Chain, CkksError> {
     let mut taken = Vec::with_capacity(literal.log_q.len() + literal.log_p.len());
     for &bits in &literal.log_p {
         let prime = below(literal.log_n, bits, &taken)?;
@@ -55,12 +55,25 @@ pub(crate) fn choose(literal: &ParametersLiteral, upper: &[u32]) -> Result<Chain
         // Same order of operations as a product followed by a rescale, so that scales agree to the bit.
         scales[level - 1] = scale * scale / q[level] as f64;
     }
-    for &bits in upper {
-        let prime = near(literal.log_n, bits, f64::from(bits).exp2(), &taken)?;
+    let mut reserve = |bits: &u32| {
+        let prime = near(literal.log_n, *bits, f64::from(*bits).exp2(), &taken)?;
         taken.push(prime);
-        q.push(prime);
-        scales.push(scales[top]);
-    }
+        Ok(prime)
+    };
+    let upper: Vec<u64> = reserved
+        .upper
+        .iter()
+        .map(&mut reserve)
+        .collect::<Result<_, CkksError>>()?;
+    let lower: Vec<u64> = reserved
+        .lower
+        .iter()
+        .map(&mut reserve)
+        .collect::<Result<_, CkksError>>()?;
+    scales.extend(std::iter::repeat_n(scales[top], upper.len()));
+    q.extend(upper);
+    scales.splice(1..1, std::iter::repeat_n(scales[0], lower.len()));
+    q.splice(1..1, lower);
     Ok(Chain { q, p, scales })
 }
 
@@ -123,7 +136,7 @@ mod tests {
             log_scale: 36,
             dnum_alpha: 4,
         };
-        let chain = choose(&literal, &[]).expect("a usable literal");
+        let chain = choose(&literal, &Reserved::default()).expect("a usable literal");
         for (level, scale) in chain.scales.iter().enumerate() {
             assert!(
                 (scale.log2() - 36.0).abs() < 1e-2,
@@ -157,7 +170,7 @@ mod tests {
                 dnum_alpha: 2,
             };
             let begun = std::time::Instant::now();
-            let _ = choose(&literal, &[]);
+            let _ = choose(&literal, &Reserved::default());
             assert!(begun.elapsed().as_secs() < 5, "{literal:?}");
         }
     }

@@ -90,7 +90,7 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
             missing.len()
         ));
     }
-    let items: Vec<Item> = prediction.items().into_iter().chain(missing).collect();
+    let items: Vec<Item> = prediction.items()?.into_iter().chain(missing).collect();
     progress.phase(
         "upload",
         "Encrypting and uploading",
@@ -164,7 +164,7 @@ async fn missing_keys(
     prediction: &PredictionRun,
     interrupt: &mut Interrupt,
 ) -> Result<Vec<Item>, Failure> {
-    let keys = prediction.keys();
+    let keys = prediction.keys()?;
     let head = prediction.head();
     let asked: Vec<Digest> = keys
         .iter()

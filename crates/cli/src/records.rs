@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use confide_client::intake::{MissingPolicy, Severity, Table, read_csv};
 use confide_client::workflow::TrainingOptions;
+use confide_train::minibatch::LossKind;
 use std::path::{Path, PathBuf};
 
 /// What is done with rows that have gaps.
@@ -22,6 +23,24 @@ impl From<Missing> for MissingPolicy {
             Missing::Report => Self::Report,
             Missing::Drop => Self::Drop,
             Missing::FillMedian => Self::FillMedian,
+        }
+    }
+}
+
+/// What training minimises.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// A logistic loss for each class
+    OneVsRest,
+    /// One loss for all classes, which compete
+    Softmax,
+}
+
+impl From<Loss> for LossKind {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::OneVsRest => Self::OneVsRest,
+            Loss::Softmax => Self::Softmax,
         }
     }
 }
@@ -59,6 +78,16 @@ pub struct TrainingRecords {
     /// Largest upload in megabytes; when absent, 140 and then more
     #[arg(long, value_name = "MB")]
     pub max_upload: Option<u64>,
+    /// Use every record so often, in minibatches with bootstraps between (1.2 GB of keys); few steps on all records
+    /// when absent
+    #[arg(long, value_name = "NUMBER")]
+    pub epochs: Option<usize>,
+    /// Most records in a minibatch; 1024 when absent
+    #[arg(long, value_name = "NUMBER", requires = "epochs")]
+    pub batch: Option<usize>,
+    /// What is minimised; the softmax needs --epochs and three classes or more, and takes about four times as long
+    #[arg(long, value_enum, default_value = "one-vs-rest")]
+    pub loss: Loss,
 }
 
 impl TrainingRecords {
@@ -78,6 +107,9 @@ impl TrainingRecords {
             positive: self.positive.clone(),
             components: self.components,
             max_upload_bytes: self.max_upload.map(|mb| mb.saturating_mul(1_000_000)),
+            epochs: self.epochs,
+            batch: self.batch,
+            loss: self.loss.into(),
         };
         Ok(confide_client::workflow::TrainingSetup::new(
             table.select(&selection)?,

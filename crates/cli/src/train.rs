@@ -75,6 +75,8 @@ pub struct TrainResult {
     pub seconds: serde_json::Map<String, serde_json::Value>,
     /// Of the worker, by phase of the training job.
     pub worker_seconds: Vec<(String, f64)>,
+    /// Of the worker, operations of the training job.
+    pub worker_counts: Vec<(String, u64)>,
     /// Bytes of all frames sent.
     pub bytes_up: u64,
     /// Bytes of all frames received.
@@ -159,6 +161,7 @@ pub async fn train(args: &TrainArgs) -> Result<(TrainResult, Vec<Prediction>), F
         seconds_total: round(begun.elapsed().as_secs_f64()),
         seconds,
         worker_seconds: trained.seconds.clone(),
+        worker_counts: trained.counts.clone(),
         bytes_up: link.bytes_up(),
         bytes_down: link.bytes_down(),
         worker_peak_rss_bytes: trained.peak_rss_bytes,
@@ -178,7 +181,7 @@ async fn exchange(
     progress: &mut Progress,
     interrupt: &mut Interrupt,
 ) -> Result<(Outcome, confide_client::workflow::ClearHeads, JobReport), Failure> {
-    let items = run.items();
+    let items = run.items()?;
     let total = items.iter().map(|item| item.bytes).sum();
     progress.phase(
         "keys_and_upload",
@@ -259,7 +262,7 @@ fn save_model(
 /// One factory a thread.
 pub fn factories(
     vault: &Vault,
-    plan: &confide_train::Plan,
+    plan: &confide_train::TrainingPlan,
     threads: usize,
 ) -> Result<Vec<ObjectFactory>, Failure> {
     (0..threads)
@@ -360,6 +363,7 @@ fn print(result: &TrainResult) {
         "Largest difference to the same program in the clear: weights {:.1e} (of {:.2}), logits {:.1e}",
         report.max_weight_difference, report.max_weight, report.max_logit_difference
     ));
+    print_run(result);
     output::line(format_args!(
         "Left this machine: {} of ciphertexts, {} of evaluation keys, {} readable (sizes, digests, plan)",
         human_bytes(result.ledger.ciphertext_bytes),
@@ -373,6 +377,25 @@ fn print(result: &TrainResult) {
         human_bytes(result.bytes_down),
         human_bytes(result.worker_peak_rss_bytes)
     ));
+}
+
+/// The ledger of the worker's run: operations, and seconds by phase.
+fn print_run(result: &TrainResult) {
+    let counts = |(name, count): &(String, u64)| format!("{count} {name}");
+    let counts: Vec<String> = result.worker_counts.iter().map(counts).collect();
+    output::line(format_args!("The worker's run: {}", counts.join(", ")));
+    let mut seconds: Vec<(&str, f64)> = Vec::new();
+    for (phase, taken) in &result.worker_seconds {
+        match seconds.iter_mut().find(|(name, _)| name == phase) {
+            Some((_, sum)) => *sum += taken,
+            None => seconds.push((phase, *taken)),
+        }
+    }
+    let seconds = seconds
+        .iter()
+        .map(|(phase, taken)| format!("{phase} {taken:.1}"));
+    let seconds: Vec<String> = seconds.collect();
+    output::line(format_args!("Its seconds: {}", seconds.join(", ")));
 }
 
 fn none() -> String {

@@ -8,7 +8,7 @@ use confide_client::workflow::{
 };
 use confide_protocol::{Digest, JobSpec};
 use confide_tensor::CkksEvaluator;
-use confide_train::{TrainingInputs, predict, train};
+use confide_train::{TrainingInputs, TrainingPlan, predict, train};
 use std::collections::HashMap;
 
 const WORKER: WorkerFacts = WorkerFacts {
@@ -60,13 +60,16 @@ fn ten_rows_train_and_predict_encrypted() {
     request.max_iterations = 2;
     let plan = confide_train::plan(&request).unwrap();
     let run = setup
-        .accept(&confide_protocol::to_bytes(&plan).unwrap(), &WORKER)
+        .accept(
+            &confide_protocol::to_bytes(&TrainingPlan::Levelled(plan.clone())).unwrap(),
+            &WORKER,
+        )
         .unwrap();
 
     let factory = ObjectFactory::new(&SEED, run.plan()).unwrap();
     let (mut store, mut digests) = (Store::new(), Digests::new());
     let mut total = 0;
-    for item in run.items() {
+    for item in run.items().unwrap() {
         let slots = run.slots(&item.job).unwrap();
         assert_eq!(slots.is_some(), item.job.has_slots());
         let object = factory.make(&item.job, slots.as_deref()).unwrap();
@@ -75,7 +78,7 @@ fn ten_rows_train_and_predict_encrypted() {
         digests.insert(item.job, object.digest);
         store.insert(object.digest, object.bytes.to_vec());
     }
-    assert_eq!(total, run.plan().upload.total());
+    assert_eq!(total, run.plan().upload().total());
     let relin = ObjectJob::RelinKey {
         level: plan.relin_level,
     };
@@ -130,11 +133,12 @@ fn ten_rows_train_and_predict_encrypted() {
     assert!(
         prediction
             .keys()
+            .unwrap()
             .iter()
             .all(|(_, digest)| store.contains_key(digest))
     );
     let mut made = Digests::new();
-    for item in prediction.items() {
+    for item in prediction.items().unwrap() {
         let slots = prediction.slots(&item.job).unwrap();
         let object = factory.make(&item.job, slots.as_deref()).unwrap();
         made.insert(item.job, object.digest);
@@ -171,9 +175,15 @@ fn ten_rows_train_and_predict_encrypted() {
 
 /// What the worker does with a job; gives the digest of its output.
 fn work(job: &JobSpec, store: &mut Store) -> Digest {
-    let plan: confide_train::Plan = confide_protocol::from_bytes(job.plan()).unwrap();
+    let plan: TrainingPlan = confide_protocol::from_bytes(job.plan()).unwrap();
+    let TrainingPlan::Levelled(plan) = plan else {
+        panic!("no bootstraps were asked for");
+    };
     let params = plan.parameters().unwrap();
-    let (JobSpec::Train { relin, galois, .. } | JobSpec::Predict { relin, galois, .. }) = job;
+    let (JobSpec::Train { relin, galois, .. } | JobSpec::Predict { relin, galois, .. }) = job
+    else {
+        panic!("no images were sent");
+    };
     let mut keys = EvaluationKeys::new();
     for digest in galois.iter().map(|(_, digest)| digest).chain([relin]) {
         keys.insert(
@@ -213,6 +223,7 @@ fn work(job: &JobSpec, store: &mut Store) -> Digest {
             let batch = plan.layout.prediction(*rows as usize).unwrap();
             predict(&ev, &plan.layout, &batch, &head, load(records)).unwrap()
         }
+        JobSpec::Infer { .. } => panic!("no images were sent"),
     };
     let bytes = result.to_bytes(&params).unwrap();
     let digest = Digest::of(&bytes);

@@ -2,6 +2,7 @@
 
 use confide_client::intake::{Selection, read_csv};
 use confide_client::workflow::{Outcome, TrainingOptions, TrainingSetup, WorkerFacts};
+use confide_train::TrainingPlan;
 
 const WORKER: WorkerFacts = WorkerFacts {
     threads: 2,
@@ -39,9 +40,7 @@ fn five_splits_lose_no_accuracy_to_the_program() {
         assert_eq!((setup.rows(), setup.positive().0), ((456, 113), "M"));
         let plan = confide_train::plan(&setup.request(&WORKER)).unwrap();
         assert!(plan.upload.total() < 150_000_000, "{plan}");
-        let run = setup
-            .accept(&confide_protocol::to_bytes(&plan).unwrap(), &WORKER)
-            .unwrap();
+        let run = setup.accept(&bytes(plan), &WORKER).unwrap();
         let clear = run.clear_heads().unwrap();
         let logits = apply(run.test_records(), &clear.program);
         let report = run
@@ -78,6 +77,11 @@ fn five_splits_lose_no_accuracy_to_the_program() {
     );
 }
 
+/// A plan as it travels.
+fn bytes(plan: confide_train::Plan) -> Vec<u8> {
+    confide_protocol::to_bytes(&TrainingPlan::Levelled(plan)).unwrap()
+}
+
 #[test]
 fn an_altered_plan_is_refused() {
     let dataset = read_csv(&sample())
@@ -87,8 +91,10 @@ fn an_altered_plan_is_refused() {
     let setup = TrainingSetup::new(dataset, TrainingOptions::default()).unwrap();
     let plan = confide_train::plan(&setup.request(&WORKER)).unwrap();
     let refused = |plan: &confide_train::Plan| {
-        let bytes = confide_protocol::to_bytes(plan).unwrap();
-        setup.accept(&bytes, &WORKER).err().map(|error| error.code)
+        setup
+            .accept(&bytes(plan.clone()), &WORKER)
+            .err()
+            .map(|error| error.code)
     };
     assert_eq!(refused(&plan), None);
     let mut weaker = plan.clone();
@@ -103,7 +109,7 @@ fn an_altered_plan_is_refused() {
     let mut other_rate = plan.clone();
     other_rate.schedule.learning_rates[0] *= 1.1;
     assert_eq!(refused(&other_rate).as_deref(), Some("CC-5002"));
-    let bytes = confide_protocol::to_bytes(&plan).unwrap();
+    let bytes = bytes(plan);
     assert_eq!(
         setup
             .accept(&bytes[..bytes.len() / 2], &WORKER)

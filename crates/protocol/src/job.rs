@@ -24,15 +24,21 @@ pub enum ObjectKind {
     Head,
     /// Encrypted predictions.
     Scores,
+    /// A key to or from the sparse secret of bootstrapping.
+    SparseKey,
+    /// Encrypted images.
+    Images,
+    /// Encrypted features that a network made of images.
+    ImageFeatures,
 }
 
-/// A job. Plans are bytes of `confide-train`; objects are named by digest and must be in the
-/// client's store.
+/// A job. Plans are bytes of `confide-train` or `confide-model`; objects are named by digest and must be in
+/// the client's store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobSpec {
     /// Train a head.
     Train {
-        /// The plan, `bincode` of `confide_train::Plan`.
+        /// The plan, `bincode` of `confide_train::TrainingPlan`.
         plan: Vec<u8>,
         /// The relinearisation key.
         relin: Digest,
@@ -42,14 +48,16 @@ pub enum JobSpec {
         features: Vec<Digest>,
         /// Label ciphertexts in the plan's order.
         labels: Vec<Digest>,
+        /// Keys to and from the sparse secret, in the plan's order; none without bootstraps.
+        sparse: Vec<Digest>,
     },
     /// Predict records with a trained head.
     Predict {
-        /// The plan, `bincode` of `confide_train::Plan`.
+        /// The plan, `bincode` of `confide_train::TrainingPlan`.
         plan: Vec<u8>,
         /// The relinearisation key.
         relin: Digest,
-        /// Galois element and key, exactly those of the plan.
+        /// Galois element and key, exactly those that the plan needs for predictions.
         galois: Vec<(u64, Digest)>,
         /// The head that a training job returned.
         head: Digest,
@@ -57,6 +65,15 @@ pub enum JobSpec {
         rows: u32,
         /// Record ciphertexts in the plan's order.
         records: Vec<Digest>,
+    },
+    /// Evaluate a network on images.
+    Infer {
+        /// The plan, `bincode` of `confide_model::InferencePlan`.
+        plan: Vec<u8>,
+        /// The keys in the plan's order.
+        keys: Vec<Digest>,
+        /// Image ciphertexts in the plan's order: by run, channel and phase.
+        images: Vec<Digest>,
     },
 }
 
@@ -72,14 +89,24 @@ impl JobSpec {
     /// Every object that the job reads.
     #[must_use]
     pub fn inputs(&self) -> Vec<Digest> {
-        let (relin, galois, first, second) = match self {
+        let (relin, galois, first, second, sparse) = match self {
+            Self::Infer { keys, images, .. } => {
+                return keys.iter().chain(images).copied().collect();
+            }
             Self::Train {
                 relin,
                 galois,
                 features,
                 labels,
+                sparse,
                 ..
-            } => (relin, galois, features.as_slice(), labels.as_slice()),
+            } => (
+                relin,
+                galois,
+                features.as_slice(),
+                labels.as_slice(),
+                sparse.as_slice(),
+            ),
             Self::Predict {
                 relin,
                 galois,
@@ -91,12 +118,14 @@ impl JobSpec {
                 galois,
                 std::slice::from_ref(head),
                 records.as_slice(),
+                [].as_slice(),
             ),
         };
         std::iter::once(relin)
             .chain(galois.iter().map(|(_, digest)| digest))
             .chain(first)
             .chain(second)
+            .chain(sparse)
             .copied()
             .collect()
     }
@@ -105,24 +134,29 @@ impl JobSpec {
     #[must_use]
     pub fn plan(&self) -> &[u8] {
         match self {
-            Self::Train { plan, .. } | Self::Predict { plan, .. } => plan,
+            Self::Train { plan, .. } | Self::Predict { plan, .. } | Self::Infer { plan, .. } => {
+                plan
+            }
         }
     }
 
     pub(crate) fn check(&self) -> Result<(), ProtocolError> {
-        let (galois, first, second) = match self {
+        let (galois, first, second, sparse) = match self {
             Self::Train {
                 galois,
                 features,
                 labels,
+                sparse,
                 ..
-            } => (galois.len(), features.len(), labels.len()),
+            } => (galois.len(), features.len(), labels.len(), sparse.len()),
             Self::Predict {
                 galois, records, ..
-            } => (galois.len(), 1, records.len()),
+            } => (galois.len(), 1, records.len(), 0),
+            Self::Infer { keys, images, .. } => (keys.len(), images.len(), 0, 0),
         };
         for (what, have) in [
-            ("list of Galois keys", galois),
+            ("list of keys", galois),
+            ("list of keys of the sparse secret", sparse),
             ("list of ciphertexts", first),
             ("list of ciphertexts", second),
         ] {

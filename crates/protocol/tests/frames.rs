@@ -46,6 +46,7 @@ fn job() -> impl Strategy<Value = JobSpec> {
                     galois,
                     features: first,
                     labels: second,
+                    sparse: vec![relin],
                 }
             } else {
                 JobSpec::Predict {
@@ -85,6 +86,17 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
             }
         ),
         (any::<u32>(), job()).prop_map(|(request, job)| ClientMessage::StartJob { request, job }),
+        (any::<u32>(), bytes(), digests(), digests()).prop_map(|(request, plan, keys, images)| {
+            let job = JobSpec::Infer { plan, keys, images };
+            ClientMessage::StartJob { request, job }
+        }),
+        any::<u32>().prop_map(|request| ClientMessage::ListModels { request }),
+        (any::<u32>(), bytes()).prop_map(|(request, inference_request)| {
+            ClientMessage::RequestInference {
+                request,
+                inference_request,
+            }
+        }),
         (any::<u32>(), digest()).prop_map(|(request, job)| ClientMessage::AttachJob {
             request,
             job: JobId(job)
@@ -374,6 +386,7 @@ fn job_names_depend_on_job_and_token() {
         galois: vec![],
         features: vec![],
         labels: vec![],
+        sparse: vec![],
     };
     let token = Token([1; 32]);
     assert_eq!(job(1).id(&token), job(1).id(&token));

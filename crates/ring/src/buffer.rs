@@ -101,8 +101,8 @@ mod pool {
 
     /// Words of the smallest block worth keeping.
     const SMALLEST: usize = 1 << 13;
-    /// Words kept at most: 256 MiB.
-    const LIMIT: usize = 1 << 25;
+    /// Words kept at most: 1 GiB, the sums of a linear transform at N = 2^16 and then some.
+    const LIMIT: usize = 1 << 27;
 
     struct Pool {
         blocks: BTreeMap<usize, Vec<Vec<u64>>>,
@@ -114,14 +114,14 @@ mod pool {
         words: 0,
     });
 
-    /// A block of at least `len` words and not much more. Its content is what its last owner left.
+    /// A block of at least `len` words and at most twice as many. Its content is what its last owner left.
     pub(super) fn take(len: usize) -> Option<Vec<u64>> {
         if len < SMALLEST {
             return None;
         }
         // A poisoned lock only means that another thread panicked; counts are consistent at every unlock.
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        let (&size, stack) = pool.blocks.range_mut(len..=len + len / 4).next()?;
+        let (&size, stack) = pool.blocks.range_mut(len..=2 * len).next()?;
         let block = stack.pop();
         if stack.is_empty() {
             pool.blocks.remove(&size);

@@ -27,6 +27,7 @@ mod product;
 mod ring;
 mod switch;
 mod table;
+mod tensor;
 
 pub use backend::{Backend, available_backends, backend};
 pub use error::RingError;

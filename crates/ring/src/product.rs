@@ -5,9 +5,9 @@ use std::borrow::Borrow;
 use crate::buffer::Buffer;
 use crate::{Form, PrimeSet, Ring, RnsPoly, par};
 
-/// Words of a limb that are worked on at a time when blocks are expanded: so many factors of that length fit the
-/// second-level cache together.
-const STRIP: usize = 4096;
+/// Words of a limb that are worked on at a time: so many of all rotations fit the first-level cache, with those of the
+/// factors of a group.
+pub(crate) const STRIP: usize = 256;
 
 /// A rotation for [`Ring::rotated_products`].
 pub struct Baby<'a, K> {

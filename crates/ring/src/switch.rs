@@ -40,6 +40,16 @@ struct Divisor<'a> {
     factors: Vec<Constant>,
 }
 
+/// What becomes of the sums of products with a key.
+enum End<'a> {
+    /// They are the results, P-fold addends included, without their automorphism.
+    Sums,
+    /// They are the results, addends as they are included, after their automorphism.
+    Extended,
+    /// They are divided, with these remainders of the uses.
+    Quotients(&'a Divisor<'a>, &'a [[Buffer; 2]]),
+}
+
 /// One limb of all uses: its number among the main primes or the sources, and its outputs.
 type Task<'a> = (usize, Vec<[&'a mut [u64]; 2]>);
 
@@ -83,7 +93,7 @@ impl Ring {
             }
         }
         par::for_each(groups(tasks), |group| {
-            self.switch_group(a, &digits, uses, group, None, &[]);
+            self.switch_group(a, &digits, uses, group, &End::Sums);
         });
         let mut halves: Vec<&mut Buffer> = remainders.iter_mut().flatten().collect();
         par::for_each_mut(&mut halves, |rows| {
@@ -103,7 +113,46 @@ impl Ring {
             }
         }
         par::for_each(groups(tasks), |group| {
-            self.switch_group(a, &digits, uses, group, Some(&divisor), &remainders);
+            let end = End::Quotients(&divisor, &remainders);
+            self.switch_group(a, &digits, uses, group, &end);
+        });
+        out
+    }
+
+    /// The pair of sum over d of digit_d * key\[d\]\[k\] + addend_k after an automorphism, not divided: over the main
+    /// primes of `a` and all special primes, as are the addends, which come as they are. Else as [`Ring::switch`] for a
+    /// single use.
+    ///
+    /// # Panics
+    /// As [`Ring::switch`], and when an addend has another set.
+    pub fn switch_extended<K: Borrow<RnsPoly> + Sync>(
+        &self,
+        a: &RnsPoly,
+        digits: &[Range<usize>],
+        one: &Switch<'_, K>,
+    ) -> [RnsPoly; 2] {
+        let set = PrimeSet {
+            p: self.p_len(),
+            ..a.set
+        };
+        for addend in one.addends.into_iter().flatten() {
+            assert!(addend.set == set && addend.form == Form::Ntt, "{addend:?}");
+        }
+        let plain = Switch {
+            addends: [None; 2],
+            ..*one
+        };
+        self.check_switch(a, digits, &[plain], false);
+        let digits = self.digits(a, digits);
+        let mut out = [0, 1].map(|_| self.scratch(set, Form::Ntt));
+        let limbs: Vec<usize> = (0..set.len()).map(|i| self.table_index(set, i)).collect();
+        let mut tasks = tasks(&limbs);
+        let [x, y] = &mut out;
+        for ((_, outs), (x, y)) in tasks.iter_mut().zip(x.limbs_mut().zip(y.limbs_mut())) {
+            outs.push([x, y]);
+        }
+        par::for_each(groups(tasks), |group| {
+            self.switch_group(a, &digits, std::slice::from_ref(one), group, &End::Extended);
         });
         out
     }
@@ -158,16 +207,19 @@ impl Ring {
         self.add_overflow_row(extension, rows);
     }
 
-    /// The limbs of a group, for all uses: with a divisor the results, without the sums modulo its sources.
+    /// The limbs of a group, for all uses.
     fn switch_group<K: Borrow<RnsPoly> + Sync>(
         &self,
         a: &RnsPoly,
         digits: &[Digit],
         uses: &[Switch<'_, K>],
         group: Vec<Task<'_>>,
-        divisor: Option<&Divisor<'_>>,
-        remainders: &[[Buffer; 2]],
+        end: &End<'_>,
     ) {
+        let divisor = match end {
+            End::Quotients(divisor, _) => Some(*divisor),
+            _ => None,
+        };
         let n = self.degree();
         let numbers: Vec<usize> = group.iter().map(|(i, _)| *i).collect();
         let mut half = Buffer::scratch(digits.len() * group.len() * n);
@@ -198,8 +250,9 @@ impl Ring {
             .collect();
         let mut scratch = Buffer::scratch(divisor.map_or(0, |_| 2 * numbers.len() * n));
         for (k, one) in uses.iter().enumerate() {
-            let order = (one.galois != 1).then(|| self.order(one.galois));
-            if let Some(divisor) = divisor {
+            let ordered = one.galois != 1 && !matches!(end, End::Sums);
+            let order = ordered.then(|| self.order(one.galois));
+            if let End::Quotients(divisor, remainders) = end {
                 let halves = scratch.chunks_exact_mut(numbers.len() * n);
                 for (rows, scratch) in remainders[k].iter().zip(halves) {
                     let extension = &divisor.reduction.extension;
@@ -226,7 +279,7 @@ impl Ring {
                         remainders: [x, y],
                         inverse: divisor.reduction.inverses[i],
                     });
-                let (addends, factor) = self.addends(one, i, divisor);
+                let (addends, factor) = self.addends(one, i, end);
                 self.backend.switch_limb(LimbSwitch {
                     table: &self.tables[i],
                     digits: limb,
@@ -234,10 +287,7 @@ impl Ring {
                     division,
                     addends,
                     factor,
-                    order: order
-                        .as_ref()
-                        .filter(|_| divisor.is_some())
-                        .map(|o| o.source()),
+                    order: order.as_ref().map(|o| o.source()),
                     out,
                 });
                 // Completed by the first use.
@@ -251,27 +301,27 @@ impl Ring {
         }
     }
 
-    /// What is added to limb `i`, and times what. Addends count P-fold before the division, so that they are
+    /// What is added to limb `i`, and times what. Addends of quotients count P-fold before the division, so that they are
     /// nothing modulo the special primes.
     fn addends<'a, K>(
         &self,
         one: &Switch<'a, K>,
         i: usize,
-        divisor: Option<&Divisor<'_>>,
+        end: &End<'_>,
     ) -> ([Option<&'a [u64]>; 2], Constant) {
         let table = self.tables[i].modulus();
-        if i >= self.q_len {
-            return ([None; 2], self.backend.prepare(table, 0));
-        }
-        let factor = match divisor {
-            Some(divisor) => divisor.factors[i],
-            None => {
+        let factor = match end {
+            End::Extended => self.backend.prepare(table, 1),
+            _ if i >= self.q_len => return ([None; 2], self.backend.prepare(table, 0)),
+            End::Quotients(divisor, _) => divisor.factors[i],
+            End::Sums => {
                 let p = (0..self.p_len())
                     .fold(1, |acc, j| table.mul(acc, table.reduce(self.p(j).value())));
                 self.backend.prepare(table, p)
             }
         };
-        (one.addends.map(|addend| addend.map(|a| a.limb(i))), factor)
+        let addends = one.addends.map(|addend| addend.map(|a| self.limb_of(a, i)));
+        (addends, factor)
     }
 
     fn target<'a>(&'a self, extension: &'a Extension, i: usize, out: &'a mut [u64]) -> Target<'a> {

@@ -321,6 +321,12 @@ fn matrix_products_are_sums_of_scaled_polynomials() {
                 let weights = [5, -7, 0, i64::MAX, i64::MIN, -1];
                 let out = r.matrix_product(&borrowed, &weights);
                 assert_eq!(out.len(), 2);
+                let mut twice = out.clone();
+                r.matrix_product_add(twice.iter_mut().collect(), &borrowed, &weights);
+                for (twice, once) in twice.iter_mut().zip(&out) {
+                    r.sub_assign(twice, once);
+                    assert_eq!(twice, once);
+                }
                 for (poly, weights) in out.iter().zip(weights.chunks(3)) {
                     let mut sum = r.zero(set, form);
                     for (input, &w) in inputs.iter().zip(weights) {

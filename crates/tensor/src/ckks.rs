@@ -1,12 +1,14 @@
 //! The evaluator on ciphertexts.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
+use confide_ckks::bootstrap::Bootstrapper;
 use confide_ckks::evaluator::{Evaluator as Scheme, SCALE_TOLERANCE};
-use confide_ckks::{Ciphertext, EvaluationKeys, Parameters};
+use confide_ckks::{Ciphertext, Encoder, EvaluationKeys, Parameters};
 
-use crate::error::{TensorError, need_finite, need_level};
-use crate::evaluator::Evaluator;
+use crate::error::{TensorError, need_finite, need_level, need_period};
+use crate::evaluator::{Evaluator, RefreshLevels};
 use crate::slots::SlotRing;
 
 /// Runs programs on ciphertexts with the keys of one data party.
@@ -20,6 +22,9 @@ pub struct CkksEvaluator<'a> {
     params: &'a Parameters,
     keys: &'a EvaluationKeys,
     ring: SlotRing,
+    /// Made when the first vector of factors is encoded: most programs have none.
+    encoder: OnceLock<Encoder>,
+    bootstrappers: Vec<&'a Bootstrapper>,
     parallel: bool,
 }
 
@@ -31,8 +36,18 @@ impl<'a> CkksEvaluator<'a> {
             params,
             keys,
             ring: SlotRing::new(params.log_n()),
+            encoder: OnceLock::new(),
+            bootstrappers: Vec::new(),
             parallel: cfg!(feature = "parallel"),
         }
+    }
+
+    /// Refreshes with `bootstrapper` vectors of its number of slots; its keys must be among those of the evaluator. Can be
+    /// called for several numbers of slots of one parameter set.
+    #[must_use]
+    pub fn with_refresh(mut self, bootstrapper: &'a Bootstrapper) -> Self {
+        self.bootstrappers.push(bootstrapper);
+        self
     }
 
     /// Refuses a ciphertext from outside that does not carry the canonical scale of its level.
@@ -160,6 +175,52 @@ impl Evaluator for CkksEvaluator<'_> {
 
     fn mul_monomial(&self, a: &Ciphertext, k: i64) -> Result<Ciphertext, TensorError> {
         Ok(self.scheme.mul_monomial(a, self.ring.exponent(k))?)
+    }
+
+    fn mul_periodic_to(
+        &self,
+        a: &Ciphertext,
+        values: &[f64],
+        level: usize,
+    ) -> Result<Ciphertext, TensorError> {
+        const OP: &str = "mul_periodic_to";
+        need_level(OP, level + 1, a.level())?;
+        need_period(OP, values.len(), self.slots())?;
+        for &value in values {
+            need_finite(OP, value)?;
+        }
+        let encoder = self.encoder.get_or_init(|| Encoder::new(self.params));
+        let all: Vec<f64> = values.iter().copied().cycle().take(self.slots()).collect();
+        let wanted = self.params.scale_at(level);
+        let factor = self.params.q(level + 1) as f64 * wanted / a.scale();
+        let plain = encoder.encode_real(&all, level + 1, factor)?;
+        let lowered = self.scheme.drop_level(a, level + 1)?;
+        let product = self.scheme.mul_plain(&lowered, &plain)?;
+        Ok(self.scheme.rescale_owned(product)?)
+    }
+
+    fn refresh_levels(&self) -> Option<RefreshLevels> {
+        let levels = self.bootstrappers.iter().map(|boot| RefreshLevels {
+            input: boot.input_level(),
+            output: boot.output_level(),
+        });
+        levels.reduce(|a, b| RefreshLevels {
+            input: a.input.max(b.input),
+            output: a.output.min(b.output),
+        })
+    }
+
+    fn refresh(&self, a: &Ciphertext, log_period: u32) -> Result<Ciphertext, TensorError> {
+        let fits = |boot: &&&Bootstrapper| boot.slots().ilog2() == log_period;
+        let bootstrapper = self.bootstrappers.iter().find(fits);
+        let bootstrapper = bootstrapper.ok_or(TensorError::NoRefresh { log_period })?;
+        need_level("refresh", bootstrapper.input_level(), a.level())?;
+        // At the scale of the level that is read, so that the result has the canonical one too.
+        let input = self.aligned(a, bootstrapper.input_level())?;
+        let refreshed = bootstrapper.bootstrap(&input, self.keys)?;
+        // All periods alike: with fewer slots the result may be lower.
+        let level = self.refresh_levels().map_or(0, |levels| levels.output);
+        Ok(self.aligned(&refreshed, level)?.into_owned())
     }
 
     fn parallel(&self) -> bool {

@@ -2,8 +2,8 @@
 
 use num_complex::Complex64;
 
-use crate::error::{TensorError, need_finite, need_level};
-use crate::evaluator::Evaluator;
+use crate::error::{TensorError, need_finite, need_level, need_period};
+use crate::evaluator::{Evaluator, RefreshLevels};
 use crate::slots::SlotRing;
 
 /// A plain vector with the level that its ciphertext would have.
@@ -33,6 +33,7 @@ pub struct ClearEvaluator {
     /// `zeta^k` for `k` in `0 .. 2N`.
     roots: Vec<Complex64>,
     powers: Vec<usize>,
+    refresh: Option<(RefreshLevels, f64)>,
 }
 
 impl ClearEvaluator {
@@ -48,7 +49,16 @@ impl ClearEvaluator {
             max_level,
             roots,
             powers: ring.powers_of_five(),
+            refresh: None,
         }
+    }
+
+    /// Refreshes between these levels, with an error of `noise` (standard deviation of each component; 0 for none) that is
+    /// the same for the same values.
+    #[must_use]
+    pub fn with_refresh(mut self, levels: RefreshLevels, noise: f64) -> Self {
+        self.refresh = Some((levels, noise));
+        self
     }
 
     /// A fresh vector at `level`; missing slots are zero.
@@ -185,6 +195,57 @@ impl Evaluator for ClearEvaluator {
         Ok(ClearCt {
             values: values.collect(),
             level: a.level,
+        })
+    }
+
+    fn mul_periodic_to(
+        &self,
+        a: &ClearCt,
+        values: &[f64],
+        level: usize,
+    ) -> Result<ClearCt, TensorError> {
+        const OP: &str = "mul_periodic_to";
+        need_level(OP, level + 1, a.level)?;
+        need_period(OP, values.len(), self.slots())?;
+        for &value in values {
+            need_finite(OP, value)?;
+        }
+        let factors = values.iter().cycle();
+        Ok(ClearCt {
+            values: a.values.iter().zip(factors).map(|(x, f)| x * f).collect(),
+            level,
+        })
+    }
+
+    fn refresh_levels(&self) -> Option<RefreshLevels> {
+        self.refresh.map(|(levels, _)| levels)
+    }
+
+    fn refresh(&self, a: &ClearCt, log_period: u32) -> Result<ClearCt, TensorError> {
+        let (levels, noise) = self.refresh.ok_or(TensorError::NoRefresh { log_period })?;
+        need_level("refresh", levels.input, a.level)?;
+        let period = 1usize << log_period.min(self.slots().ilog2());
+        // What does not repeat is averaged away by the trace, as in the scheme.
+        let copies = self.slots() / period;
+        let mut state = a.values.first().map_or(0, |x| x.re.to_bits()) | 1;
+        let mut error = || {
+            let uniform = |state: &mut u64| {
+                *state ^= *state << 13;
+                *state ^= *state >> 7;
+                *state ^= *state << 17;
+                (*state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+            };
+            // Twelve uniform numbers have variance 1.
+            (0..12).map(|_| uniform(&mut state)).sum::<f64>() * noise
+        };
+        let one = (0..period).map(|slot| {
+            let sum: Complex64 = a.values.iter().skip(slot).step_by(period).sum();
+            sum / copies as f64 + Complex64::new(error(), error())
+        });
+        let one: Vec<Complex64> = one.collect();
+        Ok(ClearCt {
+            values: one.iter().copied().cycle().take(self.slots()).collect(),
+            level: levels.output,
         })
     }
 }

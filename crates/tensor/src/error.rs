@@ -67,6 +67,22 @@ pub enum TensorError {
         /// Scale of the ciphertext.
         available: f64,
     },
+    /// A vector of factors that does not repeat evenly over the slots.
+    #[error("{op}: {available} values do not repeat evenly over {needed} slots")]
+    Period {
+        /// Operation.
+        op: &'static str,
+        /// Slots.
+        needed: usize,
+        /// Values given.
+        available: usize,
+    },
+    /// The evaluator cannot refresh vectors of that period.
+    #[error("refresh: not set up for slots that repeat with the period 2^{log_period}")]
+    NoRefresh {
+        /// log2 of the period.
+        log_period: u32,
+    },
     /// The observer asked to stop.
     #[error("cancelled")]
     Cancelled,
@@ -88,6 +104,23 @@ pub(crate) fn need_level(
             op,
             needed,
             available,
+        })
+    }
+}
+
+/// Refuses factors that do not repeat evenly over the slots.
+pub(crate) fn need_period(
+    op: &'static str,
+    values: usize,
+    slots: usize,
+) -> Result<(), TensorError> {
+    if values > 0 && slots.is_multiple_of(values) {
+        Ok(())
+    } else {
+        Err(TensorError::Period {
+            op,
+            needed: slots,
+            available: values,
         })
     }
 }

@@ -1,6 +1,31 @@
 //! The operations that programs are written in.
 
+use confide_ckks::bootstrap::{BootstrapParameters, Order};
+use serde::{Deserialize, Serialize};
+
 use crate::error::TensorError;
+
+/// Levels of a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshLevels {
+    /// Lowest level of a vector that can still be refreshed.
+    pub input: usize,
+    /// Level of a refreshed vector.
+    pub output: usize,
+}
+
+impl RefreshLevels {
+    /// Those of a set for vectors of the period `2^log_period`: fewer slots than all cost a level where SlotsToCoeffs comes
+    /// first.
+    pub fn of(set: &BootstrapParameters, log_period: u32) -> Self {
+        let joined =
+            set.literal().order == Order::SlotsToCoeffs && log_period < set.params().log_slots();
+        Self {
+            input: set.input_level(),
+            output: set.output_level() - usize::from(joined),
+        }
+    }
+}
 
 /// Evaluates operations on vectors of complex slots.
 ///
@@ -65,6 +90,34 @@ pub trait Evaluator: Sync {
 
     /// `X^k * a` for any `k` modulo `2N`: slot `s` is multiplied by `zeta^(k 5^s)`; same level, exact.
     fn mul_monomial(&self, a: &Self::Ct, k: i64) -> Result<Self::Ct, TensorError>;
+
+    /// Slot `s` of `a` times `values[s mod values.len()]`, at `level`, which must be below the level of `a`. Costs one
+    /// level whatever the distance, as [`Evaluator::mul_const_to`] does.
+    ///
+    /// # Errors
+    /// [`TensorError::Period`] for a number of values that does not divide the number of slots.
+    fn mul_periodic_to(
+        &self,
+        a: &Self::Ct,
+        values: &[f64],
+        level: usize,
+    ) -> Result<Self::Ct, TensorError>;
+
+    /// Between which levels [`Evaluator::refresh`] works; none where the evaluator cannot refresh.
+    fn refresh_levels(&self) -> Option<RefreshLevels> {
+        None
+    }
+
+    /// The same values at the refreshed level, for a vector whose slots repeat with the period `2^log_period` and are at
+    /// most about 1 in size. Adds the error of a bootstrap.
+    ///
+    /// # Errors
+    /// [`TensorError::NoRefresh`] where the evaluator is not set up for that period;
+    /// [`TensorError::LevelTooLow`] below [`RefreshLevels::input`].
+    fn refresh(&self, a: &Self::Ct, log_period: u32) -> Result<Self::Ct, TensorError> {
+        let _ = a;
+        Err(TensorError::NoRefresh { log_period })
+    }
 
     /// The program enters a phase; for progress and for counts by phase.
     fn phase(&self, _name: &str) {}

@@ -1,12 +1,14 @@
-//! Progress and cancellation, wrapped around any evaluator.
+//! Progress, cancellation and the ledger of a run, wrapped around any evaluator.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use parking::Phase;
 
 use crate::cost::{CostModel, KeySwitchShape, Op};
 use crate::error::TensorError;
-use crate::evaluator::Evaluator;
+use crate::evaluator::{Evaluator, RefreshLevels};
+use crate::ledger::{Ledger, Stopwatch};
 
 /// Learns how far a program is and may stop it.
 pub trait Observer: Sync {
@@ -38,6 +40,7 @@ pub struct Observed<'a, E, O> {
     total: u64,
     done: AtomicU64,
     phase: Phase,
+    ledger: Mutex<Ledger>,
 }
 
 impl<'a, E: Evaluator, O: Observer> Observed<'a, E, O> {
@@ -57,7 +60,26 @@ impl<'a, E: Evaluator, O: Observer> Observed<'a, E, O> {
             total,
             done: AtomicU64::new(0),
             phase: Phase::default(),
+            ledger: Mutex::default(),
         }
+    }
+
+    /// Counts on from where an earlier start of the same program was.
+    #[must_use]
+    pub fn resumed_at(self, done: u64) -> Self {
+        self.done.store(done, Ordering::Relaxed);
+        self
+    }
+
+    /// Predicted work that is done, in microseconds.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// What has been done so far.
+    pub fn ledger(&self) -> Ledger {
+        let ledger = self.ledger.lock();
+        ledger.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn run(
@@ -68,7 +90,9 @@ impl<'a, E: Evaluator, O: Observer> Observed<'a, E, O> {
         if self.observer.cancelled() {
             return Err(TensorError::Cancelled);
         }
+        let watch = Stopwatch::start();
         let result = operation()?;
+        let seconds = watch.seconds();
         let micros: f64 = ops
             .iter()
             .map(|&(op, level, times)| self.cost.micros(op, level, &self.shape) * times as f64)
@@ -76,6 +100,10 @@ impl<'a, E: Evaluator, O: Observer> Observed<'a, E, O> {
         let work = micros.round() as u64;
         let done = self.done.fetch_add(work, Ordering::Relaxed) + work;
         self.phase.with(|phase| {
+            let ledger = self.ledger.lock();
+            let mut ledger = ledger.unwrap_or_else(PoisonError::into_inner);
+            ledger.note(phase, ops, seconds);
+            drop(ledger);
             self.observer
                 .progress(done.min(self.total), self.total, phase)
         });
@@ -157,6 +185,29 @@ impl<E: Evaluator, O: Observer> Evaluator for Observed<'_, E, O> {
     fn mul_monomial(&self, a: &E::Ct, k: i64) -> Result<E::Ct, TensorError> {
         self.run(&[(Op::Monomial, self.level(a), 1)], || {
             self.inner.mul_monomial(a, k)
+        })
+    }
+
+    fn mul_periodic_to(
+        &self,
+        a: &E::Ct,
+        values: &[f64],
+        level: usize,
+    ) -> Result<E::Ct, TensorError> {
+        self.run(
+            &[(Op::Mask, level + 1, 1), (Op::Rescale, level + 1, 1)],
+            || self.inner.mul_periodic_to(a, values, level),
+        )
+    }
+
+    fn refresh_levels(&self) -> Option<RefreshLevels> {
+        self.inner.refresh_levels()
+    }
+
+    fn refresh(&self, a: &E::Ct, log_period: u32) -> Result<E::Ct, TensorError> {
+        let level = self.refresh_levels().map_or(0, |levels| levels.output);
+        self.run(&[(Op::Refresh, level, 1)], || {
+            self.inner.refresh(a, log_period)
         })
     }
 

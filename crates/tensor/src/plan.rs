@@ -1,11 +1,11 @@
 //! The evaluator on nothing: counts operations, keys and live memory of a program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cost::{CostModel, KeySwitchShape, Op};
-use crate::error::{TensorError, need_finite, need_level};
-use crate::evaluator::Evaluator;
+use crate::error::{TensorError, need_finite, need_level, need_period};
+use crate::evaluator::{Evaluator, RefreshLevels};
 use crate::slots::SlotRing;
 
 /// How often each operation runs at each level.
@@ -22,6 +22,8 @@ pub struct PlanReport {
     pub relin: Option<usize>,
     /// Most limbs of polynomials alive at once in ciphertexts.
     pub peak_limbs: usize,
+    /// log2 of the periods of refreshed vectors: their bootstraps need keys of their own.
+    pub refreshed: BTreeSet<u32>,
     /// Lowest level of any ciphertext.
     pub lowest_level: Option<usize>,
 }
@@ -101,6 +103,7 @@ impl Drop for PlanCt {
 pub struct PlanEvaluator {
     ring: SlotRing,
     max_level: usize,
+    refresh: Option<RefreshLevels>,
     state: Arc<Mutex<State>>,
 }
 
@@ -110,8 +113,16 @@ impl PlanEvaluator {
         Self {
             ring: SlotRing::new(log_n),
             max_level,
+            refresh: None,
             state: Arc::default(),
         }
+    }
+
+    /// Refreshes between these levels.
+    #[must_use]
+    pub fn with_refresh(mut self, levels: RefreshLevels) -> Self {
+        self.refresh = Some(levels);
+        self
     }
 
     /// A fresh ciphertext at `level`.
@@ -246,6 +257,36 @@ impl Evaluator for PlanEvaluator {
     fn mul_monomial(&self, a: &PlanCt, _k: i64) -> Result<PlanCt, TensorError> {
         self.record(Op::Monomial, a.level, 1);
         Ok(PlanCt::new(a.level, &self.state))
+    }
+
+    fn mul_periodic_to(
+        &self,
+        a: &PlanCt,
+        values: &[f64],
+        level: usize,
+    ) -> Result<PlanCt, TensorError> {
+        const OP: &str = "mul_periodic_to";
+        need_level(OP, level + 1, a.level)?;
+        need_period(OP, values.len(), self.slots())?;
+        self.record(Op::Mask, level + 1, 1);
+        self.record(Op::Rescale, level + 1, 1);
+        Ok(PlanCt::new(level, &self.state))
+    }
+
+    fn refresh_levels(&self) -> Option<RefreshLevels> {
+        self.refresh
+    }
+
+    fn refresh(&self, a: &PlanCt, log_period: u32) -> Result<PlanCt, TensorError> {
+        let levels = self.refresh.ok_or(TensorError::NoRefresh { log_period })?;
+        need_level("refresh", levels.input, a.level)?;
+        if a.level > levels.input {
+            self.record(Op::Scale, levels.input + 1, 1);
+            self.record(Op::Rescale, levels.input + 1, 1);
+        }
+        self.record(Op::Refresh, levels.output, 1);
+        lock(&self.state).report.refreshed.insert(log_period);
+        Ok(PlanCt::new(levels.output, &self.state))
     }
 
     fn phase(&self, name: &str) {

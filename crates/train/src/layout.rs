@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{TrainError, shape};
+use crate::steps::Tower;
 
 /// Layout of the training data; derivation in `docs/maths/packing.md`.
 ///
@@ -136,20 +137,29 @@ impl Layout {
         self.row_steps()..self.row_steps() + self.pack_steps
     }
 
+    /// The rotations along the rows.
+    pub(crate) fn tower(&self) -> Tower {
+        Tower {
+            slots: self.slots(),
+            columns: self.columns,
+            row_steps: self.row_steps(),
+            key_stride: self.key_stride,
+        }
+    }
+
     /// Rotation of step `t`: by `2^t` rows.
     pub fn rotation(&self, step: u32) -> i64 {
-        (self.columns as i64) << step
+        self.tower().rotation(step)
     }
 
     /// Exponent `k` of step `t`: its rotation takes `X^k` to `-X^k`, the rotations of later steps leave it.
     pub fn exponent(&self, step: u32) -> i64 {
-        (self.slots() as i64 / 2 / self.columns as i64) >> step
+        self.tower().exponent(step)
     }
 
     /// The step whose key serves step `t`, and how often its rotation is applied.
     pub fn keyed(&self, step: u32) -> (u32, u32) {
-        let base = step - step % self.key_stride;
-        (base, 1 << (step - base))
+        self.tower().keyed(step)
     }
 
     /// Layout of `rows` records to predict: as many pairs in a ciphertext as the keys of training can split.

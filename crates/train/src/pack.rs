@@ -170,7 +170,7 @@ impl Packer {
         let head = self.ring.encrypt(slots, 0)?;
         let leaves = split(
             &self.ring,
-            layout,
+            &layout.tower(),
             head,
             0..layout.merge_steps(),
             layout.pairs,

@@ -16,8 +16,10 @@ use crate::predict::predict;
 use crate::program::{TrainingInputs, train};
 use crate::schedule::Schedule;
 
+pub(crate) use cost::FIXED_MEMORY;
 pub use cost::{Costs, PhaseCost};
 pub(crate) use cost::{key_levels, key_limbs};
+pub(crate) use display::megabytes;
 
 /// Version of the plan's meaning: parties with different versions do not work together.
 pub const VERSION: u32 = 1;
@@ -319,24 +321,12 @@ impl Plan {
         };
         compare("iterations", &self.schedule.iterations, &other.iterations)?;
         let (own, found) = (numbers(&self.schedule), numbers(other));
-        compare("number of schedule constants", &own.len(), &found.len())?;
-        for (own, found) in own.iter().zip(&found) {
-            let apart = (own - found).abs();
-            if apart.is_nan() || apart > 1e-6 * own.abs() {
-                return Err(deviation("schedule", own, found));
-            }
-        }
-        Ok(())
+        compare_numbers("schedule", &own, &found)
     }
 
     /// How often the program runs `op`.
     pub fn count(&self, op: Op) -> u64 {
-        self.costs
-            .operations
-            .iter()
-            .filter(|(kind, _)| *kind == op)
-            .map(|(_, count)| count)
-            .sum()
+        self.costs.count(op)
     }
 }
 
@@ -348,7 +338,7 @@ fn deviation(field: &'static str, needed: impl ToString, available: impl ToStrin
     }
 }
 
-fn compare<T: PartialEq + std::fmt::Debug>(
+pub(crate) fn compare<T: PartialEq + std::fmt::Debug>(
     field: &'static str,
     own: &T,
     found: &T,
@@ -358,6 +348,22 @@ fn compare<T: PartialEq + std::fmt::Debug>(
     } else {
         Err(deviation(field, format!("{own:?}"), format!("{found:?}")))
     }
+}
+
+/// Constants may differ in the last digits, because different machines round powers differently.
+pub(crate) fn compare_numbers(
+    field: &'static str,
+    own: &[f64],
+    found: &[f64],
+) -> Result<(), TrainError> {
+    compare(field, &own.len(), &found.len())?;
+    for (own, found) in own.iter().zip(found) {
+        let apart = (own - found).abs();
+        if apart.is_nan() || apart > 1e-6 * own.abs() {
+            return Err(deviation(field, own, found));
+        }
+    }
+    Ok(())
 }
 
 /// Layout and schedule of a choice.

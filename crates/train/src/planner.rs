@@ -4,9 +4,11 @@ use confide_ckks::security;
 use confide_tensor::{CostModel, PlanReport};
 use serde::{Deserialize, Serialize};
 
+use crate::bootstrapped::BootstrapWish;
 use crate::error::TrainError;
 use crate::plan::{
-    Choice, Costs, Plan, TableShape, depth, key_levels, key_limbs, layout_and_schedule, measure,
+    Choice, Costs, Plan, TableShape, UploadBytes, depth, key_levels, key_limbs,
+    layout_and_schedule, measure,
 };
 use crate::sigmoid::DEGREES;
 
@@ -48,6 +50,8 @@ pub struct PlanRequest {
     pub log_n: Option<u32>,
     /// Key stride, if it is to be fixed.
     pub key_stride: Option<u32>,
+    /// Training by minibatches with bootstraps instead of few steps within the levels.
+    pub bootstrapping: Option<BootstrapWish>,
 }
 
 impl PlanRequest {
@@ -64,6 +68,7 @@ impl PlanRequest {
             threads: 2,
             log_n: None,
             key_stride: None,
+            bootstrapping: None,
         }
     }
 
@@ -80,12 +85,13 @@ impl PlanRequest {
 
     /// Refuses a plan that exceeds the limits.
     pub(crate) fn limits(&self, plan: &Plan) -> Result<(), TrainError> {
-        self.check("upload", plan.upload.total(), self.max_upload_bytes)?;
-        self.check(
-            "worker memory",
-            plan.costs.memory_bytes,
-            self.max_memory_bytes,
-        )
+        self.limits_of(&plan.upload, &plan.costs)
+    }
+
+    /// Refuses an upload and costs that exceed the limits.
+    pub(crate) fn limits_of(&self, upload: &UploadBytes, costs: &Costs) -> Result<(), TrainError> {
+        self.check("upload", upload.total(), self.max_upload_bytes)?;
+        self.check("worker memory", costs.memory_bytes, self.max_memory_bytes)
     }
 
     fn check(&self, what: &'static str, needed: u64, available: u64) -> Result<(), TrainError> {

@@ -29,7 +29,7 @@ pub fn predict<E: Evaluator>(
     let size = 1usize << batch.pack_steps;
     let weights = split(
         ev,
-        layout,
+        &layout.tower(),
         head.clone(),
         0..layout.merge_steps(),
         layout.pairs,
@@ -40,7 +40,7 @@ pub fn predict<E: Evaluator>(
         records.into_iter().enumerate().collect(),
         |(index, ct)| {
             let count = size.min(layout.pairs - index * size);
-            split(ev, layout, ct, batch.steps(), count, Turn::Forward)
+            split(ev, &layout.tower(), ct, batch.steps(), count, Turn::Forward)
         },
     )?;
     let features: Vec<_> = features.into_iter().flatten().collect();

@@ -61,7 +61,7 @@ pub fn train<E: Evaluator>(
             .collect();
         ev.dot(&pairs)
     })?;
-    let mut points = vec![merge(ev, layout, first)?];
+    let mut points = vec![merge(ev, &layout.tower(), first)?];
     drop(inputs.labels);
 
     for t in 1..schedule.iterations {
@@ -110,7 +110,14 @@ fn unpack<E: Evaluator>(
     let numbered: Vec<_> = features.into_iter().enumerate().collect();
     let leaves = map(ev, numbered, |(index, ct)| {
         let count = size.min(layout.pairs - index % packs * size);
-        split(ev, layout, ct, layout.data_steps(), count, Turn::Forward)
+        split(
+            ev,
+            &layout.tower(),
+            ct,
+            layout.data_steps(),
+            count,
+            Turn::Forward,
+        )
     })?;
     let mut blocks = Vec::with_capacity(layout.blocks);
     let mut leaves = leaves.into_iter();
@@ -131,7 +138,7 @@ fn gradient<E: Evaluator>(
 ) -> Result<E::Ct, TensorError> {
     let weights = split(
         ev,
-        layout,
+        &layout.tower(),
         ev.conjugate(point)?,
         0..layout.merge_steps(),
         layout.pairs,
@@ -168,7 +175,7 @@ fn gradient<E: Evaluator>(
         )
     })?;
     drop(activations);
-    merge(ev, layout, leaves)
+    merge(ev, &layout.tower(), leaves)
 }
 
 /// Logits of a block and the factors of its sigmoid, each scaled by a power of `mu = z_scale`: `mu z`, then

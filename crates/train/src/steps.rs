@@ -5,8 +5,6 @@
 
 use confide_tensor::{Evaluator, TensorError};
 
-use crate::layout::Layout;
-
 /// Applies `f` to every item, on the thread pool if the evaluator and the build allow it; results keep their order.
 pub(crate) fn map<E, T, R>(
     ev: &E,
@@ -27,17 +25,48 @@ where
     items.into_iter().map(f).collect()
 }
 
+/// The rotations along the rows of a layout, in ascending steps: what splitting and merging climb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tower {
+    /// Slots of a ciphertext.
+    pub(crate) slots: usize,
+    /// Slots of a row, a power of two.
+    pub(crate) columns: usize,
+    /// Steps that sum over the rows of a block.
+    pub(crate) row_steps: u32,
+    /// Keys exist for every such step.
+    pub(crate) key_stride: u32,
+}
+
+impl Tower {
+    /// Rotation of step `t`: by `2^t` rows.
+    pub(crate) fn rotation(&self, step: u32) -> i64 {
+        (self.columns as i64) << step
+    }
+
+    /// Exponent `k` of step `t`: its rotation takes `X^k` to `-X^k`, the rotations of later steps leave it.
+    pub(crate) fn exponent(&self, step: u32) -> i64 {
+        (self.slots as i64 / 2 / self.columns as i64) >> step
+    }
+
+    /// The step whose key serves step `t`, and how often its rotation is applied.
+    pub(crate) fn keyed(&self, step: u32) -> (u32, u32) {
+        let base = step - step % self.key_stride.max(1);
+        (base, 1 << (step - base))
+    }
+}
+
 /// The rotation of a step, through the key that serves it.
 fn rotate<E: Evaluator>(
     ev: &E,
-    layout: &Layout,
+    tower: &Tower,
     ct: &E::Ct,
     step: u32,
 ) -> Result<E::Ct, TensorError> {
-    let (base, times) = layout.keyed(step);
-    let mut result = ev.rotate(ct, layout.rotation(base))?;
+    let (base, times) = tower.keyed(step);
+    let mut result = ev.rotate(ct, tower.rotation(base))?;
     for _ in 1..times {
-        result = ev.rotate(&result, layout.rotation(base))?;
+        result = ev.rotate(&result, tower.rotation(base))?;
     }
     Ok(result)
 }
@@ -55,7 +84,7 @@ pub(crate) enum Turn {
 /// comes out times `2^steps.len()`. Same level; `count - 1` key switches (times repetitions for missing keys).
 pub(crate) fn split<E: Evaluator>(
     ev: &E,
-    layout: &Layout,
+    tower: &Tower,
     ct: E::Ct,
     steps: std::ops::Range<u32>,
     count: usize,
@@ -65,14 +94,14 @@ pub(crate) fn split<E: Evaluator>(
     for step in steps.clone().rev() {
         let half = 1usize << (step - steps.start);
         let exponent = match turn {
-            Turn::Forward => -layout.exponent(step),
-            Turn::Backward => layout.exponent(step),
+            Turn::Forward => -tower.exponent(step),
+            Turn::Backward => tower.exponent(step),
         };
         let children = map(ev, nodes, |(node, count)| {
             if count <= half {
                 return Ok(vec![(ev.add(&node, &node)?, count)]);
             }
-            let rotated = rotate(ev, layout, &node, step)?;
+            let rotated = rotate(ev, tower, &node, step)?;
             let low = ev.add(&node, &rotated)?;
             let high = ev.mul_monomial(&ev.sub(&node, &rotated)?, exponent)?;
             Ok(vec![(low, half), (high, count - half)])
@@ -86,24 +115,24 @@ pub(crate) fn split<E: Evaluator>(
 /// way. Same level.
 pub(crate) fn merge<E: Evaluator>(
     ev: &E,
-    layout: &Layout,
+    tower: &Tower,
     mut leaves: Vec<E::Ct>,
 ) -> Result<E::Ct, TensorError> {
-    for step in 0..layout.row_steps() {
-        let exponent = layout.exponent(step);
+    for step in 0..tower.row_steps {
+        let exponent = tower.exponent(step);
         let mut pairs = Vec::with_capacity(leaves.len().div_ceil(2));
         let mut rest = leaves.into_iter();
         while let Some(first) = rest.next() {
             pairs.push((first, rest.next()));
         }
         leaves = map(ev, pairs, |(first, second)| match second {
-            None => ev.add(&first, &rotate(ev, layout, &first, step)?),
+            None => ev.add(&first, &rotate(ev, tower, &first, step)?),
             Some(second) => {
                 let second = ev.mul_monomial(&second, exponent)?;
                 let difference = ev.sub(&first, &second)?;
                 ev.add(
                     &ev.add(&first, &second)?,
-                    &rotate(ev, layout, &difference, step)?,
+                    &rotate(ev, tower, &difference, step)?,
                 )
             }
         })?;
@@ -122,6 +151,7 @@ mod tests {
     use num_complex::Complex64;
 
     use super::*;
+    use crate::layout::Layout;
 
     fn value(p: usize, slot: usize) -> Complex64 {
         Complex64::new(
@@ -150,7 +180,7 @@ mod tests {
                 .map(|p| ev.encrypt(&leaf(p), 0))
                 .collect::<Result<Vec<_>, _>>()
                 .expect("fits");
-            let dense = merge(&ev, &layout, leaves).expect("clear");
+            let dense = merge(&ev, &layout.tower(), leaves).expect("clear");
             let steps = 0..layout.merge_steps();
             let factor = f64::from(1u32 << layout.merge_steps());
             let check = |split: Vec<confide_tensor::ClearCt>, conjugate: bool| {
@@ -173,7 +203,7 @@ mod tests {
             check(
                 split(
                     &ev,
-                    &layout,
+                    &layout.tower(),
                     dense,
                     steps.clone(),
                     layout.pairs,
@@ -185,7 +215,7 @@ mod tests {
             check(
                 split(
                     &ev,
-                    &layout,
+                    &layout.tower(),
                     conjugated,
                     steps,
                     layout.pairs,

@@ -20,6 +20,13 @@ export function estimates(plan, threads) {
 export const STOPPED = { code: "CF-0006", message: "", detail: "stopped by the user" };
 
 /** Keys, locking, sending, training, scoring, opening. */
+/** Seconds by phase, phases of one name together. */
+function summed(phases) {
+  const sums = new Map();
+  for (const [name, seconds] of phases) sums.set(name, (sums.get(name) ?? 0) + seconds);
+  return [...sums];
+}
+
 export class Run {
   #context;
   #pool = null;
@@ -172,6 +179,7 @@ export class Run {
       seconds: this.progress.seconds,
       bytes_up: service.link.bytesUp,
       bytes_down: service.link.bytesDown,
+      ledger: { counts: head.counts, phases: summed(head.phases) },
       worker_peak: Math.max(head.peak_bytes, ...batches.map((batch) => batch.peak_bytes)),
     };
   }

@@ -129,6 +129,20 @@ function split({ choices }) {
   );
 }
 
+const MOST_EPOCHS = 1000;
+
+function training({ choices, dataset }) {
+  const epochs = h("input", { type: "number", min: 0, max: MOST_EPOCHS, step: 1, value: choices.epochs ?? 0, onchange: (event) => choose({ epochs: Math.min(MOST_EPOCHS, Math.max(0, Math.trunc(Number(event.target.value) || 0))) || null }) });
+  return details(
+    `${words.training} (${choices.epochs ? words.trainingLong(choices.epochs) : words.trainingQuick})`,
+    h("p", null, words.trainingLead),
+    field(words.epochs, epochs, { id: "epochs", hint: words.epochsHint }),
+    choices.epochs &&
+      dataset?.classes.length > 2 &&
+      h("label", { class: "tick", for: "softmax" }, h("input", { type: "checkbox", id: "softmax", checked: choices.softmax, onchange: (event) => choose({ softmax: event.target.checked }) }), h("span", null, words.softmax)),
+  );
+}
+
 function problems({ dataset }) {
   if (!dataset) return null;
   if (dataset.problems.length === 0) return section(words.problems, notice("good", h("p", null, words.problemsNone)));
@@ -191,7 +205,7 @@ export function build(state) {
     problems(state),
     missing(state),
     features(state),
-    h("section", { class: "card plain-card" }, summary(state), split(state)),
+    h("section", { class: "card plain-card" }, summary(state), split(state), training(state)),
     dataset?.ready ? notice("info", h("p", { id: "ask-hint" }, words.askHint(dataset.train_rows, dataset.features, dataset.classes.length))) : null,
     online ? null : notice("warning", h("p", null, words.offline)),
     actions(

@@ -126,6 +126,22 @@ function costs(report) {
   );
 }
 
+/** What the service did, as it counted it itself. */
+function ledger({ ledger }) {
+  if (!ledger) return null;
+  const seconds = ledger.phases.filter(([, taken]) => taken >= 0.05);
+  return details(
+    words.ledger,
+    h("p", null, words.ledgerLead),
+    h(
+      "dl",
+      { class: "facts", id: "run-ledger" },
+      ledger.counts.map(([name, number]) => [h("dt", null, name), h("dd", null, name.includes("bytes") ? bytes(number) : count(number))]),
+      seconds.map(([name, taken]) => [h("dt", null, `${words.seconds}: ${name}`), h("dd", null, taken.toFixed(1))]),
+    ),
+  );
+}
+
 export const shape = ({ report }) => `${report?.id}`;
 
 export function build({ report, predictor }) {
@@ -148,6 +164,7 @@ export function build({ report, predictor }) {
     section(words.confusion, confusion(report)),
     report.notes.length > 0 ? section(words.notes, h("ul", { class: "plain-list" }, report.notes.map((line) => h("li", null, line)))) : null,
     costs(report),
+    ledger(report),
     actions(
       predictor ? button(words.newPatients, () => go("predict"), { kind: "primary", id: "to-predict", iconName: "arrow" }) : null,
       button(words.downloadCsv, save("predictions", "confide-predictions.csv", "text/csv"), { id: "results-csv", iconName: "down" }),

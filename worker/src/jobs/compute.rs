@@ -1,13 +1,18 @@
 //! The runner that computes on ciphertexts.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use confide_protocol::{JobReport, JobSpec, Limits, WireError, code, from_bytes, to_bytes};
+use confide_protocol::{
+    Digest, JobReport, JobSpec, Limits, ModelEntry, WireError, code, from_bytes, to_bytes,
+};
 use confide_tensor::CostModel;
-use confide_train::{PlanRequest, TrainError, planner};
+use confide_train::{PlanRequest, TrainError, TrainingPlan};
 
-use super::{JobRunner, Objects, Stopped, Watch, admission, predict, train};
-use crate::fault;
+use super::{
+    JobRunner, Objects, Stopped, Watch, admission, bootstrapped, infer, load, predict, train,
+};
+use crate::{fault, models::Models};
 
 /// Largest tables that a plan is searched for: the search takes time before any limit is known.
 const MAX_ROWS: usize = 1 << 21;
@@ -20,6 +25,7 @@ pub struct Compute {
     threads: usize,
     /// Times of this machine, for the plans.
     model: CostModel,
+    models: Models,
     /// A search for a plan keeps a core busy; one at a time leaves the others to the jobs.
     planning: Mutex<()>,
 }
@@ -37,8 +43,15 @@ impl Compute {
         Self {
             threads,
             model,
+            models: Models::default(),
             planning: Mutex::new(()),
         }
+    }
+
+    /// Evaluates these networks, too.
+    #[must_use]
+    pub fn with_models(self, models: Models) -> Self {
+        Self { models, ..self }
     }
 }
 
@@ -74,16 +87,16 @@ impl JobRunner for Compute {
         request.threads = self.threads;
         let plan = {
             let _one = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
-            planner::plan_on(&request, &self.model).map_err(|error| no_plan(&error))?
+            TrainingPlan::of_request(&request, &self.model).map_err(|error| no_plan(&error))?
         };
         tracing::info!(
-            rows = plan.shape.rows,
-            features = plan.shape.features,
-            classes = plan.shape.classes,
-            log_n = plan.choice.log_n,
-            iterations = plan.choice.iterations,
-            memory_bytes = plan.costs.memory_bytes,
-            upload_bytes = plan.upload.total(),
+            rows = plan.shape().rows,
+            features = plan.shape().features,
+            classes = plan.shape().classes,
+            steps = plan.steps(),
+            bootstraps = plan.bootstraps(),
+            memory_bytes = plan.costs().memory_bytes,
+            upload_bytes = plan.upload().total(),
             "plan made"
         );
         to_bytes(&plan).map_err(|error| {
@@ -95,8 +108,26 @@ impl JobRunner for Compute {
         })
     }
 
+    fn models(&self) -> Vec<ModelEntry> {
+        self.models.list()
+    }
+
+    fn model_file(&self, digest: &Digest) -> Option<PathBuf> {
+        self.models.file(digest).map(Path::to_owned)
+    }
+
+    fn plan_inference(&self, request: &[u8], limits: &Limits) -> Result<Vec<u8>, WireError> {
+        let _one = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
+        infer::plan(request, limits, &self.models, self.threads, &self.model)
+    }
+
     fn check(&self, spec: &JobSpec, limits: &Limits) -> Result<(), WireError> {
-        admission::admit(spec, limits).map(drop)
+        match spec {
+            JobSpec::Infer { plan, keys, images } => {
+                infer::Job::read(plan, [keys, images], &self.models)?.check(limits)
+            }
+            _ => admission::admit(spec, limits).map(drop),
+        }
     }
 
     fn run(
@@ -105,39 +136,54 @@ impl JobRunner for Compute {
         objects: &dyn Objects,
         watch: &dyn Watch,
     ) -> Result<JobReport, Stopped> {
-        let plan = admission::decode(spec.plan())?;
         match spec {
+            JobSpec::Infer { plan, keys, images } => {
+                let job = infer::Job::read(plan, [keys, images], &self.models)?;
+                infer::run(&job, objects, watch)
+            }
             JobSpec::Train {
+                plan,
                 relin,
                 galois,
                 features,
                 labels,
-                ..
+                sparse,
             } => {
                 let inputs = train::Inputs {
-                    relin,
-                    galois,
+                    keys: load::Keys {
+                        relin,
+                        galois,
+                        sparse,
+                    },
                     features,
                     labels,
                 };
-                train::run(&plan, inputs, objects, watch)
+                match &admission::decode(plan)? {
+                    TrainingPlan::Levelled(plan) => train::run(plan, inputs, objects, watch),
+                    TrainingPlan::Bootstrapped(plan) => {
+                        bootstrapped::train(plan, inputs, objects, watch)
+                    }
+                }
             }
             JobSpec::Predict {
+                plan,
                 relin,
                 galois,
                 head,
                 rows,
                 records,
-                ..
             } => {
                 let inputs = predict::Inputs {
-                    relin,
-                    galois,
+                    keys: load::Keys {
+                        relin,
+                        galois,
+                        sparse: &[],
+                    },
                     head,
                     rows: *rows,
                     records,
                 };
-                predict::run(&plan, inputs, objects, watch)
+                predict::run(&admission::decode(plan)?, inputs, objects, watch)
             }
         }
     }

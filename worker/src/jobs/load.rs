@@ -7,31 +7,40 @@ use confide_ckks::{
 };
 use confide_protocol::{Digest, WireError, code};
 use confide_tensor::CkksEvaluator;
-use confide_train::Plan;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{Objects, Stopped, Watch};
 use crate::fault;
 
-/// Loads the keys of a job whose list of elements has been checked against the plan.
+/// The keys that a job names.
+#[derive(Clone, Copy)]
+pub(super) struct Keys<'a> {
+    pub relin: &'a Digest,
+    pub galois: &'a [(u64, Digest)],
+    /// Those to and from the sparse secret, in the plan's order.
+    pub sparse: &'a [Digest],
+}
+
+/// Loads the keys of a job whose list of elements has been checked against the plan's `needed`.
 pub(super) fn keys(
-    plan: &Plan,
+    needed: &[(KeyKind, usize)],
     params: &Parameters,
-    relin: &Digest,
-    galois: &[(u64, Digest)],
+    named: Keys<'_>,
     objects: &dyn Objects,
     watch: &dyn Watch,
 ) -> Result<EvaluationKeys, Stopped> {
-    let mut wanted = Vec::with_capacity(plan.keys.len() + 1);
-    for (kind, level) in plan.switching_keys() {
+    let mut wanted = Vec::with_capacity(needed.len());
+    let mut sparse = named.sparse.iter();
+    for &(kind, level) in needed {
         let digest = match kind {
-            KeyKind::Relin => Some(relin),
-            KeyKind::Galois(element) => galois
-                .iter()
-                .find(|(other, _)| *other == element)
-                .map(|(_, digest)| digest),
-            // No plan of a training asks for one.
-            KeyKind::ToSparse(_) | KeyKind::FromSparse(_) => None,
+            KeyKind::Relin => Some(named.relin),
+            KeyKind::Galois(element) => {
+                let mut galois = named.galois.iter();
+                galois
+                    .find(|(other, _)| *other == element)
+                    .map(|(_, digest)| digest)
+            }
+            KeyKind::ToSparse(_) | KeyKind::FromSparse(_) => sparse.next(),
         };
         let digest = digest.ok_or_else(|| {
             fault::client(
@@ -42,6 +51,28 @@ pub(super) fn keys(
         })?;
         wanted.push((kind, level, digest));
     }
+    load_keys(wanted, params, objects, watch)
+}
+
+/// Loads as many keys as are needed, in their order.
+pub(super) fn keys_in_order(
+    needed: &[(KeyKind, usize)],
+    params: &Parameters,
+    digests: &[Digest],
+    objects: &dyn Objects,
+    watch: &dyn Watch,
+) -> Result<EvaluationKeys, Stopped> {
+    let wanted = needed.iter().zip(digests);
+    let wanted = wanted.map(|(&(kind, level), digest)| (kind, level, digest));
+    load_keys(wanted.collect(), params, objects, watch)
+}
+
+fn load_keys(
+    wanted: Vec<(KeyKind, usize, &Digest)>,
+    params: &Parameters,
+    objects: &dyn Objects,
+    watch: &dyn Watch,
+) -> Result<EvaluationKeys, Stopped> {
     let loaded: Vec<SwitchingKey> = wanted
         .into_par_iter()
         .map(|(kind, level, digest)| {
@@ -62,7 +93,8 @@ fn key(
     objects: &dyn Objects,
 ) -> Result<SwitchingKey, Stopped> {
     let what = kind.to_string();
-    let length = SeededSwitchingKey::encoded_len(params, level);
+    let length = SeededSwitchingKey::encoded_len_of(params, kind, level)
+        .map_err(|error| invalid(&what, digest, &error))?;
     let bytes = read(objects, &what, digest, length)?;
     let seeded = SeededSwitchingKey::from_bytes(params, &bytes)
         .map_err(|error| invalid(&what, digest, &error))?;

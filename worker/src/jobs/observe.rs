@@ -43,6 +43,14 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Enters another phase of the job's own.
+    pub(super) fn enter(&self, phase: &str) {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.enter(phase);
+        drop(clock);
+        self.watch.progress(phase, 0, 0);
+    }
+
     /// Seconds by phase, the present one included.
     pub(super) fn seconds(self) -> Vec<(String, f64)> {
         let mut clock = self

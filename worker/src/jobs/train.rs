@@ -9,8 +9,7 @@ use super::{Objects, Stopped, Watch, load, observe, work};
 
 /// Objects of a training job, in the plan's order.
 pub(super) struct Inputs<'a> {
-    pub relin: &'a Digest,
-    pub galois: &'a [(u64, Digest)],
+    pub keys: load::Keys<'a>,
     pub features: &'a [Digest],
     pub labels: &'a [Digest],
 }
@@ -24,8 +23,8 @@ pub(super) fn run(
     watch: &dyn Watch,
 ) -> Result<JobReport, Stopped> {
     let progress = observe::Progress::new(watch, "read keys and records");
-    let params: Parameters = work::parameters(plan)?;
-    let keys = load::keys(plan, &params, inputs.relin, inputs.galois, objects, watch)?;
+    let params: Parameters = work::checked(plan.parameters())?;
+    let keys = load::keys(&plan.switching_keys(), &params, inputs.keys, objects, watch)?;
     let evaluator = CkksEvaluator::new(&params, &keys);
     let fresh = |what, digests| {
         let level = plan.data_level;
@@ -40,7 +39,7 @@ pub(super) fn run(
         &progress,
         CostModel::default(),
         plan.key_switch_shape(),
-        work::of_training(plan),
+        work::of_training(&plan.costs),
     );
     let head = train(&observed, &plan.layout, &plan.schedule, ciphertexts)
         .map_err(|error| observe::stopped(&error))?;
@@ -48,10 +47,15 @@ pub(super) fn run(
         .to_bytes(&params)
         .map_err(|error| load::scheme(&error))?;
     let digest = objects.write(ObjectKind::Head, &bytes)?;
+    let counts = work::counts(
+        &keys,
+        inputs.features.len() + inputs.labels.len(),
+        &observed.ledger(),
+    );
     Ok(JobReport {
         outputs: vec![(ObjectKind::Head, digest, bytes.len() as u64)],
         seconds: progress.seconds(),
         peak_rss_bytes: 0,
-        counts: work::counts(&keys, inputs.features.len() + inputs.labels.len()),
+        counts,
     })
 }

@@ -1,18 +1,28 @@
 //! What both kinds of job take from the plan.
 
-use confide_ckks::{EvaluationKeys, Parameters};
+use confide_ckks::EvaluationKeys;
 use confide_protocol::code;
-use confide_train::Plan;
+use confide_tensor::{KeySwitchShape, Ledger, Op};
+use confide_train::{Costs, TrainError, TrainingPlan};
 
 use super::Stopped;
 use crate::fault;
 
-/// Name of the planner's phase of prediction.
-const PREDICT: &str = "predict";
+/// The planner's phases of prediction.
+const PREDICTION: [&str; 1] = ["predict"];
 
-/// The checked parameters of an admitted plan.
-pub(super) fn parameters(plan: &Plan) -> Result<Parameters, Stopped> {
-    plan.parameters().map_err(|error| {
+/// The operations of a report.
+const OPERATIONS: [(&str, Op); 5] = [
+    ("bootstraps", Op::Refresh),
+    ("rotations and conjugations", Op::KeySwitch),
+    ("relinearisations", Op::Relinearise),
+    ("products", Op::Product),
+    ("rescales", Op::Rescale),
+];
+
+/// What follows from an admitted plan.
+pub(super) fn checked<T>(derived: Result<T, TrainError>) -> Result<T, Stopped> {
+    derived.map_err(|error| {
         Stopped::Failed(fault::client(
             code::PLAN_REFUSED,
             error.to_string(),
@@ -21,30 +31,58 @@ pub(super) fn parameters(plan: &Plan) -> Result<Parameters, Stopped> {
     })
 }
 
+/// What key switching costs under a plan.
+pub(super) fn key_switch_shape(plan: &TrainingPlan) -> Result<KeySwitchShape, Stopped> {
+    match plan {
+        TrainingPlan::Levelled(plan) => Ok(plan.key_switch_shape()),
+        TrainingPlan::Bootstrapped(plan) => checked(plan.key_switch_shape()),
+    }
+}
+
 /// Predicted work of training alone, in the units of progress.
-pub(super) fn of_training(plan: &Plan) -> u64 {
-    plan.costs.work_micros.saturating_sub(of_prediction(plan))
+pub(super) fn of_training(costs: &Costs) -> u64 {
+    costs.work_micros.saturating_sub(of_phases(costs))
 }
 
 /// Predicted work of one batch of predictions, in the units of progress.
-pub(super) fn of_prediction(plan: &Plan) -> u64 {
-    let all = plan.costs.worker_seconds();
-    let prediction: f64 = plan
-        .costs
+pub(super) fn of_prediction(plan: &TrainingPlan) -> u64 {
+    of_phases(plan.costs())
+}
+
+fn of_phases(costs: &Costs) -> u64 {
+    let all = costs.worker_seconds();
+    let prediction: f64 = costs
         .phases
         .iter()
-        .filter(|phase| phase.name == PREDICT)
+        .filter(|phase| PREDICTION.contains(&phase.name.as_str()))
         .map(|phase| phase.seconds)
         .sum();
     let share = if all > 0.0 { prediction / all } else { 0.0 };
-    (plan.costs.work_micros as f64 * share).round() as u64
+    (costs.work_micros as f64 * share).round() as u64
 }
 
-/// Figures for the report.
-pub(super) fn counts(keys: &EvaluationKeys, ciphertexts: usize) -> Vec<(String, u64)> {
-    vec![
-        ("keys".to_owned(), keys.len() as u64),
-        ("key bytes in memory".to_owned(), keys.memory() as u64),
-        ("ciphertexts read".to_owned(), ciphertexts as u64),
-    ]
+/// Figures for the report: what was held, read and done.
+pub(super) fn counts(
+    keys: &EvaluationKeys,
+    ciphertexts: usize,
+    ledger: &Ledger,
+) -> Vec<(String, u64)> {
+    let held = [
+        ("keys", keys.len() as u64),
+        ("key bytes in memory", keys.memory() as u64),
+        ("ciphertexts read", ciphertexts as u64),
+    ];
+    let done = OPERATIONS.map(|(name, op)| (name, ledger.count(op)));
+    let all = held.into_iter().chain(done);
+    all.map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
+/// Sets the figure of an operation.
+pub(super) fn set(figures: &mut [(String, u64)], op: Op, count: u64) {
+    let names = OPERATIONS.iter().filter(|(_, other)| *other == op);
+    for (name, _) in names {
+        for figure in figures.iter_mut().filter(|(other, _)| other == name) {
+            figure.1 = count;
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use confide_protocol::{Digest, JobState, ObjectKind, WireError, code};
+use confide_protocol::{Digest, JobId, JobState, ObjectKind, WireError, code};
 
 use super::{CANCEL, GO, Inner, Job, Shared};
 use crate::{
@@ -102,6 +102,7 @@ impl Shared {
         let objects = JobObjects {
             store: &self.store,
             namespace: job.namespace,
+            job: job.id,
         };
         memory::reset_peak();
         // The limits may be others than when the job was taken in, by another worker.
@@ -153,6 +154,7 @@ impl Inner {
 struct JobObjects<'a> {
     store: &'a Store,
     namespace: Namespace,
+    job: JobId,
 }
 
 impl Objects for JobObjects<'_> {
@@ -166,6 +168,15 @@ impl Objects for JobObjects<'_> {
 
     fn write(&self, _kind: ObjectKind, bytes: &[u8]) -> Result<Digest, WireError> {
         self.store.put_object(&self.namespace, bytes)
+    }
+
+    fn checkpoint(&self) -> Option<Vec<u8>> {
+        self.store.checkpoint(&self.namespace, &self.job)
+    }
+
+    fn save_checkpoint(&self, bytes: &[u8]) -> Result<(), WireError> {
+        self.store
+            .save_checkpoint(&self.namespace, &self.job, bytes)
     }
 }
 

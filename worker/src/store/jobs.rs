@@ -14,6 +14,7 @@ use crate::fault;
 const MAX_RECORDS: usize = 256;
 const SPEC: &str = "spec.v1";
 const STATE: &str = "state.v1";
+const CHECKPOINT: &str = "checkpoint.v1";
 
 /// Where a job stood when it was last written down. The order of the variants is the file format.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,10 +75,44 @@ impl Store {
         let dir = self.job_dir(namespace, id);
         files::write_atomic(&dir.join(STATE), &bytes)
             .and_then(|()| match record {
-                JobRecord::Ended(_) => files::remove(&dir.join(SPEC)),
+                JobRecord::Ended(_) => {
+                    files::remove(&dir.join(SPEC))?;
+                    files::remove(&dir.join(CHECKPOINT))
+                }
                 JobRecord::Waiting | JobRecord::Running { .. } => Ok(()),
             })
             .map_err(|error| fault::store("record a job", &error))
+    }
+
+    /// What a job saved last; none if it has not, or its file cannot be read.
+    #[must_use]
+    pub fn checkpoint(&self, namespace: &Namespace, id: &JobId) -> Option<Vec<u8>> {
+        let path = self.job_dir(namespace, id).join(CHECKPOINT);
+        match fs::read(path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::error!(job = id.0.short(), %error, "checkpoint cannot be read");
+                }
+                None
+            }
+        }
+    }
+
+    /// Saves where a job stands, in place of what was saved before. A job that gets on is no job that takes the worker
+    /// down: its starts count from here.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn save_checkpoint(
+        &self,
+        namespace: &Namespace,
+        id: &JobId,
+        bytes: &[u8],
+    ) -> Result<(), WireError> {
+        files::write_atomic(&self.job_dir(namespace, id).join(CHECKPOINT), bytes)
+            .map_err(|error| fault::store("save a checkpoint", &error))?;
+        self.record_state(namespace, id, &JobRecord::Running { starts: 1 })
     }
 
     /// How a job ended, if it is known and has.

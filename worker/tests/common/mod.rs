@@ -412,5 +412,6 @@ pub fn job(plan: &str, input: Digest) -> JobSpec {
         galois: vec![],
         features: vec![],
         labels: vec![],
+        sparse: Vec::new(),
     }
 }

@@ -12,9 +12,10 @@ use crate::process;
 use crate::workspace::Workspace;
 
 const LOG_N: u32 = 16;
+const PEER: &str = "poulpy-ckks";
 
 /// Our presets that the comparison holds for: arguments of `confide bench bootstrap`.
-const OURS: [(&str, &[&str]); 1] = [("n16", &[])];
+const OURS: [(&str, &[&str]); 2] = [("n16", &[]), ("n16, wide", &["--preset", "wide"])];
 
 /// One set of one library, as its bench reports it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -71,7 +72,7 @@ pub fn run(workspace: &Workspace, rounds: u32, threads: &[u32], json: bool) -> R
                 }
             }
             for mut line in lines(poulpy.command(&setting)?.args(["--rounds", "1"]))? {
-                line.name = format!("poulpy-ckks {}", line.preset.as_deref().unwrap_or("?"));
+                line.name = format!("{PEER} {}", line.preset.as_deref().unwrap_or("?"));
                 found
                     .entry((threads, line.name.clone()))
                     .or_default()
@@ -129,7 +130,7 @@ fn print(rows: &[Measured]) {
     for row in rows {
         let fastest = rows
             .iter()
-            .filter(|other| other.preset.is_some() && other.threads == row.threads)
+            .filter(|other| other.name.starts_with(PEER) && other.threads == row.threads)
             .map(|other| other.ms)
             .fold(f64::INFINITY, f64::min);
         println!(

@@ -40,6 +40,19 @@ struct Group {
     period: usize,
     /// Whether all indices below the period occur anyway.
     wraps: bool,
+    /// What becomes of fewer slots than all.
+    halves: Halves,
+}
+
+/// Between the two transforms fewer slots hold real and imaginary parts in two halves of twice the period.
+#[derive(Clone, Copy, PartialEq)]
+enum Halves {
+    /// One period in, one out.
+    None,
+    /// The output is followed by `-i` times it.
+    Second,
+    /// Of the input only the first half is read, and the second half of the output is zero.
+    First,
 }
 
 impl Group {
@@ -53,66 +66,88 @@ impl Group {
     }
 }
 
-/// Factors for `slots` values in a vector of `full` slots, in as many matrices as asked for each way.
+/// Factors for `slots` values in a vector of `full` slots, in as many matrices as asked for each way: `down` for
+/// CoeffsToSlots, `up` for SlotsToCoeffs, which comes first if `up_first` says so.
 ///
 /// CoeffsToSlots maps the slots of a polynomial with coefficients `c_j`, repeated with period `slots`, to
 /// `slots * (c_j + i c_(j+slots))`. With `slots < full` its output is that vector followed by `-i` times it, with the
 /// period `2 * slots`: twice its real part is all coefficients.
 ///
-/// SlotsToCoeffs maps `z_j` to slots. With `slots < full` only the first half of the period `2 * slots` of its input is
-/// read, and the first factor's output is zero in the second half: adding its rotation by `slots` gives the input of the
-/// second factor.
+/// SlotsToCoeffs maps `z_j` to slots. Where it comes last and `slots < full`, only the first half of the period
+/// `2 * slots` of its input is read, and the first factor's output is zero in the second half: adding its rotation by
+/// `slots` gives the input of the second factor.
 ///
 /// `None` if there are more matrices than stages, or no shifts that add up.
-pub(crate) fn factors(slots: usize, full: usize, down: usize, up: usize) -> Option<Factors> {
+pub(crate) fn factors(
+    slots: usize,
+    full: usize,
+    (down, up): (usize, usize),
+    up_first: bool,
+) -> Option<Factors> {
     let log = slots.ilog2();
     if down == 0 || up == 0 || down > log as usize || up > log as usize {
         return None;
     }
     let sparse = slots < full;
-    let mut groups = Vec::new();
+    let halves = |cond: bool, halves: Halves| if cond && sparse { halves } else { Halves::None };
+    let mut inverse = Vec::new();
     for (index, range) in parts(log, down).into_iter().enumerate() {
-        groups.push(Group {
+        inverse.push(Group {
             stages: range.rev().collect(),
             inverse: true,
             period: slots,
             wraps: index == 0,
+            halves: halves(index + 1 == down, Halves::Second),
         });
     }
+    let mut forward = Vec::new();
     for (index, range) in parts(log, up).into_iter().rev().enumerate() {
-        let doubled = sparse && index == 0;
-        groups.push(Group {
+        let doubled = sparse && index == 0 && !up_first;
+        forward.push(Group {
             stages: range.collect(),
             inverse: false,
             period: if doubled { 2 * slots } else { slots },
             wraps: index + 1 == up && !doubled,
+            halves: halves(doubled, Halves::First),
         });
     }
+    let first = if up_first { up } else { down };
+    let groups: Vec<Group> = if up_first {
+        forward.into_iter().chain(inverse).collect()
+    } else {
+        inverse.into_iter().chain(forward).collect()
+    };
     let shifts = shifts(&groups, slots)?;
     let mut made = Vec::with_capacity(groups.len());
     let mut turned = 0;
-    for (index, (group, shift)) in groups.iter().zip(shifts).enumerate() {
+    for (group, shift) in groups.iter().zip(shifts) {
         turned += shift;
-        let mut matrix = merge(&group.stages, group.inverse);
-        if sparse && index + 1 == down {
-            for diagonal in matrix.values_mut() {
-                let half = repeat(diagonal, slots);
-                let rotated = half.iter().map(|x| x * -Complex64::i());
-                *diagonal = half.iter().copied().chain(rotated).collect();
-            }
+        if group.halves == Halves::Second {
+            // So far a turn by a period was none.
+            turned %= slots;
         }
-        if sparse && index == down {
-            for diagonal in matrix.values_mut() {
-                let mut half = repeat(diagonal, slots);
-                half.resize(2 * slots, Complex64::ZERO);
-                *diagonal = half;
+        let mut matrix = merge(&group.stages, group.inverse);
+        for diagonal in matrix.values_mut() {
+            match group.halves {
+                Halves::None => {}
+                Halves::Second => {
+                    let half = repeat(diagonal, slots);
+                    let rotated = half.iter().map(|x| x * -Complex64::i());
+                    *diagonal = half.iter().copied().chain(rotated).collect();
+                }
+                Halves::First => {
+                    let mut half = repeat(diagonal, slots);
+                    half.resize(2 * slots, Complex64::ZERO);
+                    *diagonal = half;
+                }
             }
         }
         made.push(shifted(matrix, group, shift, turned));
     }
-    let slots_to_coeffs = made.split_off(down);
+    let rest = made.split_off(first);
+    let (coeffs_to_slots, slots_to_coeffs) = if up_first { (rest, made) } else { (made, rest) };
     Some(Factors {
-        coeffs_to_slots: made,
+        coeffs_to_slots,
         slots_to_coeffs,
     })
 }
@@ -306,7 +341,7 @@ mod tests {
             (5, 1, 1),
         ] {
             let n = 1usize << log;
-            let made = factors(n, n, down, up).expect("shifts");
+            let made = factors(n, n, (down, up), false).expect("shifts");
             for factor in made.coeffs_to_slots.iter().chain(&made.slots_to_coeffs) {
                 let largest = factor.diagonals.keys().max().expect("diagonals") / factor.stride;
                 // Exactly the power of two for the presets, two strides more at worst.
@@ -350,7 +385,7 @@ mod tests {
             (5, 64, 2, 3),
         ] {
             let n = 1usize << log;
-            let made = factors(n, full, down, up).expect("shifts");
+            let made = factors(n, full, (down, up), false).expect("shifts");
             let z = values(n);
             let slots = slots_of(&z);
             let mut vector: Vec<Complex64> = slots.iter().copied().cycle().take(full).collect();
@@ -387,12 +422,44 @@ mod tests {
         }
     }
 
+    /// What lies between the transforms may permute the vector or change signs, so both orders are tested by themselves.
+    #[test]
+    fn slots_come_back_when_coefficients_are_in_between() {
+        for (log, full, down, up) in [
+            (6, 64, 3, 3),
+            (9, 512, 4, 3),
+            (8, 256, 2, 3),
+            (6, 256, 3, 3),
+            (4, 256, 2, 1),
+            (5, 64, 2, 3),
+        ] {
+            let n = 1usize << log;
+            let made = factors(n, full, (down, up), true).expect("shifts");
+            let z = values(n);
+            let mut vector: Vec<Complex64> = z.iter().copied().cycle().take(full).collect();
+            for factor in made.slots_to_coeffs.iter().chain(&made.coeffs_to_slots) {
+                vector = apply(factor, &vector);
+            }
+            if n == full {
+                let expected: Vec<Complex64> = z.iter().map(|x| x * n as f64).collect();
+                close(&vector, &expected);
+                continue;
+            }
+            let expected = (0..full).map(|s| match s / n % 2 {
+                0 => Complex64::from(2.0 * z[s % n].re * n as f64),
+                _ => Complex64::from(2.0 * z[s % n].im * n as f64),
+            });
+            let real: Vec<Complex64> = vector.iter().map(|x| x + x.conj()).collect();
+            close(&real, &expected.collect::<Vec<_>>());
+        }
+    }
+
     #[test]
     fn more_matrices_than_stages_are_refused() {
         assert!(
-            factors(4, 8, 3, 1).is_none()
-                && factors(4, 8, 1, 3).is_none()
-                && factors(4, 4, 0, 1).is_none()
+            factors(4, 8, (3, 1), true).is_none()
+                && factors(4, 8, (1, 3), false).is_none()
+                && factors(4, 4, (0, 1), true).is_none()
         );
     }
 }

@@ -65,9 +65,19 @@ impl EvalMod {
         self.scales[self.scales.len() - 1]
     }
 
-    /// Level at which relinearisation is needed first.
-    pub(crate) fn input_level(&self) -> usize {
-        self.ladder[0]
+    /// [`EvalMod::reduce`] of each.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn evaluate(
+        &self,
+        evaluator: &Evaluator,
+        cts: &[Ciphertext],
+        keys: &EvaluationKeys,
+    ) -> Result<Vec<Ciphertext>, CkksError> {
+        cts.iter()
+            .map(|ct| self.reduce(evaluator, ct, keys))
+            .collect()
     }
 
     /// Maps slots `x / K` with `|x| < K`, at [`EvalMod::input_level`] and [`EvalMod::input_scale`], to `sin(2 pi x)`, or
@@ -75,7 +85,7 @@ impl EvalMod {
     ///
     /// # Errors
     /// Those of [`Evaluator::evaluate_polynomial`].
-    pub(crate) fn evaluate(
+    pub(crate) fn reduce(
         &self,
         evaluator: &Evaluator,
         ct: &Ciphertext,
@@ -91,9 +101,7 @@ impl EvalMod {
         )?;
         for _ in 0..self.doublings {
             // cos 2t = 2 cos^2 t - 1
-            let mut square = evaluator.square(&out)?;
-            let copy = square.clone();
-            evaluator.add_assign(&mut square, &copy)?;
+            let mut square = evaluator.tensor_sum("eval_mod", &[(&out, &out)], 2)?;
             evaluator.add_scalar_assign(&mut square, -1.0)?;
             let lower = evaluator.relinearize_rescale(square, keys)?;
             at += 1;
@@ -120,6 +128,13 @@ impl EvalMod {
             .as_ref()
             .map_or(angle, |arcsine| arcsine.eval(angle))
     }
+}
+
+/// Scale of the result of EvalMod.
+pub(super) fn output_scale(set: &BootstrapParameters) -> f64 {
+    let first = set.literal().log_scale.exp2();
+    let scales = scales(set.params(), &set.ladder(), first);
+    scales[scales.len() - 1]
 }
 
 /// Scales after each multiplication: that of the level above, squared, over the primes that are given up.

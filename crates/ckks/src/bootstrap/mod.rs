@@ -1,20 +1,24 @@
-//! Bootstrapping: a ciphertext at level 0 becomes one at [`BootstrapParameters::output_level`] with the same message.
+//! Bootstrapping: a ciphertext at a low level becomes one at [`Bootstrapper::output_level`] with the same message.
 //!
-//! ModRaise reads the ciphertext modulo a larger modulus, where it holds `m + q_0 I`; CoeffsToSlots brings the
-//! coefficients of that polynomial to the slots; EvalMod takes them modulo `q_0` by a sine; SlotsToCoeffs brings them back
-//! (Cheon, Han, Kim, Kim and Song, "Bootstrapping for approximate homomorphic encryption", EUROCRYPT 2018; with dense
-//! secrets Bossuat, Mouchet, Troncoso-Pastoriza and Hubaux, EUROCRYPT 2021).
+//! SlotsToCoeffs brings the slots to the coefficients of the polynomial; ModRaise reads the ciphertext modulo a larger
+//! modulus, where it holds `m + q_0 I`; CoeffsToSlots brings the coefficients back to the slots; EvalMod takes them modulo
+//! `q_0` by a sine (Cheon, Han, Kim, Kim and Song, "Bootstrapping for approximate homomorphic encryption", EUROCRYPT 2018;
+//! with dense secrets Bossuat, Mouchet, Troncoso-Pastoriza and Hubaux, EUROCRYPT 2021). SlotsToCoeffs may come last
+//! instead, see [`Order`].
 //!
 //! The main secret stays uniform ternary. A sparse one exists only around ModRaise, at a modulus of its own that is
 //! checked by the table of sparse secrets.
 
+mod circuit;
 mod dft;
 mod eval_mod;
 pub mod failure;
 mod keys;
+mod many;
 mod mod_raise;
 mod params;
 mod presets;
+mod real;
 #[cfg(all(test, feature = "secret"))]
 mod tests;
 
@@ -22,7 +26,7 @@ use std::collections::BTreeMap;
 
 use num_complex::Complex64;
 
-pub use params::{BootstrapLiteral, BootstrapParameters, MAX_LOG2_FAILURE};
+pub use params::{BootstrapLiteral, BootstrapParameters, MAX_LOG2_FAILURE, Order};
 
 use crate::ciphertext::Ciphertext;
 use crate::encoding::Encoder;
@@ -43,6 +47,18 @@ pub struct Bootstrapper {
     coeffs_to_slots: Vec<LinearTransform>,
     eval_mod: EvalMod,
     slots_to_coeffs: Vec<LinearTransform>,
+    /// Where fewer slots hold real and imaginary parts in two halves and SlotsToCoeffs came first.
+    joins: Option<Joins>,
+}
+
+/// From real parts followed by imaginary parts, to a vector with the period of one of both.
+struct Joins {
+    /// The sum, the imaginary parts times `i`.
+    complex: LinearTransform,
+    /// The real parts.
+    real: LinearTransform,
+    /// The imaginary parts.
+    imaginary: LinearTransform,
 }
 
 impl Bootstrapper {
@@ -57,41 +73,30 @@ impl Bootstrapper {
         log_slots: u32,
     ) -> Result<Self, CkksError> {
         let (params, literal) = (set.params(), set.literal());
-        let (down, up) = (literal.coeffs_to_slots.len(), literal.slots_to_coeffs.len());
-        let made = (log_slots <= params.log_slots())
-            .then(|| dft::factors(1 << log_slots, params.slots(), down, up))
-            .flatten()
-            .ok_or_else(|| CkksError::InvalidArgument {
-                op: OP,
-                what: "log2 of the number of slots",
-                needed: format!("{} to {}", down.max(up), params.log_slots()),
-                available: log_slots.to_string(),
-            })?;
+        let made = set.factors(log_slots)?;
         let eval_mod = EvalMod::new(set)?;
-        // Unscaled, the first transform multiplies coefficients by N: so much is left to its diagonals.
-        let (q0, top) = (params.q(0) as f64, params.max_level());
+        let q0 = params.q(0) as f64;
+        // Unscaled, the transform multiplies coefficients by N: so much is left to its diagonals.
         let natural = params.degree() as f64 * q0 * f64::from(literal.interval);
         let gain = eval_mod.input_scale() / natural;
-        let coeffs_to_slots = encode(
-            params,
-            encoder,
-            made.coeffs_to_slots,
-            top,
-            gain,
-            literal.baby,
-        )?;
-        // The sine of 2 pi c / q_0 is c at this scale. Half of the canonical scale is left for a doubling.
-        let sine = eval_mod.output_scale() * std::f64::consts::TAU * params.scale_at(0) / q0;
-        let gain = params.scale_at(set.output_level()) / 2.0 / sine;
-        let level = set.slots_to_coeffs_level();
-        let slots_to_coeffs = encode(
-            params,
-            encoder,
-            made.slots_to_coeffs,
-            level,
-            gain,
-            literal.baby,
-        )?;
+        let drops = vec![1; literal.coeffs_to_slots.len()];
+        let place = (params.max_level(), &drops[..], gain);
+        let coeffs_to_slots = encode(set, encoder, made.coeffs_to_slots, place)?;
+        let gain = match literal.order {
+            Order::SlotsToCoeffs => set.bottom_scale() / params.scale_at(set.input_level()),
+            // The sine of 2 pi c / q_0 is c at this scale. Half of the canonical scale is left for a doubling.
+            Order::ModRaise => {
+                let sine = eval_mod.output_scale() * std::f64::consts::TAU * set.bottom_scale();
+                params.scale_at(set.output_level()) / 2.0 / (sine / q0)
+            }
+        };
+        let drops: Vec<usize> = literal.slots_to_coeffs.iter().map(Vec::len).collect();
+        let place = (set.slots_to_coeffs_level(), &drops[..], gain);
+        let slots_to_coeffs = encode(set, encoder, made.slots_to_coeffs, place)?;
+        let sparse = log_slots < params.log_slots();
+        let joins = (sparse && literal.order == Order::SlotsToCoeffs)
+            .then(|| Joins::new(set, encoder, 1 << log_slots))
+            .transpose()?;
         Ok(Self {
             set: set.clone(),
             evaluator: Evaluator::new(params),
@@ -99,6 +104,7 @@ impl Bootstrapper {
             coeffs_to_slots,
             eval_mod,
             slots_to_coeffs,
+            joins,
         })
     }
 
@@ -112,21 +118,37 @@ impl Bootstrapper {
         1 << self.log_slots
     }
 
-    /// Bytes that the encoded matrices take in memory.
-    pub fn memory(&self) -> usize {
-        let all = self.coeffs_to_slots.iter().chain(&self.slots_to_coeffs);
-        all.map(LinearTransform::memory).sum()
+    /// Lowest level of its inputs.
+    pub fn input_level(&self) -> usize {
+        self.set.input_level()
     }
 
-    /// Refreshes a ciphertext at any level, of which only level 0 is read. The result is at
-    /// [`BootstrapParameters::output_level`]; an input with the canonical scale of level 0 gets the canonical scale there,
-    /// others are off by the same factor.
+    /// Level of its results: that of the set, and one less for fewer slots where SlotsToCoeffs comes first.
+    pub fn output_level(&self) -> usize {
+        self.set.output_level() - usize::from(self.joins.is_some())
+    }
+
+    /// Bytes that the encoded matrices take in memory.
+    pub fn memory(&self) -> usize {
+        self.transforms().map(LinearTransform::memory).sum()
+    }
+
+    /// Every matrix.
+    fn transforms(&self) -> impl Iterator<Item = &LinearTransform> {
+        let both = self.coeffs_to_slots.iter().chain(&self.slots_to_coeffs);
+        let joins = self.joins.iter();
+        both.chain(joins.flat_map(|joins| [&joins.complex, &joins.real, &joins.imaginary]))
+    }
+
+    /// Refreshes a ciphertext at [`Bootstrapper::input_level`] or above, of which only that level is read. The result is
+    /// at [`Bootstrapper::output_level`]; an input with the canonical scale of the input level gets the canonical scale
+    /// there, others are off by the same factor.
     ///
     /// Messages must be at most about 1 in size at that scale, and repeat with the period [`Bootstrapper::slots`].
     ///
     /// # Errors
-    /// [`CkksError::InvalidScale`] for an input whose scale exceeds the canonical one of level 0; a missing key, see
-    /// [`Bootstrapper::keys`]; [`CkksError::PartCount`]; an operand of other parameters.
+    /// [`CkksError::LevelTooLow`]; [`CkksError::InvalidScale`] for an input whose scale exceeds the canonical one of the
+    /// input level; a missing key, see [`Bootstrapper::keys`]; [`CkksError::PartCount`]; an operand of other parameters.
     pub fn bootstrap(
         &self,
         ct: &Ciphertext,
@@ -145,151 +167,17 @@ impl Bootstrapper {
         keys: &EvaluationKeys,
         done: &mut dyn FnMut(&'static str),
     ) -> Result<Ciphertext, CkksError> {
-        let half = self.halved(ct, keys, done)?;
-        let mut out = self.evaluator.mul_integer(&half, 2)?;
-        out.scale = self.output_scale(ct.scale);
+        let input = self.entered(ct)?;
+        let reduced = self.reduced(&input, keys, false, done)?;
+        let out = self.finished(reduced, ct.scale, keys)?;
+        done("the rest");
         Ok(out)
-    }
-
-    /// Refreshes two ciphertexts of real messages with one bootstrap, as real and imaginary part of one ciphertext.
-    /// Levels and scales as [`Bootstrapper::bootstrap`]; what imaginary parts there were is lost.
-    ///
-    /// # Errors
-    /// As [`Bootstrapper::bootstrap`].
-    pub fn bootstrap_real_pair(
-        &self,
-        [first, second]: [&Ciphertext; 2],
-        keys: &EvaluationKeys,
-    ) -> Result<[Ciphertext; 2], CkksError> {
-        let evaluator = &self.evaluator;
-        let quarter = self.set.params().degree() / 2;
-        self.check_scale(second)?;
-        let [first, second] = [
-            evaluator.drop_level(first, 0)?,
-            evaluator.drop_level(second, 0)?,
-        ];
-        let mut imaginary = evaluator.mul_monomial(&second, quarter)?;
-        // Each part keeps its own scale: nothing here depends on them.
-        imaginary.scale = first.scale;
-        let joint = evaluator.add(&first, &imaginary)?;
-        let half = self.halved(&joint, keys, &mut |_| ())?;
-        let mut parts = self.parts(&half, keys)?;
-        for (part, input) in parts.iter_mut().zip([&first, &second]) {
-            part.scale = self.output_scale(input.scale);
-        }
-        Ok(parts)
-    }
-
-    /// The refreshed ciphertext with half of its polynomial; the scale is left to the caller.
-    fn halved(
-        &self,
-        ct: &Ciphertext,
-        keys: &EvaluationKeys,
-        done: &mut dyn FnMut(&'static str),
-    ) -> Result<Ciphertext, CkksError> {
-        let raised = self.raised(ct, keys)?;
-        done("ModRaise");
-        let coefficients = self.coefficients(raised, keys)?;
-        done("CoeffsToSlots");
-        let reduced = coefficients
-            .iter()
-            .map(|ct| self.eval_mod.evaluate(&self.evaluator, ct, keys))
-            .collect::<Result<Vec<_>, _>>()?;
-        done("EvalMod");
-        let half = self.slots_again(reduced, keys)?;
-        done("SlotsToCoeffs");
-        Ok(half)
-    }
-
-    /// ModRaise, and for fewer slots the projection to polynomials in `X^(N / 2 slots)`.
-    fn raised(&self, ct: &Ciphertext, keys: &EvaluationKeys) -> Result<Ciphertext, CkksError> {
-        self.check_scale(ct)?;
-        let bottom = self.evaluator.drop_level(ct, 0)?;
-        let mut raised =
-            mod_raise::raise(&self.evaluator, &bottom, self.set.literal().weight, keys)?;
-        for rotation in self.trace_rotations() {
-            let rotated = self.evaluator.rotate(&raised, rotation, keys)?;
-            self.evaluator.add_assign(&mut raised, &rotated)?;
-        }
-        Ok(raised)
-    }
-
-    fn check_scale(&self, ct: &Ciphertext) -> Result<(), CkksError> {
-        if ct.scale <= self.set.params().scale_at(0) * 1.01 {
-            return Ok(());
-        }
-        Err(CkksError::InvalidScale {
-            op: OP,
-            scale: ct.scale,
-        })
-    }
-
-    /// CoeffsToSlots: real slots `x / K` with `x = I + c / q_0`, in two ciphertexts, or in one for fewer slots.
-    fn coefficients(
-        &self,
-        raised: Ciphertext,
-        keys: &EvaluationKeys,
-    ) -> Result<Vec<Ciphertext>, CkksError> {
-        let mut ct = raised;
-        for transform in &self.coeffs_to_slots {
-            ct = self.evaluator.transform(&ct, transform, keys)?;
-        }
-        ct.scale = self.eval_mod.input_scale();
-        if self.is_sparse() {
-            let conjugate = self.evaluator.conjugate(&ct, keys)?;
-            self.evaluator.add_assign(&mut ct, &conjugate)?;
-            return Ok(vec![ct]);
-        }
-        Ok(self.parts(&ct, keys)?.into())
-    }
-
-    /// Twice the real and twice the imaginary parts.
-    fn parts(&self, ct: &Ciphertext, keys: &EvaluationKeys) -> Result<[Ciphertext; 2], CkksError> {
-        let conjugate = self.evaluator.conjugate(ct, keys)?;
-        let real = self.evaluator.add(ct, &conjugate)?;
-        let imaginary = self.evaluator.sub(ct, &conjugate)?;
-        // Times -i.
-        let turn = 3 * self.set.params().degree() / 2;
-        Ok([real, self.evaluator.mul_monomial(&imaginary, turn)?])
-    }
-
-    /// SlotsToCoeffs.
-    fn slots_again(
-        &self,
-        reduced: Vec<Ciphertext>,
-        keys: &EvaluationKeys,
-    ) -> Result<Ciphertext, CkksError> {
-        let evaluator = &self.evaluator;
-        let quarter = self.set.params().degree() / 2;
-        let period = self.slots() as i64;
-        let mut reduced = reduced.into_iter();
-        let (Some(mut ct), second) = (reduced.next(), reduced.next()) else {
-            return Err(CkksError::InvalidArgument {
-                op: OP,
-                what: "number of ciphertexts",
-                needed: "1 or 2".into(),
-                available: "0".into(),
-            });
-        };
-        let imaginary = match second {
-            Some(imaginary) => imaginary,
-            None => evaluator.rotate(&ct, period, keys)?,
-        };
-        evaluator.add_assign(&mut ct, &evaluator.mul_monomial(&imaginary, quarter)?)?;
-        for (index, transform) in self.slots_to_coeffs.iter().enumerate() {
-            ct = evaluator.transform(&ct, transform, keys)?;
-            if index == 0 && self.is_sparse() {
-                let rotated = evaluator.rotate(&ct, period, keys)?;
-                evaluator.add_assign(&mut ct, &rotated)?;
-            }
-        }
-        Ok(ct)
     }
 
     /// Scale of the result for an input of scale `scale`: canonical for canonical.
     fn output_scale(&self, scale: f64) -> f64 {
         let params = self.set.params();
-        scale / params.scale_at(0) * params.scale_at(self.set.output_level())
+        scale / params.scale_at(self.input_level()) * params.scale_at(self.output_level())
     }
 
     fn is_sparse(&self) -> bool {
@@ -302,38 +190,58 @@ impl Bootstrapper {
     }
 }
 
-/// Encodes matrices at `level` and below; together they multiply the scale by `gain`, beyond what they compute.
+/// Encodes matrices for a level and those below, each with the number of levels that it gives up; together they multiply
+/// the scale by `gain`, beyond what they compute.
 fn encode(
-    params: &crate::Parameters,
+    set: &BootstrapParameters,
     encoder: &Encoder,
     factors: Vec<Factor>,
-    level: usize,
-    gain: f64,
-    baby: usize,
+    (top, drops, gain): (usize, &[usize], f64),
 ) -> Result<Vec<LinearTransform>, CkksError> {
-    let each = gain.powf(1.0 / factors.len() as f64);
-    let one = |(index, factor): (usize, Factor)| {
-        let level = level - index;
+    let params = set.params();
+    let bottom = top - drops.iter().sum::<usize>();
+    let primes = bottom + 1..=top;
+    let log_primes: f64 = primes.map(|level| (params.q(level) as f64).log2()).sum();
+    let scale = ((log_primes + gain.log2()) / factors.len() as f64).exp2();
+    let mut level = top;
+    let one = |(factor, &drop): (Factor, &usize)| {
         let repeat = |(&k, diagonal): (&usize, &Vec<Complex64>)| {
             let slots = diagonal.iter().copied().cycle().take(params.slots());
             (k, slots.collect())
         };
         let diagonals: BTreeMap<usize, Vec<Complex64>> =
             factor.diagonals.iter().map(repeat).collect();
-        let scale = each * params.q(level) as f64;
-        // Half as many diagonals as the others have: half as many baby steps keep the keys few.
-        let wraps = factor.diagonals.len() * factor.stride == params.slots();
-        let baby = if wraps { baby.div_ceil(2) } else { baby };
-        LinearTransform::with_horner(
-            params,
-            encoder,
-            &diagonals,
-            (level, scale),
-            factor.stride,
-            baby,
-        )
+        let baby = set.literal().baby;
+        let place = (level, drop, scale);
+        level -= drop;
+        LinearTransform::with_horner(params, encoder, &diagonals, place, factor.stride, baby)
     };
-    factors.into_iter().enumerate().map(one).collect()
+    factors.into_iter().zip(drops).map(one).collect()
+}
+
+impl Joins {
+    /// From the output level of the set to the one below.
+    fn new(set: &BootstrapParameters, encoder: &Encoder, slots: usize) -> Result<Self, CkksError> {
+        let params = set.params();
+        // What the vector itself is multiplied by in its two halves, and what its rotation is.
+        let one = |own: [Complex64; 2]| {
+            let [first, second] = own;
+            let half = |factors: [Complex64; 2]| -> Vec<Complex64> {
+                (0..params.slots())
+                    .map(|s| factors[s / slots % 2])
+                    .collect()
+            };
+            let diagonals = [(0, half(own)), (slots, half([second, first]))];
+            let level = set.output_level();
+            LinearTransform::from_diagonals(params, encoder, &diagonals.into(), level)
+        };
+        let (zero, unit) = (Complex64::ZERO, Complex64::ONE);
+        Ok(Self {
+            complex: one([unit, Complex64::i()])?,
+            real: one([unit, zero])?,
+            imaginary: one([zero, unit])?,
+        })
+    }
 }
 
 impl std::fmt::Debug for Bootstrapper {

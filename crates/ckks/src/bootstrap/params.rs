@@ -2,22 +2,36 @@
 
 use super::failure::log2_failure;
 use crate::error::CkksError;
-use crate::params::{Parameters, ParametersLiteral};
+use crate::params::{Parameters, ParametersLiteral, Reserved};
+
+/// What comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// SlotsToCoeffs, then ModRaise, CoeffsToSlots and EvalMod. EvalMod works on the slots of the message themselves, and
+    /// SlotsToCoeffs on few limbs. The input needs the levels that SlotsToCoeffs consumes.
+    SlotsToCoeffs,
+    /// ModRaise, CoeffsToSlots, EvalMod, then SlotsToCoeffs: the input is at level 0. SlotsToCoeffs amplifies the noise of
+    /// EvalMod by `sqrt(N)`.
+    ModRaise,
+}
 
 /// What a bootstrapping set is made from; unchecked.
 ///
-/// Levels from the bottom: those of `program`, then SlotsToCoeffs, EvalMod, CoeffsToSlots.
+/// Levels from the bottom: `q_0`, SlotsToCoeffs if it comes first, those of `program`, SlotsToCoeffs if it comes last,
+/// EvalMod, CoeffsToSlots.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BootstrapLiteral {
-    /// Ring, special primes and the levels that are left to programs. The first special prime encrypts the sparse
+    /// Ring, special primes, `q_0` and the levels that are left to programs. The first special prime encrypts the sparse
     /// secret together with `q_0`.
     pub program: ParametersLiteral,
+    /// The order of the parts.
+    pub order: Order,
     /// Bit lengths of the primes of CoeffsToSlots, one a matrix, in order of application.
     pub coeffs_to_slots: Vec<u32>,
     /// Bit lengths of the primes of EvalMod: those given up after each multiplication, in order.
     pub eval_mod: Vec<Vec<u32>>,
-    /// Bit lengths of the primes of SlotsToCoeffs, one a matrix, in order of application.
-    pub slots_to_coeffs: Vec<u32>,
+    /// Bit lengths of the primes of SlotsToCoeffs: those given up after each matrix, if any, in order of application.
+    pub slots_to_coeffs: Vec<Vec<u32>>,
     /// log2 of the scale at which EvalMod starts.
     pub log_scale: f64,
     /// Weight of the sparse secret.
@@ -30,8 +44,9 @@ pub struct BootstrapLiteral {
     pub doublings: usize,
     /// Degree of the arcsine that follows: 0 for none, 3, 5 or 7.
     pub arcsine: usize,
-    /// log2 of `q_0` over the scale of the input, below which messages of size 1 are: without arcsine the sine replaces
-    /// the identity up to a relative `(2 pi / 2^log_ratio)^2 / 6` for the worst message.
+    /// log2 of the least `q_0` over the scale at level 0, below which messages of size 1 are: without arcsine the sine
+    /// replaces the identity up to a relative `(2 pi / 2^log_ratio)^2 / 6` for the worst message. The scale at level 0 is
+    /// the canonical one, or follows from those of EvalMod's result and of the output where SlotsToCoeffs comes first.
     pub log_ratio: f64,
     /// Baby steps of each matrix: rotation keys against giant steps.
     pub baby: usize,
@@ -51,10 +66,10 @@ impl BootstrapParameters {
     /// Checks a literal and chooses the primes.
     ///
     /// # Errors
-    /// Those of [`Parameters::with_upper`]; [`CkksError::InsecureSparse`]; [`CkksError::InvalidParameters`] for parts
+    /// Those of [`Parameters::with_reserved`]; [`CkksError::InsecureSparse`]; [`CkksError::InvalidParameters`] for parts
     /// that do not fit together or fail more often than [`MAX_LOG2_FAILURE`].
     pub fn new(literal: BootstrapLiteral) -> Result<Self, CkksError> {
-        let params = Parameters::with_upper(literal.program.clone(), upper(&literal))?;
+        let params = Parameters::with_reserved(literal.program.clone(), reserved(&literal))?;
         Self::checked(literal, params)
     }
 
@@ -64,15 +79,15 @@ impl BootstrapParameters {
     /// As [`BootstrapParameters::new`], security aside.
     #[cfg(any(test, feature = "insecure-test-parameters"))]
     pub fn new_insecure_for_tests(literal: BootstrapLiteral) -> Result<Self, CkksError> {
-        let primes = upper(&literal);
-        let params = Parameters::with_upper_insecure_for_tests(literal.program.clone(), primes)?;
+        let primes = reserved(&literal);
+        let params = Parameters::with_reserved_insecure_for_tests(literal.program.clone(), primes)?;
         Self::checked(literal, params)
     }
 
     fn checked(literal: BootstrapLiteral, params: Parameters) -> Result<Self, CkksError> {
-        check_shape(&literal, &params)?;
-        params.check_sparse_secret(literal.weight)?;
         let made = Self { literal, params };
+        check_shape(&made)?;
+        made.params.check_sparse_secret(made.literal.weight)?;
         let failure = made.log2_failure();
         if failure > MAX_LOG2_FAILURE {
             let needed = format!("a failure probability of at most 2^{MAX_LOG2_FAILURE}");
@@ -86,19 +101,27 @@ impl BootstrapParameters {
         &self.literal
     }
 
-    /// The parameters of keys and ciphertexts. Programs work at [`BootstrapParameters::output_level`] and below.
+    /// The parameters of keys and ciphertexts. Programs work between [`BootstrapParameters::input_level`] and
+    /// [`BootstrapParameters::output_level`].
     pub fn params(&self) -> &Parameters {
         &self.params
     }
 
-    /// Level of a refreshed ciphertext: all levels of the program.
+    /// Lowest level of a ciphertext that is to be refreshed: 0 if ModRaise comes first.
+    pub fn input_level(&self) -> usize {
+        self.params.program_bottom()
+    }
+
+    /// Level of a refreshed ciphertext with all slots in use: all levels of the program. Fewer slots may cost one, see
+    /// [`Bootstrapper::output_level`](super::Bootstrapper::output_level).
     pub fn output_level(&self) -> usize {
         self.params.program_level()
     }
 
-    /// Bits of modulus above `q_0` that a refreshed ciphertext has.
+    /// Bits of modulus between [`BootstrapParameters::input_level`] and [`BootstrapParameters::output_level`]: what a
+    /// program can spend from one bootstrap to the next.
     pub fn residual_bits(&self) -> f64 {
-        self.params.log_q_at(self.output_level()) - self.params.log_q_at(0)
+        self.params.log_q_at(self.output_level()) - self.params.log_q_at(self.input_level())
     }
 
     /// log2 of the probability that a bootstrap gives a wrong result, see [`log2_failure`].
@@ -123,24 +146,45 @@ impl BootstrapParameters {
 
     /// Level of the first matrix of SlotsToCoeffs.
     pub(crate) fn slots_to_coeffs_level(&self) -> usize {
-        self.output_level() + self.literal.slots_to_coeffs.len()
+        match self.literal.order {
+            Order::SlotsToCoeffs => self.input_level(),
+            Order::ModRaise => {
+                let primes = self.literal.slots_to_coeffs.iter().flatten();
+                self.output_level() + primes.count()
+            }
+        }
+    }
+
+    /// Scale at level 0 of an input that had the canonical one: what leads to the canonical scale of the output.
+    pub(crate) fn bottom_scale(&self) -> f64 {
+        match self.literal.order {
+            Order::SlotsToCoeffs => {
+                let sine = super::eval_mod::output_scale(self) * std::f64::consts::TAU;
+                self.params.scale_at(self.output_level()) * self.params.q(0) as f64 / sine
+            }
+            Order::ModRaise => self.params.scale_at(0),
+        }
     }
 }
 
-/// Bit lengths of the primes above the program's, lowest first.
-fn upper(literal: &BootstrapLiteral) -> Vec<u32> {
-    let eval_mod = literal.eval_mod.iter().flatten();
-    let down = literal
-        .coeffs_to_slots
-        .iter()
-        .chain(eval_mod)
-        .chain(&literal.slots_to_coeffs);
-    let mut upper: Vec<u32> = down.copied().collect();
-    upper.reverse();
-    upper
+/// Bit lengths of the primes around the program's, lowest first.
+fn reserved(literal: &BootstrapLiteral) -> Reserved {
+    let reversed = |primes: &[Vec<u32>]| -> Vec<u32> {
+        let all: Vec<u32> = primes.iter().flatten().copied().collect();
+        all.into_iter().rev().collect()
+    };
+    let slots_to_coeffs = reversed(&literal.slots_to_coeffs);
+    let (lower, mut upper) = match literal.order {
+        Order::SlotsToCoeffs => (slots_to_coeffs, Vec::new()),
+        Order::ModRaise => (Vec::new(), slots_to_coeffs),
+    };
+    upper.extend(reversed(&literal.eval_mod));
+    upper.extend(literal.coeffs_to_slots.iter().rev());
+    Reserved { lower, upper }
 }
 
-fn check_shape(literal: &BootstrapLiteral, params: &Parameters) -> Result<(), CkksError> {
+fn check_shape(set: &BootstrapParameters) -> Result<(), CkksError> {
+    let (literal, params) = (&set.literal, &set.params);
     if !matches!(literal.arcsine, 0 | 3 | 5 | 7) {
         return Err(invalid(
             "arcsine",
@@ -174,8 +218,7 @@ fn check_shape(literal: &BootstrapLiteral, params: &Parameters) -> Result<(), Ck
         ));
     }
     let scales = literal.log_ratio.is_finite() && (20.0..=90.0).contains(&literal.log_scale);
-    // The input has the canonical scale of level 0, or less.
-    let ratio = params.log_q_at(0) - params.scale_at(0).log2();
+    let ratio = params.log_q_at(0) - set.bottom_scale().log2();
     if !scales || ratio < literal.log_ratio - 0.01 || literal.log_ratio < 2.0 {
         let needed = format!("from 2 to {ratio:.2}, and a scale of 2^20 to 2^90");
         let available = format!("{} and 2^{}", literal.log_ratio, literal.log_scale);

@@ -5,6 +5,7 @@
 //! Only [`Evaluator::rescale`] and the fused operations named after it consume a level.
 
 mod arith;
+
 mod keyswitch;
 mod matrix;
 mod product;
@@ -13,10 +14,12 @@ mod scalar;
 #[cfg(all(test, feature = "secret"))]
 pub(crate) mod tests;
 mod transform;
+mod weighted;
 
 use confide_ring::{Form, RnsPoly};
 
 pub use matrix::WeightMatrix;
+pub(crate) use scalar::to_integer;
 
 use crate::ciphertext::Ciphertext;
 use crate::error::CkksError;

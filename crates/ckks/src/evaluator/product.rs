@@ -14,39 +14,23 @@ impl Evaluator {
     /// # Errors
     /// [`CkksError::PartCount`], [`CkksError::InvalidScale`], or operands of other parameters.
     pub fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksError> {
-        self.tensor_sum("mul", &[(a, b)])
+        self.tensor_sum("mul", &[(a, b)], 1)
     }
 
-    /// `a * a` with three parts: one ring product less than [`Evaluator::mul`].
+    /// `a * a` with three parts.
     ///
     /// # Errors
     /// As [`Evaluator::mul`].
     pub fn square(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
-        const OP: &str = "square";
-        self.check(OP, a)?;
-        two_parts(OP, a)?;
-        self.params.check_scale(OP, a.scale * a.scale)?;
-        let ring = self.params.ring();
-        let mut cross = ring.mul(&a.parts[0], &a.parts[1]);
-        let twice = cross.clone();
-        ring.add_assign(&mut cross, &twice);
-        let parts = vec![
-            ring.mul(&a.parts[0], &a.parts[0]),
-            cross,
-            ring.mul(&a.parts[1], &a.parts[1]),
-        ];
-        Ok(Ciphertext {
-            parts,
-            level: a.level,
-            scale: a.scale * a.scale,
-        })
+        self.tensor_sum("square", &[(a, a)], 1)
     }
 
-    /// Sum of the tensor products of all pairs, three parts, at the lowest level among them.
-    fn tensor_sum(
+    /// Sum of the tensor products of all pairs times `factor`, three parts, at the lowest level among them.
+    pub(crate) fn tensor_sum(
         &self,
         op: &'static str,
         pairs: &[(&Ciphertext, &Ciphertext)],
+        factor: usize,
     ) -> Result<Ciphertext, CkksError> {
         let operands = || pairs.iter().flat_map(|(a, b)| [*a, *b]);
         let mut level = self.params.max_level();
@@ -69,40 +53,12 @@ impl Evaluator {
         for (a, b) in rest {
             same_scale(op, scale, a.scale * b.scale)?;
         }
-        let ring = self.params.ring();
-        let part = |ct: &'_ Ciphertext, i: usize| self.lowered(&ct.parts[i], level).into_owned();
-        let lower = |ct: &Ciphertext| [part(ct, 0), part(ct, 1)];
-        let mut sum: Option<[RnsPoly; 3]> = None;
-        for (a, b) in pairs {
-            // Operands at the common level are used in place; others are cut to it first.
-            let (cut_a, cut_b);
-            let [a0, a1] = if a.level == level {
-                [&a.parts[0], &a.parts[1]]
-            } else {
-                cut_a = lower(a);
-                [&cut_a[0], &cut_a[1]]
-            };
-            let [b0, b1] = if b.level == level {
-                [&b.parts[0], &b.parts[1]]
-            } else {
-                cut_b = lower(b);
-                [&cut_b[0], &cut_b[1]]
-            };
-            match &mut sum {
-                Some([c0, c1, c2]) => {
-                    ring.mul_add_assign(c0, a0, b0);
-                    ring.mul_add_assign(c1, a0, b1);
-                    ring.mul_add_assign(c1, a1, b0);
-                    ring.mul_add_assign(c2, a1, b1);
-                }
-                None => {
-                    let mut cross = ring.mul(a0, b1);
-                    ring.mul_add_assign(&mut cross, a1, b0);
-                    sum = Some([ring.mul(a0, b0), cross, ring.mul(a1, b1)]);
-                }
-            }
-        }
-        let parts = sum.map(Vec::from).unwrap_or_default();
+        let parts = |ct| -> [&RnsPoly; 2] {
+            let ct: &Ciphertext = ct;
+            [&ct.parts[0], &ct.parts[1]]
+        };
+        let pairs: Vec<_> = pairs.iter().map(|(a, b)| [parts(*a), parts(*b)]).collect();
+        let parts = self.params.ring().tensor(&pairs, factor, level + 1).into();
         Ok(Ciphertext {
             parts,
             level,
@@ -221,10 +177,7 @@ impl Evaluator {
         for (a, b) in pairs {
             has_level(op, a.level.min(b.level), 1)?;
         }
-        let product = match pairs {
-            [(a, b)] if std::ptr::eq(*a, *b) => self.square(a)?,
-            _ => self.tensor_sum(op, pairs)?,
-        };
+        let product = self.tensor_sum(op, pairs, 1)?;
         self.relinearize_rescale(product, keys)
     }
 }

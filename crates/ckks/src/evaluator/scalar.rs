@@ -101,6 +101,20 @@ impl Evaluator {
         Ok(out)
     }
 
+    /// Multiplies every slot by `factor` > 0 by dividing the scale: exact and free, but the scale is not the canonical one
+    /// any more, or becomes it.
+    ///
+    /// # Errors
+    /// [`CkksError::InvalidScale`], or an operand of other parameters.
+    pub fn mul_by_scale(&self, mut ct: Ciphertext, factor: f64) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "mul_by_scale";
+        self.check(OP, &ct)?;
+        let scale = ct.scale / factor;
+        self.params.check_scale(OP, scale)?;
+        ct.scale = scale;
+        Ok(ct)
+    }
+
     /// Multiplies every slot by an integer; level and scale unchanged. The noise grows by the same
     /// factor.
     ///
@@ -135,6 +149,55 @@ impl Evaluator {
         for part in &mut ct.parts {
             self.params.ring().mul_scalar_assign(part, &residues);
         }
+    }
+
+    /// `sum += sum_i integer_i * ct_i`, over the primes of `sum`; scales are the caller's. Ciphertexts have two parts and
+    /// that level or a higher one.
+    pub(crate) fn add_combination(
+        &self,
+        sum: &mut Ciphertext,
+        terms: &[(&Ciphertext, i128)],
+    ) -> Result<(), CkksError> {
+        let set = self.params.q_set("add_combination", sum.level)?;
+        for (ct, integer) in terms {
+            self.check("add_combination", ct)?;
+            super::has_level("add_combination", ct.level, sum.level)?;
+            let residues = self.residues(set, *integer);
+            for (own, part) in sum.parts.iter_mut().zip(&ct.parts) {
+                self.params
+                    .ring()
+                    .mul_scalar_add_assign(own, part, &residues);
+            }
+        }
+        Ok(())
+    }
+
+    /// `sum_i integer_i * ct_i` for ciphertexts of two parts at `level` or above, in one pass; the scale is left to the
+    /// caller.
+    pub(crate) fn combination(
+        &self,
+        terms: &[(&Ciphertext, i128)],
+        level: usize,
+    ) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "combination";
+        let set = self.params.q_set(OP, level)?;
+        for (ct, _) in terms {
+            self.check(OP, ct)?;
+            super::two_parts(OP, ct)?;
+            super::has_level(OP, ct.level, level)?;
+        }
+        let part = |index: usize| {
+            let terms: Vec<_> = terms
+                .iter()
+                .map(|(ct, integer)| (&ct.parts[index], self.residues(set, *integer)))
+                .collect();
+            self.params.ring().combination(&terms, level + 1)
+        };
+        Ok(Ciphertext {
+            parts: vec![part(0), part(1)],
+            level,
+            scale: 1.0,
+        })
     }
 
     fn wide_residues(&self, set: PrimeSet, value: Wide) -> Vec<u64> {

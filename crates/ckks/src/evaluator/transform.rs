@@ -5,7 +5,7 @@
 //! over `Q P`, where the diagonals multiply them; each giant step divides one of its two polynomials by `P`, and the
 //! sum of all giant steps is divided once, together with the rescale.
 
-use confide_ring::{Baby, RnsPoly};
+use confide_ring::{Baby, RnsPoly, Switch};
 
 use super::{Evaluator, has_level, two_parts};
 use crate::ciphertext::Ciphertext;
@@ -42,10 +42,13 @@ impl Evaluator {
             self.galois_key(OP, keys, ring.galois_for_rotation(k), level)?;
         }
         let canonical = params.scale_at(level);
-        let scale = if ct.scale == canonical && transform.scale == canonical {
-            params.scale_at(level - 1)
+        let below = level - transform.drop;
+        let scale = if ct.scale == canonical && transform.scale == canonical && transform.drop == 1
+        {
+            params.scale_at(below)
         } else {
-            ct.scale * transform.scale / params.q(level) as f64
+            let product = ct.scale * transform.scale;
+            (below + 1..=level).fold(product, |scale, level| scale / params.q(level) as f64)
         };
         params.check_scale(OP, scale)?;
         let mut sums = self.giant_sums(ct, transform, keys)?;
@@ -78,11 +81,14 @@ impl Evaluator {
         let parts = total
             .into_iter()
             .flatten()
-            .map(|poly| ring.mod_down_rescale(poly))
+            .map(|poly| match transform.drop {
+                0 => ring.mod_down(poly),
+                drop => (1..drop).fold(ring.mod_down_rescale(poly), |poly, _| ring.rescale(poly)),
+            })
             .collect();
         Ok(Ciphertext {
             parts,
-            level: level - 1,
+            level: below,
             scale,
         })
     }
@@ -155,9 +161,14 @@ impl Evaluator {
         let ring = self.params.ring();
         let element = ring.galois_for_rotation(giant as i64);
         let key = self.galois_key("transform", keys, element, level)?;
-        let digits = self.decompose(&ring.mod_down(second), level);
-        let mut pair = self.inner_product(&digits, key);
-        ring.add_assign(&mut pair[0], &first);
-        Ok(pair.map(|poly| ring.automorphism(&poly, element)))
+        let digits: Vec<_> = (0..self.params.digits(level))
+            .map(|digit| self.params.digit_range(digit, level))
+            .collect();
+        let one = Switch {
+            key: &key.digits,
+            addends: [Some(&first), None],
+            galois: element,
+        };
+        Ok(ring.switch_extended(&ring.mod_down(second), &digits, &one))
     }
 }

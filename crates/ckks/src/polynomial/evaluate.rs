@@ -7,7 +7,7 @@ use super::plan::{self, Node};
 use super::{InputMap, Polynomial};
 use crate::ciphertext::Ciphertext;
 use crate::error::CkksError;
-use crate::evaluator::Evaluator;
+use crate::evaluator::{Evaluator, to_integer};
 use crate::keys::EvaluationKeys;
 
 const OP: &str = "evaluate_polynomial";
@@ -138,15 +138,16 @@ impl Run<'_> {
         }
         let (a, b) = plan::halves(n);
         let (left, right) = (self.element(a)?, self.element(b)?);
+        let factor = if self.chebyshev { 2 } else { 1 };
         let mut product = if a == b {
-            self.evaluator.square(left)?
+            self.evaluator.tensor_sum(OP, &[(left, left)], factor)?
         } else {
             let depth = self.depth_below(left.level.min(right.level))?;
             let (left, right) = (self.brought(left, depth)?, self.brought(right, depth)?);
-            self.evaluator.mul(&left, &right)?
+            self.evaluator
+                .tensor_sum(OP, &[(&*left, &*right)], factor)?
         };
         if self.chebyshev {
-            product = self.evaluator.mul_integer(&product, 2)?;
             if a == b {
                 self.evaluator.add_scalar_assign(&mut product, -1.0)?;
             } else {
@@ -176,36 +177,38 @@ impl Run<'_> {
     /// relinearisation and its rescale.
     fn node(&self, node: &Node, depth: usize, scale: f64) -> Result<Ciphertext, CkksError> {
         let level = self.ladder[depth - 1];
-        let mut sum: Option<Ciphertext> = None;
+        let mut factors = Vec::with_capacity(node.products.len());
         for (power, quotient) in &node.products {
             let giant = self.lowered(self.element(*power)?, depth)?;
             let wanted = scale / giant.scale;
             let before = wanted * self.divisor(depth - 1);
-            let quotient = self.finish(self.node(quotient, depth - 1, before)?, wanted)?;
-            let mut product = self.evaluator.mul(&quotient, &giant)?;
-            product.scale = scale;
-            match &mut sum {
-                Some(sum) => self.evaluator.add_assign(sum, &product)?,
-                None => sum = Some(product),
-            }
+            let mut quotient = self.finish(self.node(quotient, depth - 1, before)?, wanted)?;
+            // All products have the scale that the sum is wanted at, up to rounding of `f64`.
+            quotient.scale = scale / giant.scale;
+            factors.push((quotient, giant));
         }
         let mut constant = 0.0;
+        let mut terms = Vec::with_capacity(node.terms.len());
         for &(power, coefficient) in &node.terms {
             if power == 0 {
                 constant = coefficient;
                 continue;
             }
             let element = self.element(power)?;
-            match &mut sum {
-                Some(sum) => self.add_multiple(sum, element, coefficient)?,
-                None => {
-                    let element = self.evaluator.drop_level(element, level)?;
-                    let factor = scale / element.scale;
-                    let mut term = self.evaluator.mul_scalar(&element, coefficient, factor)?;
-                    term.scale = scale;
-                    sum = Some(term);
-                }
-            }
+            let integer = to_integer(OP, coefficient, scale / element.scale)?;
+            terms.push((element, integer));
+        }
+        let mut sum: Option<Ciphertext> = None;
+        if !factors.is_empty() {
+            let pairs: Vec<_> = factors.iter().map(|(x, y)| (x, &**y)).collect();
+            let mut product = self.evaluator.tensor_sum(OP, &pairs, 1)?;
+            self.evaluator.add_combination(&mut product, &terms)?;
+            sum = Some(product);
+        } else if !terms.is_empty() {
+            sum = Some(self.evaluator.combination(&terms, level)?);
+        }
+        if let Some(sum) = &mut sum {
+            sum.scale = scale;
         }
         // Every node has a term or a product: only constants have none, and they are no node.
         let mut sum = sum.ok_or_else(|| CkksError::InvalidArgument {
@@ -230,7 +233,7 @@ impl Run<'_> {
     ) -> Result<Cow<'c, Ciphertext>, CkksError> {
         let natural = self.natural[depth - 1];
         if element.level > self.ladder[depth - 1] && element.scale >= 2.0 * natural {
-            return self.lowered(element, depth).map(Cow::Owned);
+            return self.lowered(element, depth);
         }
         let factor = (natural / element.scale).round();
         if factor < 2.0 {
@@ -243,17 +246,23 @@ impl Run<'_> {
 
     /// `element` at the level before multiplication number `depth`, and at no more than the scale there: the other
     /// factor of a product has what is left of its scale.
-    fn lowered(&self, element: &Ciphertext, depth: usize) -> Result<Ciphertext, CkksError> {
+    fn lowered<'c>(
+        &self,
+        element: &'c Ciphertext,
+        depth: usize,
+    ) -> Result<Cow<'c, Ciphertext>, CkksError> {
         let (level, natural) = (self.ladder[depth - 1], self.natural[depth - 1]);
         if element.level == level || element.scale < 2.0 * natural {
-            return self.evaluator.drop_level(element, level);
+            // Higher levels are cut by what is done next.
+            return Ok(Cow::Borrowed(element));
         }
-        let above = self.evaluator.drop_level(element, self.ladder[depth - 2])?;
         let factor = natural * self.divisor(depth - 1) / element.scale;
-        let out = self.evaluator.mul_scalar(&above, 1.0, factor)?;
+        let integer = to_integer(OP, 1.0, factor)?;
+        let above = self.ladder[depth - 2];
+        let out = self.evaluator.combination(&[(element, integer)], above)?;
         let mut out = self.evaluator.rescale_to(out, level)?;
         out.scale = natural;
-        Ok(out)
+        Ok(Cow::Owned(out))
     }
 
     /// Scales of repeated squaring along the ladder.
@@ -273,11 +282,8 @@ impl Run<'_> {
         element: &Ciphertext,
         coefficient: f64,
     ) -> Result<(), CkksError> {
-        let element = self.evaluator.drop_level(element, sum.level)?;
-        let factor = sum.scale / element.scale;
-        let mut term = self.evaluator.mul_scalar(&element, coefficient, factor)?;
-        term.scale = sum.scale;
-        self.evaluator.add_assign(sum, &term)
+        let integer = to_integer(OP, coefficient, sum.scale / element.scale)?;
+        self.evaluator.add_combination(sum, &[(element, integer)])
     }
 
     /// Relinearises and rescales; `scale` is what the division gives up to rounding of `f64`.

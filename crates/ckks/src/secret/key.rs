@@ -23,7 +23,7 @@ impl SecretKey {
     }
 
     /// The secret over all primes, in NTT form.
-    pub(super) fn full(&self, params: &Parameters) -> Result<&RnsPoly, CkksError> {
+    pub(crate) fn full(&self, params: &Parameters) -> Result<&RnsPoly, CkksError> {
         let own = self.poly.set();
         let ring = params.ring();
         if self.poly.degree() != params.degree() || own != ring.full_set() {

@@ -1,11 +1,15 @@
 //! `confide bench`.
 
+mod accuracy;
 mod bootstrap;
 mod cost;
 mod engine;
+mod model;
 mod noise;
 mod timing;
 mod train;
+
+pub use model::model_folder;
 
 use crate::failure::Failure;
 use confide_client::ClientError;
@@ -21,6 +25,10 @@ pub enum BenchCommand {
     Noise(noise::NoiseArgs),
     /// Time a bootstrap and measure its precision
     Bootstrap(bootstrap::BootstrapArgs),
+    /// Compare heads trained by encrypted minibatches with the converged head, over splits of a table
+    Accuracy(accuracy::AccuracyArgs),
+    /// Time a network on encrypted images, by a worker that is started for it
+    Model(model::ModelBenchArgs),
     /// Time a whole training on made-up records in this process, without a worker
     Train(train::TrainBenchArgs),
 }
@@ -32,6 +40,8 @@ pub fn run(command: BenchCommand) -> Result<(), Failure> {
         BenchCommand::Cost(args) => cost::run(&args),
         BenchCommand::Noise(args) => noise::run(&args),
         BenchCommand::Bootstrap(args) => bootstrap::run(&args),
+        BenchCommand::Accuracy(args) => accuracy::run(&args),
+        BenchCommand::Model(args) => model::run(&args),
         BenchCommand::Train(args) => train::run(&args),
     }
 }

@@ -1,5 +1,8 @@
 //! `confide bench train`: a whole training in this process, without a worker: both parties' times, phase by phase.
 
+mod minibatch;
+pub mod rig;
+
 use crate::failure::Failure;
 use crate::output;
 use confide_ckks::{Ciphertext, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator};
@@ -26,6 +29,24 @@ pub struct TrainBenchArgs {
     /// Records to predict
     #[arg(long, default_value_t = 113)]
     predict: usize,
+    /// Which program: the whole table a step without bootstraps, minibatches with them, or what suits the sizes
+    #[arg(long, value_enum, default_value = "auto")]
+    program: Program,
+    /// Rows of a minibatch
+    #[arg(long, default_value_t = 1024)]
+    batch: usize,
+    /// Steps to run with minibatches
+    #[arg(long, default_value_t = 6)]
+    steps: usize,
+    /// Degree of the sigmoid's polynomial with minibatches: 3, 7 or 15
+    #[arg(long, default_value_t = 15)]
+    degree: usize,
+    /// Softmax instead of one-vs-rest, with minibatches
+    #[arg(long)]
+    softmax: bool,
+    /// Columns of a tile, if the layout is to be fixed
+    #[arg(long)]
+    columns: Option<usize>,
     /// Threads
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -34,10 +55,32 @@ pub struct TrainBenchArgs {
     json: bool,
 }
 
+/// The two programs.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// Minibatches where the other one would need more than its default upload
+    Auto,
+    /// The whole table in every iteration, a few iterations
+    FullBatch,
+    /// Minibatches with bootstraps
+    Minibatch,
+}
+
 /// Runs the measurements.
 pub fn run(args: &TrainBenchArgs) -> Result<(), Failure> {
     let pool = super::pool(args.threads)?;
-    pool.install(|| measure(args)).map_err(|error| {
+    let measured = pool.install(|| match args.program {
+        Program::FullBatch => measure(args),
+        Program::Minibatch => minibatch::measure(args),
+        Program::Auto => {
+            let sizes = [args.rows, args.features + 1, args.classes as usize];
+            match confide_train::plan(&PlanRequest::new(sizes[0], sizes[1], sizes[2])) {
+                Ok(_) => measure(args),
+                Err(_) => minibatch::measure(args),
+            }
+        }
+    });
+    measured.map_err(|error| {
         let message = format!("The engine refused: {error}.");
         ClientError::new("CC-6031", message, "Choose other sizes.").into()
     })
@@ -221,6 +264,12 @@ mod tests {
             features: 2,
             classes: 2,
             predict: 3,
+            program: Program::Auto,
+            batch: 8,
+            steps: 1,
+            degree: 7,
+            softmax: false,
+            columns: None,
             threads: 1,
             json: true,
         })

@@ -40,9 +40,7 @@ pub fn split(
         let mut members: Vec<usize> = (0..classes_of_rows.len())
             .filter(|&row| classes_of_rows[row] == class)
             .collect();
-        for last in (1..members.len()).rev() {
-            members.swap(last, random.below(last + 1));
-        }
+        random.shuffle(&mut members);
         let wanted = (members.len() as f64 * test_fraction).round() as usize;
         let given = if test_fraction == 0.0 || members.len() < 2 {
             0
@@ -72,10 +70,21 @@ pub fn split(
     Ok(Split { train, test, notes })
 }
 
+/// Puts rows in an order that looks random, the same for the same seed on every machine.
+pub fn shuffle(rows: &mut [usize], seed: u64) {
+    SplitMix(seed).shuffle(rows);
+}
+
 /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): small, and the same everywhere. Decides a split, nothing secret.
 struct SplitMix(u64);
 
 impl SplitMix {
+    fn shuffle(&mut self, rows: &mut [usize]) {
+        for last in (1..rows.len()).rev() {
+            rows.swap(last, self.below(last + 1));
+        }
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

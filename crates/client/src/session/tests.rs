@@ -405,7 +405,7 @@ fn nonsense_from_the_worker_is_an_error_not_a_panic() {
     let early = encode(&[WorkerMessage::Pong { nonce: 1 }]);
     assert_eq!(session.on_frame(&early[0]).unwrap_err().code, "CC-4001");
     let other = WorkerMessage::Welcome {
-        version: 2,
+        version: confide_protocol::PROTOCOL_VERSION + 1,
         worker: "t".into(),
         limits: LIMITS,
         threads: 1,

@@ -4,7 +4,7 @@ use super::from_train;
 use crate::ClientError;
 use crate::intake::Records;
 use crate::prepare::{Matrix, Preprocessing};
-use confide_train::{Activation, Plan, Reference, train_reference};
+use confide_train::{PlainRun, TrainingPlan};
 
 /// Part of the range that is used: the rest is for noise.
 const MARGIN: f64 = 0.98;
@@ -20,34 +20,28 @@ pub(super) struct Guarded {
     /// Training rows as they are encrypted, bias column included.
     pub rows: Vec<Vec<f64>>,
     /// The program on plain numbers.
-    pub reference: Reference,
+    pub reference: PlainRun,
     pub notes: Vec<String>,
 }
 
 /// Runs the training program on plain numbers and shortens outlying rows, then scales all features down, until the
 /// largest logit stays in range.
 pub(super) fn guard(
-    plan: &Plan,
+    plan: &TrainingPlan,
     records: &Records,
     train: &[usize],
     labels: &[usize],
     preprocessing: &Preprocessing,
 ) -> Result<Guarded, ClientError> {
-    let limit = plan.schedule.sigmoid.range * MARGIN;
+    let limit = plan.range() * MARGIN;
     let mut preprocessing = preprocessing.clone();
     preprocessing.set_scale(1.0);
     let run =
-        |preprocessing: &Preprocessing| -> Result<(Vec<Vec<f64>>, usize, Reference), ClientError> {
+        |preprocessing: &Preprocessing| -> Result<(Vec<Vec<f64>>, usize, PlainRun), ClientError> {
             let (matrix, shortened) = preprocessing.transform(records, train)?;
             let rows = to_rows(&matrix);
-            let reference = train_reference(
-                &plan.layout,
-                &plan.schedule,
-                &rows,
-                labels,
-                Activation::Polynomial,
-            );
-            Ok((rows, shortened, reference.map_err(from_train)?))
+            let reference = plan.reference(&rows, labels).map_err(from_train)?;
+            Ok((rows, shortened, reference))
         };
     let mut result = run(&preprocessing)?;
     let rms = root_mean_square(&result.0);
@@ -77,7 +71,7 @@ pub(super) fn guard(
         }
         // Logits grow with the square of the features' scale, or faster; a run that left its range far behind says
         // little about how far to go.
-        let excess = result.2.max_abs_z / limit;
+        let excess = result.2.largest / limit;
         let factor = if excess.is_finite() {
             excess.sqrt().recip().clamp(0.7, 0.98)
         } else {
@@ -107,9 +101,9 @@ pub(super) fn guard(
     })
 }
 
-fn in_range(reference: &Reference, limit: f64) -> bool {
+fn in_range(reference: &PlainRun, limit: f64) -> bool {
     // A NaN is not in range.
-    reference.max_abs_z <= limit
+    reference.largest <= limit
         && reference
             .weights
             .iter()

@@ -6,10 +6,10 @@ use super::{from_engine, from_train};
 use crate::ClientError;
 use crate::prepare::Preprocessing;
 use confide_protocol::Digest;
-use confide_train::Plan;
+use confide_train::TrainingPlan;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A trained head as the data party keeps it: the plan, the preparation of records and the digests under which the
 /// worker stores head and keys. Holds no key and no weights, but statistics of the training records.
@@ -26,7 +26,7 @@ pub struct SavedModel {
     /// Preparation of records.
     pub preprocessing: Preprocessing,
     /// The plan of the training.
-    pub plan: Plan,
+    pub plan: TrainingPlan,
     /// Digest of the encrypted head, hexadecimal.
     pub head: String,
     /// Evaluation keys with their digests, hexadecimal.
@@ -96,8 +96,7 @@ impl SavedModel {
     fn check(&self) -> Result<(), ClientError> {
         self.preprocessing.check()?;
         // The plan is derived again: nothing in it is taken from the file on trust.
-        let own = Plan::derive(&self.plan.shape, &self.plan.choice, self.plan.costs.threads)
-            .map_err(from_train)?;
+        self.plan.check_derivation().map_err(from_train)?;
         let broken = || {
             ClientError::new(
                 "CC-5030",
@@ -105,13 +104,11 @@ impl SavedModel {
                 "Use an undamaged copy of it.",
             )
         };
-        let same = own.params == self.plan.params
-            && own.layout == self.plan.layout
-            && own.keys == self.plan.keys;
-        let sizes = self.plan.layout.classes == self.classes.len()
-            && self.plan.layout.features == self.preprocessing.columns()
+        let shape = self.plan.shape();
+        let sizes = shape.classes == self.classes.len()
+            && shape.features == self.preprocessing.columns()
             && self.positive < self.classes.len();
-        if same && sizes && self.digests().is_some() {
+        if sizes && self.digests().is_some() {
             Ok(())
         } else {
             Err(broken())

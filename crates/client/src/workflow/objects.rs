@@ -1,5 +1,6 @@
 //! The objects that are uploaded, and the factory that makes them.
 
+use super::classify::from_model;
 use super::{from_engine, from_train};
 use crate::ClientError;
 use crate::session::Object;
@@ -7,8 +8,9 @@ use confide_ckks::{
     Complex64, Encoder, Encryptor, KeyGenerator, KeyKind, Parameters, SecretKey, SeededCiphertext,
     SeededSwitchingKey,
 };
+use confide_model::InferencePlan;
 use confide_protocol::ObjectKind;
-use confide_train::Plan;
+use confide_train::TrainingPlan;
 use serde::{Deserialize, Serialize};
 
 /// One object to be made. Small and without data: it can be sent to a browser worker.
@@ -43,6 +45,20 @@ pub enum ObjectJob {
         /// Highest level at which it is used.
         level: usize,
     },
+    /// A key to or from the sparse secret of bootstrapping.
+    SparseKey {
+        /// Which of the two.
+        kind: KeyKind,
+        /// Highest level at which it is used.
+        level: usize,
+    },
+    /// Images to classify.
+    Images {
+        /// Job.
+        job: usize,
+        /// Place in the plan's order.
+        index: usize,
+    },
 }
 
 impl ObjectJob {
@@ -54,12 +70,36 @@ impl ObjectJob {
             Self::Records { .. } => ObjectKind::Records,
             Self::RelinKey { .. } => ObjectKind::RelinearisationKey,
             Self::GaloisKey { element, .. } => ObjectKind::GaloisKey { element },
+            Self::SparseKey { .. } => ObjectKind::SparseKey,
+            Self::Images { .. } => ObjectKind::Images,
         }
     }
 
     /// Whether the object holds encrypted data, and the factory needs its slots.
     pub fn has_slots(&self) -> bool {
-        !matches!(self, Self::RelinKey { .. } | Self::GaloisKey { .. })
+        self.switching_key().is_none()
+    }
+
+    /// The key that it is, and the highest level at which it is used; none for data.
+    pub fn switching_key(&self) -> Option<(KeyKind, usize)> {
+        match *self {
+            Self::RelinKey { level } => Some((KeyKind::Relin, level)),
+            Self::GaloisKey { element, level } => Some((KeyKind::Galois(element), level)),
+            Self::SparseKey { kind, level } => Some((kind, level)),
+            Self::Features { .. }
+            | Self::Labels { .. }
+            | Self::Records { .. }
+            | Self::Images { .. } => None,
+        }
+    }
+
+    /// The object that a key is.
+    pub fn of_key(kind: KeyKind, level: usize) -> Self {
+        match kind {
+            KeyKind::Relin => Self::RelinKey { level },
+            KeyKind::Galois(element) => Self::GaloisKey { element, level },
+            KeyKind::ToSparse(_) | KeyKind::FromSparse(_) => Self::SparseKey { kind, level },
+        }
     }
 
     /// Name for people and the ledger.
@@ -70,6 +110,8 @@ impl ObjectJob {
             Self::Records { batch, index } => format!("records {}.{}", batch + 1, index + 1),
             Self::RelinKey { .. } => "relinearisation key".to_owned(),
             Self::GaloisKey { element, .. } => format!("rotation key {element}"),
+            Self::SparseKey { kind, .. } => kind.to_string(),
+            Self::Images { job, index } => format!("images {}.{}", job + 1, index + 1),
         }
     }
 }
@@ -86,37 +128,48 @@ pub struct Item {
 }
 
 impl Item {
-    pub(super) fn new(job: ObjectJob, plan: &Plan, params: &Parameters) -> Self {
-        let bytes = match job {
-            ObjectJob::Features { .. } | ObjectJob::Labels { .. } => {
-                SeededCiphertext::encoded_len(params, plan.data_level)
-            }
-            ObjectJob::Records { .. } => {
-                SeededCiphertext::encoded_len(params, plan.prediction_level)
-            }
-            ObjectJob::RelinKey { level } | ObjectJob::GaloisKey { level, .. } => {
-                SeededSwitchingKey::encoded_len(params, level)
-            }
+    /// An object of a training plan.
+    ///
+    /// # Errors
+    /// `CC-5004` for a key that the parameters do not have.
+    pub(super) fn of_training(
+        job: ObjectJob,
+        plan: &TrainingPlan,
+        params: &Parameters,
+    ) -> Result<Self, ClientError> {
+        let level = match job {
+            ObjectJob::Records { .. } => plan.prediction_level(),
+            _ => plan.data_level(),
         };
-        Self {
+        Self::new(job, params, level)
+    }
+
+    /// An object; data are at `level`.
+    ///
+    /// # Errors
+    /// `CC-5004` for a key that the parameters do not have.
+    pub(super) fn new(
+        job: ObjectJob,
+        params: &Parameters,
+        level: usize,
+    ) -> Result<Self, ClientError> {
+        let bytes = match job.switching_key() {
+            Some((kind, level)) => SeededSwitchingKey::encoded_len_of(params, kind, level)
+                .map_err(|error| from_engine(&error))?,
+            None => SeededCiphertext::encoded_len(params, level),
+        };
+        Ok(Self {
             job,
             name: job.name(),
             bytes: bytes as u64,
-        }
+        })
     }
 
-    /// The keys of a plan, relinearisation first.
-    pub(super) fn keys(plan: &Plan, params: &Parameters) -> Vec<Self> {
-        let galois = plan.keys.iter().map(|key| ObjectJob::GaloisKey {
-            element: key.element,
-            level: key.level,
-        });
-        std::iter::once(ObjectJob::RelinKey {
-            level: plan.relin_level,
-        })
-        .chain(galois)
-        .map(|job| Self::new(job, plan, params))
-        .collect()
+    /// The keys of a plan, in its order.
+    pub(super) fn keys(plan: &TrainingPlan, params: &Parameters) -> Result<Vec<Self>, ClientError> {
+        let keys = plan.switching_keys().into_iter();
+        keys.map(|(kind, level)| Self::new(ObjectJob::of_key(kind, level), params, level))
+            .collect()
     }
 }
 
@@ -141,18 +194,35 @@ impl ObjectFactory {
     ///
     /// # Errors
     /// `CC-5004` when the parameters are refused.
-    pub fn new(seed: &[u8; 32], plan: &Plan) -> Result<Self, ClientError> {
+    pub fn new(seed: &[u8; 32], plan: &TrainingPlan) -> Result<Self, ClientError> {
         let params = plan.parameters().map_err(from_train)?;
-        let generator = KeyGenerator::new(&params, seed);
         Ok(Self {
+            data_level: plan.data_level(),
+            prediction_level: plan.prediction_level(),
+            ..Self::of_parameters(seed, params)
+        })
+    }
+
+    /// A factory for an inference plan that has been accepted.
+    ///
+    /// # Errors
+    /// `CC-5004` when the parameters are refused.
+    pub fn of_inference(seed: &[u8; 32], plan: &InferencePlan) -> Result<Self, ClientError> {
+        let params = plan.parameters().map_err(from_model)?;
+        Ok(Self::of_parameters(seed, params))
+    }
+
+    fn of_parameters(seed: &[u8; 32], params: Parameters) -> Self {
+        let generator = KeyGenerator::new(&params, seed);
+        Self {
             secret: generator.secret_key(),
             encryptor: Encryptor::new(&params, seed),
             encoder: Encoder::new(&params),
             generator,
+            data_level: params.max_level(),
+            prediction_level: params.max_level(),
             params,
-            data_level: plan.data_level,
-            prediction_level: plan.prediction_level,
-        })
+        }
     }
 
     /// Makes one object; `slots` are those that the run gives for the job, none for keys.
@@ -164,16 +234,13 @@ impl ObjectFactory {
         job: &ObjectJob,
         slots: Option<&[Complex64]>,
     ) -> Result<Object, ClientError> {
-        let key = |kind, level| self.generator.switching_key_bytes(kind, level);
-        let bytes = match *job {
-            ObjectJob::RelinKey { level } => key(KeyKind::Relin, level),
-            ObjectJob::GaloisKey { element, level } => key(KeyKind::Galois(element), level),
-            ObjectJob::Records { .. } => self
-                .encrypt(job, slots, self.prediction_level)?
-                .to_bytes(&self.params),
-            ObjectJob::Features { .. } | ObjectJob::Labels { .. } => self
-                .encrypt(job, slots, self.data_level)?
-                .to_bytes(&self.params),
+        let level = match *job {
+            ObjectJob::Records { .. } => self.prediction_level,
+            _ => self.data_level,
+        };
+        let bytes = match job.switching_key() {
+            Some((kind, level)) => self.generator.switching_key_bytes(kind, level),
+            None => self.encrypt(job, slots, level)?.to_bytes(&self.params),
         };
         Ok(Object::new(
             job.name(),

@@ -9,14 +9,14 @@ use crate::ClientError;
 use crate::intake::Records;
 use confide_ckks::{Complex64, Parameters};
 use confide_protocol::{Digest, JobSpec};
-use confide_train::{Packer, Plan};
+use confide_train::{TablePacker, TrainingPlan};
 
 /// Predictions of one table of new records.
 pub struct PredictionRun {
     model: SavedModel,
-    plan: Plan,
+    plan: TrainingPlan,
     params: Parameters,
-    packer: Packer,
+    packer: TablePacker,
     head: Digest,
     keys: Digests,
     rows: Vec<Vec<f64>>,
@@ -57,7 +57,7 @@ impl PredictionRun {
         let plan = model.plan.clone();
         Ok(Self {
             params: plan.parameters().map_err(from_train)?,
-            packer: Packer::new(&plan.layout, &plan.schedule),
+            packer: TablePacker::new(&plan),
             model: model.clone(),
             plan,
             head,
@@ -69,7 +69,7 @@ impl PredictionRun {
     }
 
     /// The plan of the predictions, for factories and openers.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &TrainingPlan {
         &self.plan
     }
 
@@ -84,19 +84,28 @@ impl PredictionRun {
     }
 
     /// The keys that the worker should still have, with their digests: ask it which are missing.
-    pub fn keys(&self) -> Vec<(Item, Digest)> {
-        let item = |(job, digest): (&ObjectJob, &Digest)| {
-            (Item::new(*job, &self.plan, &self.params), *digest)
-        };
-        self.keys.iter().map(item).collect()
+    ///
+    /// # Errors
+    /// `CC-5004` for a key that the parameters do not have.
+    pub fn keys(&self) -> Result<Vec<(Item, Digest)>, ClientError> {
+        let needed = self.plan.prediction_keys();
+        let keys = self.keys.iter().filter(|(job, _)| {
+            job.switching_key()
+                .is_some_and(|(kind, _)| needed.iter().any(|(other, _)| *other == kind))
+        });
+        keys.map(|(job, digest)| Ok((Item::of_training(*job, &self.plan, &self.params)?, *digest)))
+            .collect()
     }
 
     /// The record objects to upload.
-    pub fn items(&self) -> Vec<Item> {
+    ///
+    /// # Errors
+    /// `CC-5004`, which does not happen.
+    pub fn items(&self) -> Result<Vec<Item>, ClientError> {
         let jobs = record_jobs(&self.plan, self.rows.len())
             .into_iter()
             .flatten();
-        jobs.map(|job| Item::new(job, &self.plan, &self.params))
+        jobs.map(|job| Item::of_training(job, &self.plan, &self.params))
             .collect()
     }
 
@@ -110,7 +119,7 @@ impl PredictionRun {
         };
         let packs = self
             .packer
-            .pack_prediction(batch_of(&self.plan, &self.rows, batch))
+            .records(batch_of(&self.plan, &self.rows, batch))
             .map_err(from_train)?;
         Ok(packs.into_iter().nth(index))
     }
@@ -136,7 +145,7 @@ impl PredictionRun {
             logits,
             &self.row_numbers,
             &self.model.classes,
-            self.model.positive,
+            (self.model.positive, self.plan.loss()),
         )
     }
 }

@@ -1,9 +1,11 @@
 //! What a training gave: figures of the encrypted head beside those of the head in the clear.
 
+use super::from_train;
 use super::run::TrainingRun;
 use crate::ClientError;
 use crate::metrics::{Metrics, measure, most_probable, probabilities};
-use confide_train::Plan;
+use confide_train::TrainingPlan;
+use confide_train::minibatch::LossKind;
 use serde::{Deserialize, Serialize};
 
 /// Heads trained in the clear, weights `[output][feature]`.
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct ClearHeads {
     /// The very program that ran on ciphertexts, on plain numbers.
     pub program: Vec<Vec<f64>>,
-    /// The exact sigmoid, trained to convergence.
+    /// The exact sigmoid or softmax, trained to convergence.
     pub converged: Vec<Vec<f64>>,
 }
 
@@ -52,8 +54,10 @@ pub struct PlanSummary {
     pub levels: usize,
     /// Iterations of the optimiser.
     pub iterations: usize,
-    /// Degree of the sigmoid polynomial.
-    pub degree: usize,
+    /// Bootstraps between them.
+    pub bootstraps: usize,
+    /// Degree of the sigmoid polynomial; none for a softmax.
+    pub degree: Option<usize>,
     /// L2 penalty.
     pub l2: f64,
     /// Evaluation keys.
@@ -70,27 +74,30 @@ pub struct PlanSummary {
 
 impl PlanSummary {
     /// The numbers of a plan.
-    pub fn new(plan: &Plan) -> Self {
-        Self {
-            log_n: plan.params.log_n,
-            log_q: plan.params.log_q.iter().sum(),
-            log_p: plan.params.log_p.iter().sum(),
-            log_qp_cap: confide_ckks::security::hard_cap(plan.params.log_n),
-            levels: plan.data_level,
-            iterations: plan.schedule.iterations,
-            degree: plan.schedule.sigmoid.degree(),
-            l2: plan.schedule.l2,
-            keys: plan.keys.len() + 1,
-            upload_bytes: plan.upload.total(),
-            worker_seconds: plan.costs.worker_seconds(),
-            memory_bytes: plan.costs.memory_bytes,
+    pub fn new(plan: &TrainingPlan) -> Result<Self, ClientError> {
+        let params = plan.parameters().map_err(from_train)?;
+        let literal = params.literal();
+        Ok(Self {
+            log_n: params.log_n(),
+            log_q: params.log_q_at(params.max_level()).round() as u32,
+            log_p: literal.log_p.iter().sum(),
+            log_qp_cap: confide_ckks::security::hard_cap(params.log_n()),
+            levels: plan.data_level(),
+            iterations: plan.steps(),
+            bootstraps: plan.bootstraps(),
+            degree: plan.degree(),
+            l2: plan.l2(),
+            keys: plan.switching_keys().len(),
+            upload_bytes: plan.upload().total(),
+            worker_seconds: plan.costs().worker_seconds(),
+            memory_bytes: plan.costs().memory_bytes,
             text: plan.to_string(),
-        }
+        })
     }
 }
 
-/// The report of a training. `*_clear` is the same head (features, penalty) with the exact sigmoid, trained to
-/// convergence; `*_clear_program` is the program of the encrypted run on plain numbers.
+/// The report of a training. `*_clear` is the same head (features, penalty) with the exact sigmoid or softmax,
+/// trained to convergence; `*_clear_program` is the program of the encrypted run on plain numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingReport {
     /// Accuracy of the encrypted head on the test records.
@@ -151,7 +158,7 @@ impl TrainingRun {
         outcome: &Outcome,
         clear: &ClearHeads,
     ) -> Result<TrainingReport, ClientError> {
-        let outputs = self.plan.layout.outputs();
+        let outputs = self.plan.outputs();
         if outcome.logits.len() != self.test_rows.len()
             || outcome.logits.iter().any(|row| row.len() != outputs)
         {
@@ -171,7 +178,7 @@ impl TrainingRun {
         let figures = |logits: &[Vec<f64>]| {
             let rows: Vec<Vec<f64>> = logits
                 .iter()
-                .map(|row| probabilities(row, positive))
+                .map(|row| probabilities(row, positive, self.plan.loss()))
                 .collect();
             measure(&classes, &rows, &names, positive)
         };
@@ -212,7 +219,7 @@ impl TrainingRun {
             range,
             feature_scale: self.setup.preprocessing.scale(),
             notes: self.notes().to_vec(),
-            plan: PlanSummary::new(&self.plan),
+            plan: PlanSummary::new(&self.plan)?,
         })
     }
 
@@ -227,7 +234,12 @@ impl TrainingRun {
             .map(|&row| self.setup.dataset.records.row_numbers[row])
             .collect();
         let truths = self.test_classes();
-        let mut predictions = predictions(&outcome.logits, &rows, &names, self.setup.positive);
+        let mut predictions = predictions(
+            &outcome.logits,
+            &rows,
+            &names,
+            (self.setup.positive, self.plan.loss()),
+        );
         for (prediction, truth) in predictions.iter_mut().zip(truths) {
             prediction.truth = names.get(truth).cloned();
         }
@@ -250,10 +262,10 @@ pub(super) fn predictions(
     logits: &[Vec<f64>],
     rows: &[usize],
     names: &[String],
-    positive: usize,
+    (positive, loss): (usize, LossKind),
 ) -> Vec<Prediction> {
     let predict = |(logits, &row): (&Vec<f64>, &usize)| {
-        let probabilities = probabilities(logits, positive);
+        let probabilities = probabilities(logits, positive, loss);
         let predicted = names
             .get(most_probable(&probabilities, positive))
             .cloned()

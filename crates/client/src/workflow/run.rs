@@ -6,9 +6,9 @@ use super::objects::{Item, ObjectJob};
 use super::report::ClearHeads;
 use super::setup::TrainingSetup;
 use crate::ClientError;
-use confide_ckks::{Complex64, Parameters};
+use confide_ckks::{Complex64, KeyKind, Parameters};
 use confide_protocol::{Digest, JobSpec};
-use confide_train::{Packer, Plan, train_converged};
+use confide_train::{TablePacker, TrainingPlan, train_converged};
 use std::collections::BTreeMap;
 
 /// Digests of the objects that were made.
@@ -20,20 +20,20 @@ const CONVERGED_STEPS: [usize; 2] = [400, 100];
 /// A training with an accepted plan.
 pub struct TrainingRun {
     pub(super) setup: TrainingSetup,
-    pub(super) plan: Plan,
+    pub(super) plan: TrainingPlan,
     params: Parameters,
     pub(super) guarded: Guarded,
     train_labels: Vec<usize>,
     /// Test records as they are encrypted.
     pub(super) test_rows: Vec<Vec<f64>>,
-    packer: Packer,
+    packer: TablePacker,
     notes: Vec<String>,
 }
 
 impl TrainingRun {
     pub(super) fn new(
         mut setup: TrainingSetup,
-        plan: Plan,
+        plan: TrainingPlan,
         guarded: Guarded,
     ) -> Result<Self, ClientError> {
         let params = plan.parameters().map_err(from_train)?;
@@ -49,7 +49,7 @@ impl TrainingRun {
             ));
         }
         Ok(Self {
-            packer: Packer::new(&plan.layout, &plan.schedule),
+            packer: TablePacker::new(&plan),
             train_labels: setup.labels(&setup.split.train),
             test_rows: to_rows(&test),
             params,
@@ -61,7 +61,7 @@ impl TrainingRun {
     }
 
     /// The accepted plan. Its `Display` is for people.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &TrainingPlan {
         &self.plan
     }
 
@@ -72,23 +72,30 @@ impl TrainingRun {
 
     /// Largest logit of the program on plain numbers, and the range that it must stay in.
     pub fn range(&self) -> (f64, f64) {
-        (
-            self.guarded.reference.max_abs_z,
-            self.plan.schedule.sigmoid.range,
-        )
+        (self.guarded.reference.largest, self.plan.range())
     }
 
     /// All objects to upload: data first, because they are made in no time, then the keys.
-    pub fn items(&self) -> Vec<Item> {
-        let features =
-            (0..self.packer.feature_vectors()).map(|index| ObjectJob::Features { index });
-        let labels = (0..self.plan.layout.blocks).map(|index| ObjectJob::Labels { index });
-        let data = features
-            .chain(labels)
+    ///
+    /// # Errors
+    /// `CC-5004`, which does not happen for an accepted plan.
+    pub fn items(&self) -> Result<Vec<Item>, ClientError> {
+        let data = self
+            .data_jobs()
+            .into_iter()
             .chain(self.record_jobs().into_iter().flatten());
-        data.map(|job| Item::new(job, &self.plan, &self.params))
-            .chain(Item::keys(&self.plan, &self.params))
-            .collect()
+        let mut items = data
+            .map(|job| Item::of_training(job, &self.plan, &self.params))
+            .collect::<Result<Vec<_>, _>>()?;
+        items.extend(Item::keys(&self.plan, &self.params)?);
+        Ok(items)
+    }
+
+    /// Training data in the plan's order: features, then labels.
+    fn data_jobs(&self) -> Vec<ObjectJob> {
+        let features = (0..self.plan.feature_vectors()).map(|index| ObjectJob::Features { index });
+        let labels = (0..self.plan.label_vectors()).map(|index| ObjectJob::Labels { index });
+        features.chain(labels).collect()
     }
 
     /// The slots of a data object, to be given to a factory; none for keys.
@@ -97,20 +104,20 @@ impl TrainingRun {
     /// `CC-5003` for an object that is not one of this run's.
     pub fn slots(&self, job: &ObjectJob) -> Result<Option<Vec<Complex64>>, ClientError> {
         match *job {
-            ObjectJob::Features { index } => self
-                .packer
-                .pack_features(&self.guarded.rows, index)
-                .map(Some),
-            ObjectJob::Labels { index } => {
-                self.packer.pack_labels(&self.train_labels, index).map(Some)
+            ObjectJob::Features { index } => {
+                self.packer.features(&self.guarded.rows, index).map(Some)
             }
+            ObjectJob::Labels { index } => self.packer.labels(&self.train_labels, index).map(Some),
             ObjectJob::Records { batch, index } => {
                 let rows = batch_of(&self.plan, &self.test_rows, batch);
                 self.packer
-                    .pack_prediction(rows)
+                    .records(rows)
                     .map(|packs| packs.into_iter().nth(index))
             }
-            ObjectJob::RelinKey { .. } | ObjectJob::GaloisKey { .. } => Ok(None),
+            ObjectJob::Images { .. }
+            | ObjectJob::RelinKey { .. }
+            | ObjectJob::GaloisKey { .. }
+            | ObjectJob::SparseKey { .. } => Ok(None),
         }
         .map_err(from_train)
     }
@@ -120,20 +127,22 @@ impl TrainingRun {
     /// # Errors
     /// `CC-5014` when an object is missing.
     pub fn train_job(&self, digests: &Digests) -> Result<JobSpec, ClientError> {
-        let (relin, galois) = key_digests(&self.plan, digests)?;
-        let features =
-            (0..self.packer.feature_vectors()).map(|index| ObjectJob::Features { index });
-        let labels = (0..self.plan.layout.blocks).map(|index| ObjectJob::Labels { index });
+        let keys = key_digests(&self.plan.switching_keys(), digests)?;
+        let (mut features, mut labels) = (Vec::new(), Vec::new());
+        for job in self.data_jobs() {
+            let digest = digest_of(digests, &job)?;
+            match job {
+                ObjectJob::Labels { .. } => labels.push(digest),
+                _ => features.push(digest),
+            }
+        }
         Ok(JobSpec::Train {
             plan: plan_bytes(&self.plan)?,
-            relin,
-            galois,
-            features: features
-                .map(|job| digest_of(digests, &job))
-                .collect::<Result<_, _>>()?,
-            labels: labels
-                .map(|job| digest_of(digests, &job))
-                .collect::<Result<_, _>>()?,
+            relin: keys.relin,
+            galois: keys.galois,
+            features,
+            labels,
+            sparse: keys.sparse,
         })
     }
 
@@ -171,12 +180,13 @@ impl TrainingRun {
     /// # Errors
     /// `CC-5003`, which does not happen.
     pub fn clear_heads(&self) -> Result<ClearHeads, ClientError> {
-        let size = self.guarded.rows.len() * self.plan.layout.features * self.plan.layout.outputs();
+        let shape = self.plan.shape();
+        let size = self.guarded.rows.len() * shape.features * self.plan.outputs();
         let steps = CONVERGED_STEPS[usize::from(size > 10_000_000)];
-        let schedule = &self.plan.schedule;
         let converged = train_converged(
-            &self.plan.layout,
-            schedule.l2,
+            shape,
+            self.plan.loss(),
+            self.plan.l2(),
             &self.guarded.rows,
             &self.train_labels,
             steps,
@@ -194,18 +204,14 @@ impl TrainingRun {
 }
 
 /// Batches of `rows` records, as large as the plan allows: the number of records in each.
-fn batches(plan: &Plan, rows: usize) -> impl Iterator<Item = usize> {
-    let size = plan.layout.max_prediction_rows().max(1);
+fn batches(plan: &TrainingPlan, rows: usize) -> impl Iterator<Item = usize> {
+    let size = plan.max_prediction_rows().max(1);
     (0..rows.div_ceil(size)).map(move |batch| size.min(rows - batch * size))
 }
 
 /// The record objects of all batches.
-pub(super) fn record_jobs(plan: &Plan, rows: usize) -> Vec<Vec<ObjectJob>> {
-    let packs = |rows| {
-        plan.layout
-            .prediction(rows)
-            .map_or(0, |layout| layout.packs)
-    };
+pub(super) fn record_jobs(plan: &TrainingPlan, rows: usize) -> Vec<Vec<ObjectJob>> {
+    let packs = |rows| plan.prediction_vectors(rows).unwrap_or(0);
     let jobs = |(batch, rows)| {
         (0..packs(rows))
             .map(|index| ObjectJob::Records { batch, index })
@@ -215,31 +221,34 @@ pub(super) fn record_jobs(plan: &Plan, rows: usize) -> Vec<Vec<ObjectJob>> {
 }
 
 /// The records of one batch; none beyond the last.
-pub(super) fn batch_of<'a>(plan: &Plan, rows: &'a [Vec<f64>], batch: usize) -> &'a [Vec<f64>] {
-    let size = plan.layout.max_prediction_rows();
+pub(super) fn batch_of<'a>(
+    plan: &TrainingPlan,
+    rows: &'a [Vec<f64>],
+    batch: usize,
+) -> &'a [Vec<f64>] {
+    let size = plan.max_prediction_rows();
     let start = batch.saturating_mul(size).min(rows.len());
     &rows[start..(start + size).min(rows.len())]
 }
 
 pub(super) fn predict_jobs(
-    plan: &Plan,
+    plan: &TrainingPlan,
     head: Digest,
     digests: &Digests,
     rows: usize,
 ) -> Result<Vec<(JobSpec, usize)>, ClientError> {
-    let (relin, galois) = key_digests(plan, digests)?;
+    let keys = key_digests(&plan.prediction_keys(), digests)?;
     let bytes = plan_bytes(plan)?;
     let job = |(jobs, rows): (Vec<ObjectJob>, usize)| {
         let records = jobs
             .iter()
             .map(|job| digest_of(digests, job))
             .collect::<Result<_, _>>()?;
-        let (plan, galois) = (bytes.clone(), galois.clone());
         Ok((
             JobSpec::Predict {
-                plan,
-                relin,
-                galois,
+                plan: bytes.clone(),
+                relin: keys.relin,
+                galois: keys.galois.clone(),
                 head,
                 records,
                 rows: rows as u32,
@@ -254,31 +263,36 @@ pub(super) fn predict_jobs(
         .collect()
 }
 
-fn plan_bytes(plan: &Plan) -> Result<Vec<u8>, ClientError> {
+fn plan_bytes(plan: &TrainingPlan) -> Result<Vec<u8>, ClientError> {
     confide_protocol::to_bytes(plan).map_err(|error| super::from_engine(&error))
 }
 
-fn key_digests(
-    plan: &Plan,
-    digests: &Digests,
-) -> Result<(Digest, Vec<(u64, Digest)>), ClientError> {
-    let relin = digest_of(
-        digests,
-        &ObjectJob::RelinKey {
-            level: plan.relin_level,
-        },
-    )?;
-    let galois = plan.keys.iter().map(|key| {
-        let job = ObjectJob::GaloisKey {
-            element: key.element,
-            level: key.level,
-        };
-        Ok((key.element, digest_of(digests, &job)?))
-    });
-    Ok((relin, galois.collect::<Result<_, ClientError>>()?))
+struct KeyDigests {
+    relin: Digest,
+    galois: Vec<(u64, Digest)>,
+    sparse: Vec<Digest>,
 }
 
-fn digest_of(digests: &Digests, job: &ObjectJob) -> Result<Digest, ClientError> {
+fn key_digests(needed: &[(KeyKind, usize)], digests: &Digests) -> Result<KeyDigests, ClientError> {
+    let (mut relin, mut galois, mut sparse) = (None, Vec::new(), Vec::new());
+    for &(kind, level) in needed {
+        let digest = digest_of(digests, &ObjectJob::of_key(kind, level))?;
+        match kind {
+            KeyKind::Relin => relin = Some(digest),
+            KeyKind::Galois(element) => galois.push((element, digest)),
+            KeyKind::ToSparse(_) | KeyKind::FromSparse(_) => sparse.push(digest),
+        }
+    }
+    // Every program multiplies.
+    let missing = || digest_of(&Digests::new(), &ObjectJob::RelinKey { level: 0 });
+    Ok(KeyDigests {
+        relin: relin.map_or_else(missing, Ok)?,
+        galois,
+        sparse,
+    })
+}
+
+pub(super) fn digest_of(digests: &Digests, job: &ObjectJob) -> Result<Digest, ClientError> {
     digests.get(job).copied().ok_or_else(|| {
         ClientError::new(
             "CC-5014",

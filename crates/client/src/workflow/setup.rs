@@ -5,14 +5,18 @@ use super::run::TrainingRun;
 use super::{from_engine, from_train};
 use crate::ClientError;
 use crate::intake::{Dataset, positive_class};
-use crate::prepare::{FitOptions, Preprocessing, Split, split};
-use confide_train::{Plan, PlanRequest};
+use crate::prepare::{FitOptions, Preprocessing, Split, shuffle, split};
+use confide_train::bootstrapped::BootstrapWish;
+use confide_train::minibatch::LossKind;
+use confide_train::{PlanRequest, TrainingPlan};
 use serde::{Deserialize, Serialize};
 
 /// Upload that is asked for first, in bytes.
 const FIRST_UPLOAD: u64 = 140_000_000;
 /// Upload that is tried before components are left out, in bytes.
 const LARGEST_UPLOAD: u64 = 1_000_000_000;
+/// Upload that is allowed for training with bootstraps, whose keys alone exceed a gigabyte.
+const BOOTSTRAPPED_UPLOAD: u64 = 4_000_000_000;
 
 /// What the user decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +31,13 @@ pub struct TrainingOptions {
     pub components: Option<usize>,
     /// Largest upload in bytes; when absent, 140 MB are tried first, then more.
     pub max_upload_bytes: Option<u64>,
+    /// How often every record is used, in minibatches with bootstraps between; when absent, few steps on all records
+    /// without bootstraps.
+    pub epochs: Option<usize>,
+    /// Most records in a minibatch.
+    pub batch: Option<usize>,
+    /// Which loss is minimised: the softmax needs epochs, and three classes or more.
+    pub loss: LossKind,
 }
 
 impl Default for TrainingOptions {
@@ -37,6 +48,9 @@ impl Default for TrainingOptions {
             positive: None,
             components: None,
             max_upload_bytes: None,
+            epochs: None,
+            batch: None,
+            loss: LossKind::OneVsRest,
         }
     }
 }
@@ -70,8 +84,10 @@ impl TrainingSetup {
     ///
     /// # Errors
     /// Those of [`split`] and [`Preprocessing::fit`]; `CC-5010` when the positive class does not exist, `CC-5011` when
-    /// a class has no training record or there are fewer than two.
+    /// a class has no training record or there are fewer than two, `CC-5015` for a softmax without epochs or of two
+    /// classes.
     pub fn new(dataset: Dataset, options: TrainingOptions) -> Result<Self, ClientError> {
+        check_loss(&options, dataset.classes.len())?;
         let (positive, positive_reason) = match &options.positive {
             None => positive_class(&dataset.classes),
             Some(name) => {
@@ -113,7 +129,11 @@ impl TrainingSetup {
                 preprocessing.components()
             ));
         }
-        let upload = options.max_upload_bytes.unwrap_or(FIRST_UPLOAD);
+        let first = match options.epochs {
+            None => FIRST_UPLOAD,
+            Some(_) => BOOTSTRAPPED_UPLOAD,
+        };
+        let upload = options.max_upload_bytes.unwrap_or(first);
         Ok(Self {
             dataset,
             options,
@@ -164,6 +184,11 @@ impl TrainingSetup {
         request.max_upload_bytes = self.upload.min(worker.max_client_bytes);
         request.max_memory_bytes = worker.memory_bytes;
         request.threads = worker.threads.max(1);
+        request.bootstrapping = self.options.epochs.map(|epochs| BootstrapWish {
+            epochs,
+            batch: self.options.batch.unwrap_or(BootstrapWish::BATCH),
+            loss: self.options.loss,
+        });
         request
     }
 
@@ -211,17 +236,23 @@ impl TrainingSetup {
     /// `CC-5002` when the plan does not follow from its choices or breaks a limit, `CC-5004` when it cannot be read or
     /// is not 128-bit secure, `CC-5012` when the features cannot be brought into range.
     pub fn accept(&self, plan: &[u8], worker: &WorkerFacts) -> Result<TrainingRun, ClientError> {
-        let plan: Plan = confide_protocol::from_bytes(plan).map_err(|error| from_engine(&error))?;
+        let plan: TrainingPlan =
+            confide_protocol::from_bytes(plan).map_err(|error| from_engine(&error))?;
         plan.check(&self.request(worker)).map_err(from_train)?;
         plan.parameters().map_err(from_train)?;
+        let mut setup = self.clone();
+        if matches!(plan, TrainingPlan::Bootstrapped(_)) {
+            // Each minibatch is to look like the whole.
+            shuffle(&mut setup.split.train, self.options.seed);
+        }
         let guarded = guard(
             &plan,
-            &self.dataset.records,
-            &self.split.train,
-            &self.labels(&self.split.train),
-            &self.preprocessing,
+            &setup.dataset.records,
+            &setup.split.train,
+            &setup.labels(&setup.split.train),
+            &setup.preprocessing,
         )?;
-        TrainingRun::new(self.clone(), plan, guarded)
+        TrainingRun::new(setup, plan, guarded)
     }
 
     /// Classes of rows as the training program numbers them: with two classes, 1 is the positive one.
@@ -245,6 +276,27 @@ impl TrainingSetup {
             .map(|class| class.name.clone())
             .collect()
     }
+}
+
+fn check_loss(options: &TrainingOptions, classes: usize) -> Result<(), ClientError> {
+    if options.loss != LossKind::Softmax {
+        return Ok(());
+    }
+    if classes < 3 {
+        return Err(ClientError::new(
+            "CC-5015",
+            format!("A softmax needs three classes or more; there are {classes}."),
+            "Choose one-vs-rest: with two classes it is the same model.",
+        ));
+    }
+    if options.epochs.is_none() {
+        return Err(ClientError::new(
+            "CC-5015",
+            "A softmax needs training with bootstraps.",
+            "Say how often every record is to be used (--epochs), or choose one-vs-rest.",
+        ));
+    }
+    Ok(())
 }
 
 fn fit(

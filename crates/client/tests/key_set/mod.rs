@@ -2,7 +2,7 @@
 
 use confide_ckks::ParametersLiteral;
 use confide_client::workflow::{ObjectFactory, ObjectJob};
-use confide_train::PlanRequest;
+use confide_train::{PlanRequest, TrainingPlan};
 
 /// 16,384 coefficients, 7 + 2 primes in 4 digits: 3 MB a key.
 pub fn small() -> ParametersLiteral {
@@ -19,7 +19,7 @@ pub fn small() -> ParametersLiteral {
 pub fn factory(literal: &ParametersLiteral) -> ObjectFactory {
     let mut plan = confide_train::plan(&PlanRequest::new(5, 3, 2)).expect("a small table");
     plan.params = literal.clone();
-    ObjectFactory::new(&[7; 32], &plan).expect("secure parameters")
+    ObjectFactory::new(&[7; 32], &TrainingPlan::Levelled(plan)).expect("secure parameters")
 }
 
 /// Makes the keys of the powers of 5 with these exponents at the highest level, drops each, and answers the bytes of

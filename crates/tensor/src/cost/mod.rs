@@ -29,6 +29,10 @@ pub enum Op {
     Monomial,
     /// Relinearisation and rescale in one: a key switch too.
     Relinearise,
+    /// Product with a vector of known factors, encoded for it.
+    Mask,
+    /// Bootstrap; its level is the one that it leaves.
+    Refresh,
 }
 
 /// What the cost of a key switch depends on beside the level.

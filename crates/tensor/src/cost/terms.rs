@@ -19,6 +19,21 @@ struct Limbs {
     accesses: f64,
 }
 
+/// Levels that a bootstrap needs for itself, and how many key switches at the top of them it is worth.
+const REFRESH_LEVELS: usize = 18;
+const REFRESH_SWITCHES: f64 = 60.0;
+
+impl Limbs {
+    fn times(self, factor: f64) -> Self {
+        Self {
+            transforms: factor * self.transforms,
+            conversions: factor * self.conversions,
+            products: factor * self.products,
+            accesses: factor * self.accesses,
+        }
+    }
+}
+
 impl Terms {
     /// Butterflies of number theoretic transforms (`N/2 log2 N` a limb), multiply-adds of base conversions, products
     /// of residues, words read or written otherwise, and these times the doublings of a ciphertext's size beyond
@@ -46,6 +61,13 @@ impl Terms {
                 accesses: 14.0 * limbs,
                 ..Limbs::default()
             },
+            // Encoded at the level: a transform a limb more than a product.
+            Op::Mask => Limbs {
+                transforms: limbs,
+                products: 2.0 * limbs,
+                accesses: 10.0 * limbs,
+                ..Limbs::default()
+            },
             Op::Product => Limbs {
                 products: 4.0 * limbs,
                 accesses: 13.0 * limbs,
@@ -60,6 +82,10 @@ impl Terms {
             },
             Op::KeySwitch => Self::key_switch(shape, level, 0.0),
             Op::Relinearise => Self::key_switch(shape, level, 1.0),
+            // A rough guide: it works at some 20 levels above those that it leaves, most of them with few rotations.
+            Op::Refresh => {
+                Self::key_switch(shape, level + REFRESH_LEVELS, 0.0).times(REFRESH_SWITCHES)
+            }
         };
         let n = f64::from(1u32 << shape.log_n.min(30));
         let size = 16.0 * n * limbs;

@@ -7,7 +7,7 @@ use super::Choice;
 use crate::layout::Layout;
 
 /// Memory of a worker that holds no data: code, tables of the ring, buffers of one connection.
-const FIXED_MEMORY: u64 = 96 << 20;
+pub(crate) const FIXED_MEMORY: u64 = 96 << 20;
 
 /// Predicted time of a phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,15 @@ impl Costs {
             memory_bytes: memory(choice, levels, report, threads),
             operations: ops.into_iter().map(|op| (op, report.count(op))).collect(),
         }
+    }
+
+    /// How often the programs run `op`; what bootstraps consist of is not counted.
+    pub fn count(&self, op: Op) -> u64 {
+        let operations = self.operations.iter();
+        operations
+            .filter(|(kind, _)| *kind == op)
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// Seconds of all phases of the worker.

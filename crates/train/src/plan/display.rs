@@ -5,9 +5,9 @@ use std::fmt;
 use confide_ckks::security;
 use confide_tensor::Op;
 
-use super::Plan;
+use super::{Costs, Plan, UploadBytes};
 
-fn megabytes(bytes: u64) -> f64 {
+pub(crate) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
@@ -71,34 +71,52 @@ impl fmt::Display for Plan {
             layout.key_stride,
             if layout.key_stride == 1 { "" } else { "s" }
         )?;
-        writeln!(
-            f,
-            "  upload      {:.1} MB: keys {:.1}, features {:.1}, labels {:.1}, {} records to predict {:.1}",
-            megabytes(self.upload.total()),
-            megabytes(self.upload.keys),
-            megabytes(self.upload.features),
-            megabytes(self.upload.labels),
-            self.shape.predict_rows,
-            megabytes(self.upload.prediction)
-        )?;
+        self.upload.write_line(self.shape.predict_rows, f)?;
         writeln!(
             f,
             "  download    {:.2} MB a batch of predictions",
             megabytes(self.download)
         )?;
+        self.costs.write_lines(1, f)
+    }
+}
+
+impl UploadBytes {
+    /// The line of a plan's text.
+    pub(crate) fn write_line(
+        &self,
+        predict_rows: usize,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
         writeln!(
             f,
-            "  worker      about {:.1} s on {} thread{}, {} key switches, {:.2} GB of memory",
-            self.costs.worker_seconds(),
-            self.costs.threads,
-            if self.costs.threads == 1 { "" } else { "s" },
+            "  upload      {:.1} MB: keys {:.1}, features {:.1}, labels {:.1}, {} records to predict {:.1}",
+            megabytes(self.total()),
+            megabytes(self.keys),
+            megabytes(self.features),
+            megabytes(self.labels),
+            predict_rows,
+            megabytes(self.prediction)
+        )
+    }
+}
+
+impl Costs {
+    /// The last lines of a plan's text, the worker's seconds with so many decimals.
+    pub(crate) fn write_lines(&self, decimals: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  worker      about {:.decimals$} s on {} thread{}, {} key switches, {:.2} GB of memory",
+            self.worker_seconds(),
+            self.threads,
+            if self.threads == 1 { "" } else { "s" },
             self.count(Op::KeySwitch) + self.count(Op::Relinearise),
-            self.costs.memory_bytes as f64 / 1e9
+            self.memory_bytes as f64 / 1e9
         )?;
         write!(
             f,
             "  data party  about {:.1} s for keys and encryption on one thread",
-            self.costs.client_seconds
+            self.client_seconds
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use confide_ckks::ParametersLiteral;
 use confide_client::workflow::{ObjectFactory, ObjectJob};
-use confide_train::PlanRequest;
+use confide_train::{PlanRequest, TrainingPlan};
 use wasm_bindgen::prelude::*;
 
 const LOG_N: u32 = 16;
@@ -35,7 +35,8 @@ impl KeySet {
             log_scale: 45,
             dnum_alpha: 7,
         };
-        let factory = ObjectFactory::new(&[1; 32], &plan).map_err(|error| error.message)?;
+        let factory = ObjectFactory::new(&[1; 32], &TrainingPlan::Levelled(plan))
+            .map_err(|error| error.message)?;
         Ok(Self { factory })
     }
 

@@ -1,0 +1,195 @@
+//! What an evaluation needs before it is begun: parameters, keys, counts, time and memory.
+
+use std::sync::Arc;
+
+use confide_ckks::{KeyKind, ParametersLiteral, security};
+use confide_tensor::{CostModel, Evaluator, KeySwitchShape, Op};
+
+use crate::error::{ModelError, layout};
+use crate::ops::{CountEvaluator, Counts};
+use crate::program::{Program, Tensor};
+
+/// Bits of a rescale and of the scale. Below 2^46, where key switches are fastest; enough for outputs to 1e-3.
+const LEVEL_BITS: u32 = 36;
+/// Bits of the first prime and of the special ones.
+const WIDE_BITS: u32 = 46;
+/// Most special primes that are worth a try.
+const MAX_SPECIAL: u32 = 10;
+
+/// A plan of a program at one parameter set.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The parameters.
+    pub literal: ParametersLiteral,
+    /// Operations, keys and live limbs.
+    pub counts: Counts,
+    /// Shape of key switches.
+    pub shape: KeySwitchShape,
+    /// Vectors of the output.
+    pub outputs: usize,
+    /// Their lowest level.
+    pub output_level: usize,
+}
+
+/// The literal at N = 2^`log_n` with `levels` levels and as many special primes as make a key switch at the top
+/// cheapest, within the cap of presets.
+///
+/// # Errors
+/// [`ModelError::Layout`] if no such set is secure.
+pub fn literal(
+    log_n: u32,
+    levels: usize,
+    cost: &CostModel,
+) -> Result<ParametersLiteral, ModelError> {
+    let mut best: Option<(f64, ParametersLiteral)> = None;
+    for special in 1..=MAX_SPECIAL {
+        let Ok(literal) = literal_with(log_n, levels, special) else {
+            break;
+        };
+        let micros = cost.micros(Op::KeySwitch, levels, &shape(&literal));
+        if best.as_ref().is_none_or(|(least, _)| micros < *least) {
+            best = Some((micros, literal));
+        }
+    }
+    match best {
+        Some((_, literal)) => Ok(literal),
+        None => literal_with(log_n, levels, 1),
+    }
+}
+
+/// The literal at N = 2^`log_n` with `levels` levels and `special` special primes.
+///
+/// # Errors
+/// [`ModelError::Layout`] if that is beyond the cap of presets.
+pub(crate) fn literal_with(
+    log_n: u32,
+    levels: usize,
+    special: u32,
+) -> Result<ParametersLiteral, ModelError> {
+    let cap = security::preset_cap(log_n).unwrap_or(0.0);
+    let bits =
+        levels as f64 * f64::from(LEVEL_BITS) + f64::from(WIDE_BITS) * (1.0 + f64::from(special));
+    if bits > cap || special == 0 {
+        return Err(layout(
+            "levels",
+            format!("at most what {cap} bits hold"),
+            levels,
+        ));
+    }
+    // The first digit holds the wide first prime too.
+    let alpha = ((WIDE_BITS * (special - 1)) / LEVEL_BITS + 1) as usize;
+    let mut log_q = vec![WIDE_BITS];
+    log_q.resize(levels + 1, LEVEL_BITS);
+    Ok(ParametersLiteral {
+        log_n,
+        log_q,
+        log_p: vec![WIDE_BITS; special as usize],
+        log_scale: LEVEL_BITS,
+        dnum_alpha: alpha.min(levels + 1),
+    })
+}
+
+fn shape(literal: &ParametersLiteral) -> KeySwitchShape {
+    KeySwitchShape {
+        log_n: literal.log_n,
+        alpha: literal.dnum_alpha,
+        special: literal.log_p.len(),
+    }
+}
+
+impl Plan {
+    /// Counts `program` with inputs at level `levels` of the given parameters, `working_bytes` as for
+    /// [`crate::CkksLayers::with_working_bytes`].
+    ///
+    /// # Errors
+    /// [`ModelError::Evaluation`] if the levels do not suffice.
+    pub fn new(
+        program: &Program,
+        literal: ParametersLiteral,
+        working_bytes: usize,
+    ) -> Result<Self, ModelError> {
+        let ev = CountEvaluator::new(literal.log_n, literal.log_q.len() - 1, working_bytes);
+        let (channels, phases) = program.input_shape();
+        let mut input = |_| -> Result<Tensor<_>, ModelError> {
+            let vector = || Arc::new(ev.fresh());
+            Ok((0..channels)
+                .map(|_| (0..phases).map(|_| vector()).collect())
+                .collect())
+        };
+        let output = program.run(&ev, &mut input, &mut |_, _, _| Ok(()))?;
+        let levels = output.iter().flatten().map(|vector| ev.level(vector));
+        Ok(Self {
+            shape: shape(&literal),
+            literal,
+            counts: ev.counts(),
+            outputs: output.iter().map(Vec::len).sum(),
+            output_level: levels.min().unwrap_or(0),
+        })
+    }
+
+    /// The keys with the highest level at which each one is used.
+    pub fn keys(&self) -> Vec<(KeyKind, usize)> {
+        let galois = self
+            .counts
+            .galois
+            .iter()
+            .map(|(&g, &level)| (KeyKind::Galois(g), level));
+        galois
+            .chain(self.counts.relin.map(|level| (KeyKind::Relin, level)))
+            .collect()
+    }
+
+    /// Bytes of the keys in memory, and about as they travel: seeded, packed at the bits of a level.
+    pub fn key_bytes(&self) -> (u64, u64) {
+        self.counts.key_bytes(&self.shape, f64::from(LEVEL_BITS))
+    }
+
+    /// The steps of the program in order, with microseconds of single-thread work.
+    pub fn steps(&self, cost: &CostModel) -> Vec<(String, f64)> {
+        self.counts.steps(cost, &self.shape).collect()
+    }
+
+    /// Most bytes of ciphertexts at once.
+    pub fn peak_bytes(&self) -> u64 {
+        (self.counts.peak_limbs * 8) as u64 * (1 << self.shape.log_n)
+    }
+
+    /// Predicted seconds on `threads` threads.
+    pub fn seconds(&self, cost: &CostModel, threads: usize) -> f64 {
+        let micros = self.counts.micros(cost, &self.shape).into_values().sum();
+        cost.seconds(micros, threads)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{Placement, resnet, weights};
+    use confide_ckks::Parameters;
+
+    #[test]
+    fn resnet_20_fits_one_secure_ring() {
+        let network = resnet([3, 32, 32], &[16, 32, 64], 3, 10, Placement::Branch);
+        assert_eq!(network.levels(), 39);
+        let cost = CostModel::default();
+        let literal = literal(16, 39, &cost).expect("secure");
+        let params = Parameters::new(literal.clone()).expect("secure");
+        assert!(params.log_qp() <= 1694.0);
+        let weights = weights(&network, 1).expect("valid");
+        let program = Program::new(&network, &weights, params.slots(), 128, 512).expect("fits");
+        let plan = Plan::new(&program, literal, 2 << 30).expect("enough levels");
+        assert_eq!(plan.counts.lowest_level, Some(0));
+        // Eight directions at each of two spacings, three merges, and what pooling adds.
+        assert!(plan.keys().len() < 32, "{}", plan.keys().len());
+        let (memory, upload) = plan.key_bytes();
+        assert!(upload < 1_500_000_000 && memory > upload, "{upload}");
+        assert!(plan.peak_bytes() < 16_000_000_000, "{}", plan.peak_bytes());
+        assert!(plan.seconds(&cost, 2) > 1.0);
+    }
+
+    #[test]
+    fn a_network_that_is_too_deep_is_refused() {
+        assert!(literal(16, 46, &CostModel::default()).is_err());
+        assert!(literal(9, 3, &CostModel::default()).is_err());
+    }
+}

@@ -1,0 +1,277 @@
+//! The layers on vectors: convolution, activation, sum, pooling, dense.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use confide_tensor::TensorError;
+
+use crate::layout::Layout;
+use crate::lower::Square;
+use crate::ops::LayerEvaluator;
+use crate::program::Tensor;
+use crate::taps::Taps;
+
+/// A convolution with a bias; one level lower.
+///
+/// Input channels are taken in groups whose rotations fit the evaluator's working set: each channel is rotated and
+/// masked once for all outputs, and each output phase is one product with a matrix of weights, added to the sums of the
+/// groups before.
+pub(crate) fn conv<E: LayerEvaluator>(
+    ev: &E,
+    taps: &Taps,
+    weights: &[f64],
+    bias: &[f64],
+    input: Tensor<E::Ct>,
+) -> Result<Tensor<E::Ct>, TensorError> {
+    let (channels, count) = (input.len(), taps.phases[0].len());
+    let level = input
+        .iter()
+        .flatten()
+        .map(|ct| ev.level(ct))
+        .min()
+        .unwrap_or(0);
+    let mut masks = BTreeMap::new();
+    for source in &taps.sources {
+        if let Some(cells) = taps.mask(source.carry)
+            && !masks.contains_key(&source.carry)
+        {
+            masks.insert(source.carry, ev.mask(&cells, level)?);
+        }
+    }
+    let made = taps
+        .sources
+        .iter()
+        .filter(|source| masks.contains_key(&source.carry))
+        .count();
+    let group = (ev.working_set(level) / made.max(1)).clamp(1, channels.max(1));
+    let mut sums: Vec<Option<Vec<E::Sum>>> = taps.phases.iter().map(|_| None).collect();
+    let mut input = input.into_iter().enumerate().peekable();
+    while let Some(&(start, _)) = input.peek() {
+        let mut terms: Vec<Vec<Arc<E::Ct>>> = Vec::with_capacity(group);
+        for (_, channel) in input.by_ref().take(group) {
+            terms.push(sources(ev, taps, &masks, channel, level)?);
+        }
+        for (sum, phase) in sums.iter_mut().zip(&taps.phases) {
+            let operands: Vec<&E::Ct> = terms
+                .iter()
+                .flat_map(|channel| phase.iter().map(|&source| &*channel[source]))
+                .collect();
+            let rows: Vec<Vec<f64>> = (0..bias.len())
+                .map(|o| weights[(o * channels + start) * count..][..terms.len() * count].to_vec())
+                .collect();
+            *sum = Some(ev.combine(sum.take(), &operands, &rows)?);
+        }
+    }
+    let mut out: Tensor<E::Ct> = bias
+        .iter()
+        .map(|_| Vec::with_capacity(sums.len()))
+        .collect();
+    for sum in sums {
+        for ((channel, sum), &bias) in out.iter_mut().zip(sum.into_iter().flatten()).zip(bias) {
+            channel.push(Arc::new(ev.finish(sum, bias)?));
+        }
+    }
+    Ok(out)
+}
+
+/// All sources of one channel: each phase decomposed once, rotated and masked.
+fn sources<E: LayerEvaluator>(
+    ev: &E,
+    taps: &Taps,
+    masks: &BTreeMap<[i64; 2], E::Mask>,
+    channel: Vec<Arc<E::Ct>>,
+    level: usize,
+) -> Result<Vec<Arc<E::Ct>>, TensorError> {
+    let mut out = Vec::with_capacity(taps.sources.len());
+    for (phase, ct) in channel.into_iter().enumerate() {
+        let ct = if ev.level(&ct) == level {
+            ct
+        } else {
+            Arc::new(ev.at_level(&ct, level)?)
+        };
+        // Sorted by phase: those of this one come next.
+        let own: Vec<[i64; 2]> = taps.sources[out.len()..]
+            .iter()
+            .take_while(|s| s.phase == phase)
+            .map(|s| s.carry)
+            .collect();
+        let turned: Vec<i64> = own
+            .iter()
+            .filter(|&&carry| carry != [0, 0])
+            .map(|&carry| taps.rotation(carry))
+            .collect();
+        let mut rotated = ev.rotations(&ct, &turned)?.into_iter();
+        for carry in own {
+            let moved = if carry == [0, 0] {
+                None
+            } else {
+                rotated.next()
+            };
+            out.push(match (moved, masks.get(&carry)) {
+                (Some(moved), Some(mask)) => Arc::new(ev.masked(moved, mask)?),
+                (Some(moved), None) => Arc::new(moved),
+                (None, Some(mask)) => Arc::new(ev.masked(E::Ct::clone(&ct), mask)?),
+                (None, None) => ct.clone(),
+            });
+        }
+    }
+    Ok(out)
+}
+
+/// An activation; one level lower, two for channels whose factor is not 1.
+pub(crate) fn activation<E: LayerEvaluator>(
+    ev: &E,
+    squares: &[Square],
+    input: Tensor<E::Ct>,
+) -> Result<Tensor<E::Ct>, TensorError> {
+    let mut out = Vec::with_capacity(input.len());
+    for (channel, square) in input.into_iter().zip(squares) {
+        let one = |ct: Arc<E::Ct>| {
+            Ok(Arc::new(match *square {
+                Square::Linear { factor, constant } => {
+                    ev.add_const(&ev.mul_const(&ct, factor)?, constant)?
+                }
+                Square::Square {
+                    factor,
+                    shift,
+                    constant,
+                } => {
+                    let mut x = Arc::try_unwrap(ct).unwrap_or_else(|shared| E::Ct::clone(&shared));
+                    if factor != 1.0 {
+                        x = ev.mul_const(&x, factor)?;
+                    }
+                    if shift != 0.0 {
+                        x = ev.add_const(&x, shift)?;
+                    }
+                    ev.square(x, constant)?
+                }
+            }))
+        };
+        out.push(
+            channel
+                .into_iter()
+                .map(one)
+                .collect::<Result<Vec<_>, TensorError>>()?,
+        );
+    }
+    Ok(out)
+}
+
+/// `factors[0] * a + factors[1] * b` by channel, at the lower of the two levels; a level lower if that one has a factor
+/// other than 1 and -1.
+pub(crate) fn add<E: LayerEvaluator>(
+    ev: &E,
+    factors: &[Vec<f64>; 2],
+    a: Tensor<E::Ct>,
+    b: Tensor<E::Ct>,
+) -> Result<Tensor<E::Ct>, TensorError> {
+    let lowest = |tensor: &Tensor<E::Ct>| {
+        tensor
+            .iter()
+            .flatten()
+            .map(|ct| ev.level(ct))
+            .min()
+            .unwrap_or(0)
+    };
+    let levels = [lowest(&a), lowest(&b)];
+    let spends = |i: usize| usize::from(factors[i].iter().any(|f| f.abs() != 1.0));
+    let mut level = (levels[0].saturating_sub(spends(0))).min(levels[1].saturating_sub(spends(1)));
+    let negative = factors[0]
+        .iter()
+        .zip(&factors[1])
+        .any(|(&x, &y)| x == -1.0 && y == -1.0);
+    if negative && levels[0] == level && levels[1] == level {
+        level = level.saturating_sub(1);
+    }
+    let mut out = Vec::with_capacity(a.len());
+    for (channel, (x, y)) in a.into_iter().zip(b).enumerate() {
+        let own = [factors[0][channel], factors[1][channel]];
+        let one = |(x, y): (Arc<E::Ct>, Arc<E::Ct>)| {
+            let [(x, fx), (y, fy)] = [(x, own[0]), (y, own[1])].map(|(ct, factor)| {
+                if ev.level(&ct) == level && factor.abs() == 1.0 {
+                    return (Ok(ct), factor);
+                }
+                (ev.mul_const_to(&ct, factor, level).map(Arc::new), 1.0)
+            });
+            let (x, y) = (x?, y?);
+            Ok(Arc::new(match (fx < 0.0, fy < 0.0) {
+                (false, false) => ev.add(&x, &y)?,
+                (false, true) => ev.sub(&x, &y)?,
+                // Both cannot be: a level was spent on that above.
+                (true, _) => ev.sub(&y, &x)?,
+            }))
+        };
+        out.push(
+            x.into_iter()
+                .zip(y)
+                .map(one)
+                .collect::<Result<Vec<_>, TensorError>>()?,
+        );
+    }
+    Ok(out)
+}
+
+/// The sum over all pixels, in the cell of the first one; same level.
+pub(crate) fn pool<E: LayerEvaluator>(
+    ev: &E,
+    layout: &Layout,
+    input: Tensor<E::Ct>,
+) -> Result<Tensor<E::Ct>, TensorError> {
+    let mut out = Vec::with_capacity(input.len());
+    for channel in input {
+        let mut phases = channel.into_iter();
+        let Some(first) = phases.next() else { continue };
+        let sum = phases.try_fold(first, |sum, ct| ev.add(&sum, &ct).map(Arc::new))?;
+        out.push(vec![Arc::new(over_cells(ev, layout, &sum)?)]);
+    }
+    Ok(out)
+}
+
+fn over_cells<E: LayerEvaluator>(
+    ev: &E,
+    layout: &Layout,
+    ct: &E::Ct,
+) -> Result<E::Ct, TensorError> {
+    let mut sum = ct.clone();
+    let mut step = layout.spacing;
+    while step < layout.grid.side() {
+        let step_by = step as i64;
+        for k in [
+            layout.grid.rotation(0, step_by),
+            layout.grid.rotation(step_by, 0),
+        ] {
+            sum = ev.add(&sum, &ev.rotate(&sum, k)?)?;
+        }
+        step *= 2;
+    }
+    Ok(sum)
+}
+
+/// A dense layer, of maps that are pooled on the way if `pool` is their layout; one level lower.
+pub(crate) fn dense<E: LayerEvaluator>(
+    ev: &E,
+    rows: &[Vec<f64>],
+    bias: &[f64],
+    pool: Option<&Layout>,
+    input: Tensor<E::Ct>,
+) -> Result<Tensor<E::Ct>, TensorError> {
+    let operands: Vec<&E::Ct> = input.iter().flatten().map(|ct| &**ct).collect();
+    let wide = |row: &Vec<f64>| {
+        let weights = row.iter().zip(&input);
+        weights
+            .flat_map(|(&w, phases)| std::iter::repeat_n(w, phases.len()))
+            .collect()
+    };
+    let rows: Vec<Vec<f64>> = rows.iter().map(wide).collect();
+    let sums = ev.combine(None, &operands, &rows)?;
+    let mut out = Vec::with_capacity(rows.len());
+    for (sum, &bias) in sums.into_iter().zip(bias) {
+        let features = ev.finish(sum, 0.0)?;
+        let pooled = match pool {
+            Some(layout) => over_cells(ev, layout, &features)?,
+            None => features,
+        };
+        out.push(vec![Arc::new(ev.add_const(&pooled, bias)?)]);
+    }
+    Ok(out)
+}

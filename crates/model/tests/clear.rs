@@ -1,0 +1,157 @@
+//! The program on plain numbers equals the direct evaluation: every layout, stride, border, merge and placement.
+
+mod common;
+
+use common::{difference, expected, images, packed, shared};
+use confide_model::samples::{Placement, resnet, weights};
+use confide_model::{Layer, Network, Op, Program};
+use confide_tensor::ClearEvaluator;
+use num_complex::Complex64;
+use proptest::prelude::*;
+
+/// Runs `network` on `count` images, `batch` a ciphertext, and compares every step.
+fn check(network: &Network, log_n: u32, batch: usize, count: usize) {
+    let weights = weights(network, 3).expect("valid");
+    let slots = 1 << (log_n - 1);
+    let program = Program::new(network, &weights, slots, batch, count).expect("fits");
+    let images = images(network, count);
+    let expected = expected(network, &weights, &images);
+    let levels = network.levels();
+    let ev = ClearEvaluator::new(log_n, levels);
+    let mut input = |run: usize| {
+        let channels = packed(&program, &images, run);
+        let vector = |values: &Vec<f64>| {
+            let values: Vec<Complex64> = values.iter().map(|&x| x.into()).collect();
+            ev.encrypt(&values, levels).expect("fits")
+        };
+        Ok(shared(
+            channels
+                .iter()
+                .map(|phases| phases.iter().map(vector).collect())
+                .collect(),
+        ))
+    };
+    let mut seen = 0;
+    let out = program
+        .run(&ev, &mut input, &mut |name, run, tensor| {
+            let (layout, gains) = program.tensor(name).expect("made");
+            let activation = network.layers.iter().any(|layer| {
+                layer.inputs.contains(&name.to_owned()) && matches!(layer.op, Op::Activation { .. })
+            });
+            seen += 1;
+            // Shifted for the activation, or images of one run only: the last tensor is compared below.
+            if activation || count > batch || name == "dense" {
+                return Ok(());
+            }
+            let values: Vec<Vec<Vec<f64>>> = tensor
+                .iter()
+                .map(|phases| {
+                    phases
+                        .iter()
+                        .map(|ct| ct.values().iter().map(|v| v.re).collect())
+                        .collect()
+                })
+                .collect();
+            let (worst, largest) = difference(&layout, gains, &values, &expected, name);
+            assert!(
+                worst < 1e-9 * largest.max(1.0),
+                "{name} of run {run}: {worst} of {largest}"
+            );
+            Ok(())
+        })
+        .expect("runs");
+    assert!(seen > 0);
+    let name = network.output();
+    for (image, maps) in expected.iter().enumerate() {
+        for (channel, phases) in out.iter().enumerate() {
+            let (phase, slot) = program.tensor(name).expect("made").0.slot(image, 0, 0);
+            let found = phases[phase].values()[slot].re / program.output_gains()[channel];
+            let value = maps[name].values[channel][0];
+            assert!(
+                (found - value).abs() < 1e-9 * value.abs().max(1.0),
+                "image {image}: {found}, {value}"
+            );
+        }
+    }
+}
+
+#[test]
+fn networks_on_every_grid() {
+    for placement in [Placement::Branch, Placement::Sum] {
+        let network = resnet([2, 8, 8], &[3, 4, 5], 1, 3, placement);
+        for (log_n, batch, count) in [
+            (7, 64, 64), // one cell an image, 8 x 8 phases
+            (7, 16, 11), // 2 x 2 cells
+            (7, 4, 4),   // 4 x 4 cells, 2 x 2 phases
+            (7, 4, 13),  // four runs, merged at the second stride
+            (7, 1, 1),   // 8 x 8 cells, spacing 4 in the end
+            (7, 1, 16),  // 16 runs, merged at both strides
+            (7, 1, 6),   // some of the places stay empty
+        ] {
+            check(&network, log_n, batch, count);
+        }
+    }
+}
+
+#[test]
+fn more_images_than_places_are_refused() {
+    let network = resnet([1, 8, 8], &[2, 2], 1, 2, Placement::Branch);
+    let weights = weights(&network, 1).expect("valid");
+    assert!(Program::new(&network, &weights, 64, 1, 4).is_ok());
+    for (slots, batch, count) in [
+        (64, 1, 5),
+        (64, 64, 65),
+        (64, 1, 0),
+        (64, 3, 3),
+        (256, 1, 1),
+    ] {
+        let error =
+            Program::new(&network, &weights, slots, batch, count).expect_err("does not fit");
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+fn single(kernel: usize, stride: usize, size: usize) -> Network {
+    let op = Op::Conv {
+        inputs: 2,
+        outputs: 3,
+        kernel,
+        stride,
+        pad: kernel / 2,
+    };
+    Network {
+        input: [2, size, size],
+        layers: vec![
+            Layer {
+                name: "conv".into(),
+                inputs: vec!["input".into()],
+                op,
+            },
+            Layer {
+                name: "pool".into(),
+                inputs: vec!["conv".into()],
+                op: Op::Pool,
+            },
+        ],
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn single_convolutions(
+        kernel in prop_oneof![Just(1usize), Just(3)], stride in 1usize..=2, log_side in 0u32..=3, log_phases in 0u32..=2,
+        log_batch in 0u32..=2, runs in 1usize..=4,
+    ) {
+        let size = 1usize << (log_side + log_phases);
+        let network = single(kernel, stride, size.max(2));
+        let side = if size < 2 { 1 } else { log_side };
+        let batch = 1usize << log_batch;
+        let log_slots = 2 * side + log_batch;
+        // Rings of the clear evaluator start at degree 4.
+        if log_slots >= 1 {
+            let merges = stride == 2 && log_phases == 0 && size >= 2;
+            check(&network, log_slots + 1, batch, if merges { runs * batch } else { batch });
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Predicted time and memory of a run with bootstraps.
+
+use confide_ckks::KeyKind;
+use confide_ckks::bootstrap::BootstrapParameters;
+use confide_tensor::{CostModel, KeySwitchShape, Op};
+
+use super::{BootstrappedChoice, Measured, PlannedKey};
+use crate::minibatch::TileLayout;
+use crate::plan::{Costs, FIXED_MEMORY, PhaseCost};
+
+/// The operations that a ledger lists.
+const OPERATIONS: [Op; 9] = [
+    Op::Refresh,
+    Op::KeySwitch,
+    Op::Relinearise,
+    Op::Product,
+    Op::Rescale,
+    Op::Scale,
+    Op::Mask,
+    Op::Monomial,
+    Op::Add,
+];
+
+/// Predicts from what the program recorded.
+pub(super) fn predict(
+    choice: &BootstrappedChoice,
+    layout: &TileLayout,
+    (set, keys): (&BootstrapParameters, &[PlannedKey]),
+    measured: &Measured,
+    threads: usize,
+    model: &CostModel,
+) -> Costs {
+    let shape = key_switch_shape(set);
+    let reports = [&measured.training, &measured.prediction];
+    let mut phases: Vec<(String, f64)> = Vec::new();
+    for (name, micros) in reports
+        .iter()
+        .flat_map(|report| report.micros(model, &shape))
+    {
+        match phases.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, sum)) => *sum += micros,
+            None => phases.push((name, micros)),
+        }
+    }
+    let work: f64 = phases.iter().map(|(_, micros)| micros).sum();
+    let phases = phases.into_iter().map(|(name, micros)| PhaseCost {
+        name,
+        seconds: model.seconds(micros, threads),
+    });
+    let count = |op| reports.iter().map(|report| report.count(op)).sum();
+    Costs {
+        threads,
+        phases: phases.collect(),
+        work_micros: work.round() as u64,
+        client_seconds: client_seconds(choice, layout, (set, keys), model),
+        memory_bytes: memory(set, keys, measured, threads),
+        operations: OPERATIONS.into_iter().map(|op| (op, count(op))).collect(),
+    }
+}
+
+pub(super) fn key_switch_shape(set: &BootstrapParameters) -> KeySwitchShape {
+    KeySwitchShape {
+        log_n: set.params().log_n(),
+        alpha: set.params().alpha(),
+        special: set.literal().program.log_p.len(),
+    }
+}
+
+/// Limbs of one half of a key.
+fn key_limbs(set: &BootstrapParameters, key: &PlannedKey) -> u64 {
+    let shape = key_switch_shape(set);
+    let limbs = match key.kind {
+        KeyKind::ToSparse(_) => 2,
+        KeyKind::FromSparse(_) => key.level + 1 + shape.special,
+        KeyKind::Relin | KeyKind::Galois(_) => {
+            (key.level + 1).div_ceil(shape.alpha.max(1)) * (key.level + 1 + shape.special)
+        }
+    };
+    limbs as u64
+}
+
+fn memory(
+    set: &BootstrapParameters,
+    keys: &[PlannedKey],
+    measured: &Measured,
+    threads: usize,
+) -> u64 {
+    let held: u64 = keys.iter().map(|key| 2 * key_limbs(set, key)).sum();
+    let shape = key_switch_shape(set);
+    let limb = 8u64 << set.params().log_n();
+    let top = set.params().max_level() + 1 + shape.special;
+    // The widest moment of a bootstrap: baby steps and giant sums of the first matrix over Q P.
+    let bootstrap = 2 * (2 * set.literal().baby + 4) * top;
+    let digits = (set.params().max_level() + 1).div_ceil(shape.alpha.max(1)) * top;
+    let scratch = bootstrap.max(digits + 12 * (set.output_level() + 1)) as u64;
+    let limbs = held + measured.training.peak_limbs as u64 + threads as u64 * scratch;
+    limbs * limb + measured.matrices + FIXED_MEMORY
+}
+
+fn client_seconds(
+    choice: &BootstrappedChoice,
+    layout: &TileLayout,
+    (set, keys): (&BootstrapParameters, &[PlannedKey]),
+    model: &CostModel,
+) -> f64 {
+    let n = f64::from(1u32 << choice.preset.log_n());
+    let ring = model.ring(choice.preset.log_n());
+    let limbs: u64 = keys.iter().map(|key| key_limbs(set, key)).sum();
+    let blocks = layout.batches() * layout.blocks();
+    let data = blocks * (layout.tiles() + 1) * (set.output_level() + 1);
+    let nanos = n * (ring.key_nanos * limbs as f64 + ring.fresh_nanos * data as f64);
+    model.client_factor * nanos / 1e9
+}

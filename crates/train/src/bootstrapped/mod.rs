@@ -1,0 +1,394 @@
+//! The plan of a minibatch run with bootstraps: what both parties have to agree on, derived from a compact choice.
+
+mod costs;
+mod crossing;
+mod display;
+mod head;
+mod preset;
+
+use std::collections::BTreeMap;
+
+use confide_ckks::bootstrap::BootstrapParameters;
+use confide_ckks::{Ciphertext, KeyKind, Parameters, SeededCiphertext, SeededSwitchingKey};
+use confide_tensor::{
+    CostModel, Evaluator, KeySwitchShape, PlanEvaluator, PlanReport, RefreshLevels, TensorError,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{TrainError, shape};
+use crate::minibatch::{
+    Batch, LossKind, MinibatchSchedule, Recipe, TileLayout, Trainer, TrainingState,
+};
+use crate::plan::{Costs, TableShape, UploadBytes};
+use crate::planner::PlanRequest;
+
+pub use crossing::Crossing;
+pub use head::{head, predict_block};
+pub use preset::Preset;
+
+/// Version of the plan's meaning: parties with different versions do not work together.
+pub const VERSION: u32 = 1;
+/// Level of the trained head, and at which records to predict are encrypted.
+pub const PREDICTION_LEVEL: usize = 1;
+/// Largest runs for which a plan is derived: steps times tiles of all row blocks. The program is run on counters for
+/// it, and the sizes of a plan may come from outside.
+const MAX_TILE_STEPS: usize = 1 << 22;
+/// Largest number of records to predict.
+const MAX_PREDICT_ROWS: usize = 1 << 24;
+
+/// The free decisions; everything else follows from them and from the table's sizes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BootstrappedChoice {
+    /// Ring, levels and bootstrapping.
+    pub preset: Preset,
+    /// Most records in a minibatch.
+    pub batch: usize,
+    /// Slots of a row.
+    pub columns: usize,
+    /// What the optimiser does.
+    pub recipe: Recipe,
+}
+
+/// A key of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlannedKey {
+    /// What it switches.
+    pub kind: KeyKind,
+    /// Highest level at which it is used.
+    pub level: usize,
+    /// Whether predictions need it too.
+    pub prediction: bool,
+}
+
+/// A plan of training with bootstraps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BootstrappedPlan {
+    /// [`VERSION`] of the program that derived it.
+    pub version: u32,
+    /// Sizes of the table.
+    pub shape: TableShape,
+    /// The free decisions.
+    pub choice: BootstrappedChoice,
+    /// Where everything lies in the slots.
+    pub layout: TileLayout,
+    /// What the optimiser does in each step.
+    pub schedule: MinibatchSchedule,
+    /// Level at which features and labels are encrypted.
+    pub data_level: usize,
+    /// All keys, by kind.
+    pub keys: Vec<PlannedKey>,
+    /// Bootstraps of the run.
+    pub bootstraps: usize,
+    /// log2 of the periods of what they refresh, ascending.
+    pub log_periods: Vec<u32>,
+    /// Exact bytes to upload.
+    pub upload: UploadBytes,
+    /// Exact bytes of a block of predictions.
+    pub download: u64,
+    /// Predicted time, memory and operations.
+    pub costs: Costs,
+}
+
+/// What a run on counters found.
+struct Measured {
+    training: PlanReport,
+    prediction: PlanReport,
+    bootstraps: usize,
+    /// log2 of the periods of what they refresh.
+    periods: Vec<u32>,
+    /// Keys of the bootstraps with their levels.
+    bootstrap_keys: Vec<(KeyKind, usize)>,
+    /// Bytes of their matrices.
+    matrices: u64,
+}
+
+impl BootstrappedPlan {
+    /// The plan of a request for training with bootstraps: the layout with the fewest key switches.
+    ///
+    /// # Errors
+    /// As [`BootstrappedPlan::derive`]; [`TrainError::NoPlan`] when it breaks a limit of the request.
+    pub fn of_request(
+        request: &PlanRequest,
+        wish: &BootstrapWish,
+        model: &CostModel,
+    ) -> Result<Self, TrainError> {
+        let (table, preset) = (request.shape(), Preset::N16);
+        let batch = wish.batch.min(table.rows);
+        let sizes = [table.rows, table.features, table.classes];
+        let layout = TileLayout::best_for(wish.loss, preset.log_n(), sizes, batch)?;
+        let choice = BootstrappedChoice {
+            preset,
+            batch,
+            columns: layout.columns,
+            recipe: Recipe {
+                loss: wish.loss,
+                ..Recipe::new(wish.epochs)
+            },
+        };
+        let plan = Self::derive_on(&table, &choice, request.threads, model)?;
+        request.limits_of(&plan.upload, &plan.costs)?;
+        Ok(plan)
+    }
+
+    /// The one plan that follows from a choice, by running the program on counters.
+    ///
+    /// # Errors
+    /// [`TrainError::Shape`] for sizes that do not fit, [`TrainError::Ckks`] for parameters that are insecure or
+    /// unusable, [`TrainError::Tensor`] if the program does not fit the levels.
+    pub fn derive(
+        table: &TableShape,
+        choice: &BootstrappedChoice,
+        threads: usize,
+    ) -> Result<Self, TrainError> {
+        Self::derive_on(table, choice, threads, &CostModel::default())
+    }
+
+    /// As [`BootstrappedPlan::derive`], with the times of another machine than the measured one.
+    ///
+    /// # Errors
+    /// As [`BootstrappedPlan::derive`].
+    pub fn derive_on(
+        table: &TableShape,
+        choice: &BootstrappedChoice,
+        threads: usize,
+        model: &CostModel,
+    ) -> Result<Self, TrainError> {
+        let sizes = [table.rows, table.features, table.classes];
+        let layout = TileLayout::new(choice.preset.log_n(), sizes, choice.batch, choice.columns)?;
+        if table.predict_rows > MAX_PREDICT_ROWS {
+            let needed = format!("at most {MAX_PREDICT_ROWS}");
+            return Err(shape("records to predict", needed, table.predict_rows));
+        }
+        let schedule = MinibatchSchedule::new(&layout, &choice.recipe)?;
+        let work = schedule
+            .steps
+            .len()
+            .saturating_mul(layout.tiles() * layout.blocks() + layout.leaves());
+        if work > MAX_TILE_STEPS {
+            let needed = format!("at most {MAX_TILE_STEPS}");
+            return Err(shape("steps times tiles", needed, work));
+        }
+        let set = choice.preset.parameters()?;
+        let measured = measure(&layout, &schedule, &set)?;
+        Self::assemble(
+            table,
+            choice,
+            (layout, schedule),
+            &set,
+            &measured,
+            (threads, model),
+        )
+    }
+
+    fn assemble(
+        table: &TableShape,
+        choice: &BootstrappedChoice,
+        (layout, schedule): (TileLayout, MinibatchSchedule),
+        set: &BootstrapParameters,
+        measured: &Measured,
+        (threads, model): (usize, &CostModel),
+    ) -> Result<Self, TrainError> {
+        let params = set.params();
+        let data_level = RefreshLevels::of(set, layout.log_period()).output;
+        let keys = keys(measured);
+        let mut key_bytes = 0;
+        for key in &keys {
+            key_bytes += SeededSwitchingKey::encoded_len_of(params, key.kind, key.level)? as u64;
+        }
+        let data_len = SeededCiphertext::encoded_len(params, data_level) as u64;
+        let record_len = SeededCiphertext::encoded_len(params, PREDICTION_LEVEL) as u64;
+        let blocks = (layout.batches() * layout.blocks()) as u64;
+        let record_blocks = table.predict_rows.div_ceil(layout.block_rows()).max(1);
+        let upload = UploadBytes {
+            keys: key_bytes,
+            features: data_len * blocks * layout.tiles() as u64,
+            labels: data_len * blocks,
+            prediction: record_len * (record_blocks * layout.tiles()) as u64,
+        };
+        let costs = costs::predict(choice, &layout, (set, &keys), measured, threads, model);
+        Ok(Self {
+            version: VERSION,
+            shape: *table,
+            choice: choice.clone(),
+            layout,
+            schedule,
+            data_level,
+            keys,
+            bootstraps: measured.bootstraps,
+            log_periods: measured.periods.clone(),
+            upload,
+            download: Ciphertext::encoded_len(params, PREDICTION_LEVEL - 1, 2) as u64,
+            costs,
+        })
+    }
+
+    /// The checked parameters of scheme and bootstrapping; security is checked here again.
+    ///
+    /// # Errors
+    /// [`TrainError::Ckks`].
+    pub fn bootstrapping(&self) -> Result<BootstrapParameters, TrainError> {
+        self.choice.preset.parameters()
+    }
+
+    /// The checked scheme parameters.
+    ///
+    /// # Errors
+    /// [`TrainError::Ckks`].
+    pub fn parameters(&self) -> Result<Parameters, TrainError> {
+        Ok(self.bootstrapping()?.params().clone())
+    }
+
+    /// All switching keys with their levels: the order of the upload.
+    pub fn switching_keys(&self) -> Vec<(KeyKind, usize)> {
+        self.keys.iter().map(|key| (key.kind, key.level)).collect()
+    }
+
+    /// What key switching costs under this plan.
+    ///
+    /// # Errors
+    /// [`TrainError::Ckks`].
+    pub fn key_switch_shape(&self) -> Result<KeySwitchShape, TrainError> {
+        Ok(costs::key_switch_shape(&self.bootstrapping()?))
+    }
+
+    /// Derives the plan again from its choice and the data party's own request, and refuses any deviation. Predicted
+    /// times are guides and not compared.
+    ///
+    /// # Errors
+    /// [`TrainError::Deviation`] with the first field that differs, [`TrainError::NoPlan`] if the plan breaks a limit
+    /// of the request, and the errors of [`BootstrappedPlan::derive`].
+    pub fn check(&self, request: &PlanRequest, wish: &BootstrapWish) -> Result<(), TrainError> {
+        use crate::plan::compare;
+        compare("version", &VERSION, &self.version)?;
+        compare("shape", &request.shape(), &self.shape)?;
+        compare("epochs", &wish.epochs, &self.choice.recipe.epochs)?;
+        compare(
+            "batch",
+            &wish.batch.min(self.shape.rows),
+            &self.choice.batch,
+        )?;
+        compare("loss", &wish.loss, &self.choice.recipe.loss)?;
+        self.check_derivation()?;
+        request.limits_of(&self.upload, &self.costs)
+    }
+
+    /// Derives the plan again from its choice, and refuses any deviation.
+    ///
+    /// # Errors
+    /// As [`BootstrappedPlan::check`], limits aside.
+    pub fn check_derivation(&self) -> Result<(), TrainError> {
+        use crate::plan::compare;
+        let own = Self::derive(&self.shape, &self.choice, self.costs.threads)?;
+        compare("layout", &own.layout, &self.layout)?;
+        compare("data level", &own.data_level, &self.data_level)?;
+        compare("keys", &own.keys, &self.keys)?;
+        compare("bootstraps", &own.bootstraps, &self.bootstraps)?;
+        compare("periods", &own.log_periods, &self.log_periods)?;
+        compare("upload", &own.upload, &self.upload)?;
+        compare("download", &own.download, &self.download)?;
+        let memory = |plan: &Self| plan.costs.memory_bytes;
+        compare("predicted memory", &memory(&own), &memory(self))?;
+        own.schedule.compare(&self.schedule)
+    }
+}
+
+/// What a data party asks for beyond the sizes of its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootstrapWish {
+    /// How often every record is used.
+    pub epochs: usize,
+    /// Most records in a minibatch.
+    pub batch: usize,
+    /// Which loss is minimised; a softmax needs three classes or more.
+    pub loss: LossKind,
+}
+
+impl BootstrapWish {
+    /// Records in a minibatch unless the user says otherwise.
+    pub const BATCH: usize = 1024;
+
+    /// One-vs-rest in minibatches of [`BootstrapWish::BATCH`].
+    pub fn new(epochs: usize) -> Self {
+        Self {
+            epochs,
+            batch: Self::BATCH,
+            loss: LossKind::OneVsRest,
+        }
+    }
+}
+
+/// Runs training and prediction on counters.
+fn measure(
+    layout: &TileLayout,
+    schedule: &MinibatchSchedule,
+    set: &BootstrapParameters,
+) -> Result<Measured, TrainError> {
+    let levels = RefreshLevels::of(set, layout.log_period());
+    let ev = PlanEvaluator::new(layout.log_n, levels.output).with_refresh(levels);
+    let fresh = |count: usize, level: usize| -> Result<Vec<_>, TensorError> {
+        (0..count).map(|_| ev.fresh(level)).collect()
+    };
+    let tiles = (0..layout.blocks()).map(|_| fresh(layout.tiles(), levels.output));
+    let batch = std::sync::Arc::new(Batch {
+        tiles: tiles.collect::<Result<_, _>>()?,
+        labels: fresh(layout.blocks(), levels.output)?,
+    });
+    let trainer = Trainer::new(&ev, layout, schedule);
+    let end = trainer.run(
+        TrainingState::start(),
+        &mut |_| Ok(batch.clone()),
+        &mut |_, _| Ok(()),
+    )?;
+    drop(batch);
+    let level = ev.level(&head(&ev, &trainer, &end)?);
+    drop(end);
+    let training = ev.report();
+
+    let ev = PlanEvaluator::new(layout.log_n, level);
+    let tiles = (0..layout.tiles())
+        .map(|_| ev.fresh(level))
+        .collect::<Result<_, _>>()?;
+    drop(predict_block(
+        &ev,
+        layout,
+        schedule,
+        ev.fresh(level)?,
+        tiles,
+    )?);
+    let bootstraps = training.count(confide_tensor::Op::Refresh) as usize;
+    let periods: Vec<u32> = training.refreshed.iter().copied().collect();
+    let (bootstrap_keys, matrices) = preset::bootstrap_needs(set, &periods)?;
+    Ok(Measured {
+        bootstraps,
+        periods,
+        bootstrap_keys,
+        matrices,
+        training,
+        prediction: ev.report(),
+    })
+}
+
+/// Every key once, at the highest level at which it is used.
+fn keys(measured: &Measured) -> Vec<PlannedKey> {
+    let program = |report: &PlanReport| {
+        let relin = report.relin.map(|level| (KeyKind::Relin, level));
+        let galois = report.galois.iter();
+        let galois = galois.map(|(&element, &level)| (KeyKind::Galois(element), level));
+        relin.into_iter().chain(galois).collect::<Vec<_>>()
+    };
+    let prediction = program(&measured.prediction);
+    let mut needed = program(&measured.training);
+    needed.extend(&prediction);
+    needed.extend(&measured.bootstrap_keys);
+    let mut levels = BTreeMap::new();
+    for (kind, level) in needed {
+        let highest = levels.entry(kind).or_insert(level);
+        *highest = level.max(*highest);
+    }
+    let planned = levels.into_iter().map(|(kind, level)| PlannedKey {
+        kind,
+        level,
+        prediction: prediction.iter().any(|(other, _)| *other == kind),
+    });
+    planned.collect()
+}

@@ -1,0 +1,136 @@
+//! Plans with bootstraps: derivation, checks, and the whole program of such a plan on plain numbers.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{distance, table};
+use confide_tensor::{ClearEvaluator, RefreshLevels};
+use confide_train::bootstrapped::{
+    BootstrapWish, BootstrappedPlan, PREDICTION_LEVEL, head, predict_block,
+};
+use confide_train::minibatch::{Batch, Trainer, TrainingState};
+use confide_train::{PlanRequest, TablePacker, TrainError, TrainingPlan};
+
+const SIZES: [usize; 3] = [300, 9, 3];
+
+fn request() -> PlanRequest {
+    let mut request = PlanRequest::new(SIZES[0], SIZES[1], SIZES[2]);
+    request.predict_rows_hint = 20;
+    request.max_upload_bytes = 4_000_000_000;
+    request.max_memory_bytes = 12 << 30;
+    request.bootstrapping = Some(BootstrapWish {
+        batch: 128,
+        ..BootstrapWish::new(2)
+    });
+    request
+}
+
+fn planned() -> BootstrappedPlan {
+    match TrainingPlan::of_request(&request(), &Default::default()).expect("a plan") {
+        TrainingPlan::Bootstrapped(plan) => plan,
+        TrainingPlan::Levelled(_) => panic!("bootstraps were asked for"),
+    }
+}
+
+#[test]
+fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
+    let plan = planned();
+    assert_eq!(plan.schedule.steps.len(), 6);
+    assert!(plan.bootstraps >= 2, "{}", plan.bootstraps);
+    let (rows, labels) = table(SIZES, 5);
+    let whole = TrainingPlan::Bootstrapped(plan.clone());
+    let packer = TablePacker::new(&whole);
+    let set = plan.bootstrapping().expect("a checked set");
+    let levels = RefreshLevels::of(&set, plan.layout.log_period());
+    let ev = ClearEvaluator::new(plan.layout.log_n, levels.output).with_refresh(levels, 0.0);
+    let (tiles, blocks) = (plan.layout.tiles(), plan.layout.blocks());
+    let mut batches = |batch: usize| {
+        let block = |block: usize| -> Vec<_> {
+            let first = (batch * blocks + block) * tiles;
+            let slots = |tile| packer.features(&rows, first + tile).expect("rows fit");
+            (0..tiles)
+                .map(|tile| ev.encrypt(&slots(tile), plan.data_level).expect("fits"))
+                .collect()
+        };
+        let label = |block: usize| {
+            let slots = packer.labels(&labels, batch * blocks + block);
+            ev.encrypt(&slots.expect("labels fit"), plan.data_level)
+                .expect("fits")
+        };
+        Ok(Arc::new(Batch {
+            tiles: (0..blocks).map(block).collect(),
+            labels: (0..blocks).map(label).collect(),
+        }))
+    };
+    let trainer = Trainer::new(&ev, &plan.layout, &plan.schedule);
+    let end = trainer
+        .run(TrainingState::start(), &mut batches, &mut |_, _| Ok(()))
+        .expect("fits the levels");
+    let head = head(&ev, &trainer, &end).expect("a head");
+    let weights = packer.weights(head.values()).expect("weights");
+    let reference = whole.reference(&rows, &labels).expect("same sizes");
+    let apart = distance(&weights, &reference.weights);
+    assert!(apart < 1e-9, "{apart:e}");
+    assert!(reference.largest <= whole.range(), "{}", reference.largest);
+
+    let records = &rows[..20];
+    let encrypt = |slots: Vec<_>| ev.encrypt(&slots, PREDICTION_LEVEL).expect("fits");
+    let packed: Vec<_> = packer.records(records).expect("records fit");
+    let packed = packed.into_iter().map(encrypt).collect();
+    let scores = predict_block(&ev, &plan.layout, &plan.schedule, head, packed).expect("scores");
+    let logits = packer.logits(scores.values(), 20).expect("logits");
+    for (row, logits) in records.iter().zip(&logits) {
+        for (head, logit) in reference.weights.iter().zip(logits) {
+            let expected: f64 = head.iter().zip(row).map(|(w, x)| w * x).sum();
+            assert!((logit - expected).abs() < 1e-8, "{logit} {expected}");
+        }
+    }
+}
+
+#[test]
+fn an_altered_plan_is_refused() {
+    let honest = planned();
+    let request = request();
+    let check = |plan: BootstrappedPlan| TrainingPlan::Bootstrapped(plan).check(&request);
+    check(honest.clone()).expect("the plan follows from its choice");
+    let changes: [fn(&mut BootstrappedPlan); 8] = [
+        |plan| plan.version += 1,
+        |plan| plan.shape.rows += 1,
+        |plan| plan.choice.recipe.epochs = 3,
+        |plan| plan.keys[0].level += 1,
+        |plan| plan.layout.columns *= 2,
+        |plan| plan.schedule.steps[1].rate *= 1.01,
+        |plan| plan.upload.keys -= 1,
+        |plan| plan.costs.memory_bytes /= 2,
+    ];
+    for (index, change) in changes.iter().enumerate() {
+        let mut plan = honest.clone();
+        change(&mut plan);
+        assert!(check(plan).is_err(), "change {index}");
+    }
+    let mut other = request.clone();
+    other.bootstrapping = None;
+    let kind = TrainingPlan::Bootstrapped(honest).check(&other);
+    assert!(matches!(
+        kind,
+        Err(TrainError::Deviation { field: "kind", .. })
+    ));
+}
+
+#[test]
+fn limits_hold() {
+    let mut small = request();
+    small.max_upload_bytes = 100_000_000;
+    let plan = TrainingPlan::of_request(&small, &Default::default());
+    assert!(
+        matches!(plan, Err(TrainError::NoPlan { what: "upload", .. })),
+        "{plan:?}"
+    );
+    let mut long = request();
+    long.bootstrapping = Some(BootstrapWish {
+        batch: 128,
+        ..BootstrapWish::new(usize::MAX)
+    });
+    assert!(TrainingPlan::of_request(&long, &Default::default()).is_err());
+}
