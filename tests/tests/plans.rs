@@ -10,7 +10,12 @@ use confide_train::bootstrapped::BootstrapWish;
 use confide_train::{PlanRequest, TrainingPlan};
 
 fn wish(epochs: usize, batch: usize) -> Option<BootstrapWish> {
-    Some(BootstrapWish { epochs, batch })
+    let validation = 0;
+    Some(BootstrapWish {
+        epochs,
+        batch,
+        validation,
+    })
 }
 
 async fn ask(party: &mut Party, request: Vec<u8>) -> Result<TrainingPlan, WireError> {
@@ -51,7 +56,7 @@ async fn plans_keep_the_workers_limits_and_hostile_requests_are_refused() {
         code::PLAN_MALFORMED
     );
     type Change = fn(&mut PlanRequest);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("rows", |r| r.rows = usize::MAX),
         ("features", |r| r.features = usize::MAX),
         ("classes", |r| r.classes = 1 << 40),
@@ -62,6 +67,13 @@ async fn plans_keep_the_workers_limits_and_hostile_requests_are_refused() {
         ("ring degree", |r| r.log_n = Some(u32::MAX)),
         ("epochs", |r| r.bootstrapping = wish(usize::MAX, 64)),
         ("no minibatch", |r| r.bootstrapping = wish(1, 0)),
+        ("validation", |r| {
+            r.bootstrapping = Some(BootstrapWish {
+                epochs: 1,
+                batch: 64,
+                validation: usize::MAX,
+            });
+        }),
     ];
     for (what, change) in changes {
         let mut hostile = request.clone();

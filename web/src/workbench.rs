@@ -8,6 +8,7 @@ use confide_client::intake::{
     Table, positive_class, read_csv,
 };
 use confide_client::prepare::{Split, split};
+use confide_client::workflow::{TrainingOptions, VALIDATION_FRACTION};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -28,6 +29,9 @@ pub(crate) struct Choices {
     /// How often every record is used, with bootstraps; few steps without them when absent.
     #[serde(default)]
     pub(crate) epochs: Option<u32>,
+    /// Whether loss and accuracy are drawn while a long training runs.
+    #[serde(default)]
+    pub(crate) curve: bool,
 }
 
 impl Choices {
@@ -65,6 +69,18 @@ impl Choices {
             test_fraction: 0.2,
             seed: 1,
             epochs: None,
+            curve: false,
+        }
+    }
+
+    /// What is decided for the training.
+    pub(crate) fn options(&self) -> TrainingOptions {
+        TrainingOptions {
+            test_fraction: self.test_fraction,
+            seed: u64::from(self.seed),
+            epochs: self.epochs.map(|epochs| epochs as usize),
+            validation: self.curve.then_some(VALIDATION_FRACTION),
+            ..TrainingOptions::default()
         }
     }
 
@@ -120,6 +136,8 @@ struct DatasetView {
     missing: usize,
     train_rows: usize,
     test_rows: usize,
+    /// Training records set aside to draw the progress.
+    aside: usize,
     features: usize,
     dropped: usize,
     filled: usize,
@@ -130,6 +148,8 @@ pub(crate) struct Chosen {
     pub(crate) dataset: Dataset,
     pub(crate) split: Split,
     pub(crate) positive: usize,
+    /// How many of the training records are set aside.
+    aside: usize,
 }
 
 /// A file of records and the choices made for it.
@@ -217,6 +237,7 @@ impl Workbench {
             missing: gaps,
             train_rows: 0,
             test_rows: 0,
+            aside: 0,
             features: self.choices.features.len(),
             dropped: 0,
             filled: 0,
@@ -331,10 +352,13 @@ impl Workbench {
         let named = |name: &String| dataset.classes.iter().position(|class| class.name == *name);
         let positive = self.choices.positive.as_ref().and_then(named);
         let positive = positive.unwrap_or_else(|| positive_class(&dataset.classes).0);
+        let mut train = split.train.clone();
+        let aside = self.choices.options().set_aside(&mut train, &dataset)?;
         Ok(Chosen {
             dataset,
             split,
             positive,
+            aside: aside.len(),
         })
     }
 
@@ -343,6 +367,7 @@ impl Workbench {
             dataset,
             split,
             positive,
+            aside,
         } = chosen;
         view.classes = dataset
             .classes
@@ -360,6 +385,7 @@ impl Workbench {
             .extend(split.notes.iter().map(|note| ProblemView::note(note)));
         view.train_rows = split.train.len();
         view.test_rows = split.test.len();
+        view.aside = *aside;
         view.features = dataset.records.features.len();
         view.dropped = self.table.rows() + self.table.ragged_rows - dataset.records.rows();
         view.filled = dataset

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod curve;
 mod failure;
 mod jobs;
 mod keyfile;

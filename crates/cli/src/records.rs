@@ -66,6 +66,16 @@ pub struct TrainingRecords {
     /// Most records in a minibatch; 1024 when absent
     #[arg(long, value_name = "NUMBER", requires = "epochs")]
     pub batch: Option<usize>,
+    /// Set a part of the training records aside (0.1 when no number is given) and print their loss and accuracy after each
+    /// epoch; nothing is chosen by them, and the test records have no part in it
+    #[arg(
+        long,
+        value_name = "FRACTION",
+        requires = "epochs",
+        num_args = 0..=1,
+        default_missing_value = "0.1"
+    )]
+    pub validate: Option<f64>,
 }
 
 impl TrainingRecords {
@@ -87,6 +97,7 @@ impl TrainingRecords {
             max_upload_bytes: self.max_upload.map(|mb| mb.saturating_mul(1_000_000)),
             epochs: self.epochs,
             batch: self.batch,
+            validation: self.validate,
         };
         Ok(confide_client::workflow::TrainingSetup::new(
             table.select(&selection)?,

@@ -99,6 +99,17 @@ impl JobRunner for Compute {
         admission::admit(spec, limits).map(drop)
     }
 
+    fn output_bytes(&self, spec: &JobSpec) -> u64 {
+        match (spec, admission::decode(spec.plan())) {
+            // A head is no larger than two ciphertexts of scores.
+            (JobSpec::Train { .. }, Ok(plan)) => {
+                (plan.validation_outputs() as u64 + 2) * plan.score_bytes()
+            }
+            (JobSpec::Predict { .. }, Ok(plan)) => plan.score_bytes(),
+            (_, Err(_)) => 0,
+        }
+    }
+
     fn run(
         &self,
         spec: &JobSpec,
@@ -113,6 +124,7 @@ impl JobRunner for Compute {
                 features,
                 labels,
                 sparse,
+                validation,
                 ..
             } => {
                 let inputs = train::Inputs {
@@ -123,6 +135,7 @@ impl JobRunner for Compute {
                     },
                     features,
                     labels,
+                    validation,
                 };
                 match &plan {
                     TrainingPlan::Levelled(plan) => train::run(plan, inputs, objects, watch),

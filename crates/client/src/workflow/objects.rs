@@ -50,6 +50,11 @@ pub enum ObjectJob {
         /// Highest level at which it is used.
         level: usize,
     },
+    /// Records that validate a training while it runs.
+    Validation {
+        /// Place in the plan's order.
+        index: usize,
+    },
 }
 
 impl ObjectJob {
@@ -58,7 +63,7 @@ impl ObjectJob {
         match *self {
             Self::Features { .. } => ObjectKind::Features,
             Self::Labels { .. } => ObjectKind::Labels,
-            Self::Records { .. } => ObjectKind::Records,
+            Self::Records { .. } | Self::Validation { .. } => ObjectKind::Records,
             Self::RelinKey { .. } => ObjectKind::RelinearisationKey,
             Self::GaloisKey { element, .. } => ObjectKind::GaloisKey { element },
             Self::SparseKey { .. } => ObjectKind::SparseKey,
@@ -76,7 +81,10 @@ impl ObjectJob {
             Self::RelinKey { level } => Some((KeyKind::Relin, level)),
             Self::GaloisKey { element, level } => Some((KeyKind::Galois(element), level)),
             Self::SparseKey { kind, level } => Some((kind, level)),
-            Self::Features { .. } | Self::Labels { .. } | Self::Records { .. } => None,
+            Self::Features { .. }
+            | Self::Labels { .. }
+            | Self::Records { .. }
+            | Self::Validation { .. } => None,
         }
     }
 
@@ -95,6 +103,7 @@ impl ObjectJob {
             Self::Features { index } => format!("features {}", index + 1),
             Self::Labels { index } => format!("labels {}", index + 1),
             Self::Records { batch, index } => format!("records {}.{}", batch + 1, index + 1),
+            Self::Validation { index } => format!("validation records {}", index + 1),
             Self::RelinKey { .. } => "relinearisation key".to_owned(),
             Self::GaloisKey { element, .. } => format!("rotation key {element}"),
             Self::SparseKey { kind, .. } => kind.to_string(),
@@ -126,7 +135,7 @@ impl Item {
         let bytes = match (job.switching_key(), job) {
             (Some((kind, level)), _) => SeededSwitchingKey::encoded_len_of(params, kind, level)
                 .map_err(|error| from_engine(&error))?,
-            (None, ObjectJob::Records { .. }) => {
+            (None, ObjectJob::Records { .. } | ObjectJob::Validation { .. }) => {
                 SeededCiphertext::encoded_len(params, plan.prediction_level())
             }
             (None, _) => SeededCiphertext::encoded_len(params, plan.data_level()),
@@ -191,7 +200,7 @@ impl ObjectFactory {
         slots: Option<&[Complex64]>,
     ) -> Result<Object, ClientError> {
         let level = match *job {
-            ObjectJob::Records { .. } => self.prediction_level,
+            ObjectJob::Records { .. } | ObjectJob::Validation { .. } => self.prediction_level,
             _ => self.data_level,
         };
         let bytes = match job.switching_key() {

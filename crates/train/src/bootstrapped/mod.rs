@@ -4,6 +4,7 @@ mod costs;
 mod display;
 mod head;
 mod preset;
+mod validation;
 
 use std::collections::BTreeMap;
 
@@ -21,9 +22,10 @@ use crate::planner::PlanRequest;
 
 pub use head::{head, predict_block};
 pub use preset::Preset;
+pub use validation::{MAX_POINTS, Validation, scores as validation_scores};
 
 /// Version of the plan's meaning: parties with different versions do not work together.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Level of the trained head, and at which records to predict are encrypted.
 pub const PREDICTION_LEVEL: usize = 1;
 /// Largest runs for which a plan is derived: steps times tiles of all row blocks. The program is run on counters for
@@ -43,6 +45,8 @@ pub struct BootstrappedChoice {
     pub columns: usize,
     /// What the optimiser does.
     pub recipe: Recipe,
+    /// Records whose scores are sent back while the training goes on; none without validation.
+    pub validation: usize,
 }
 
 /// A key of the plan.
@@ -79,8 +83,10 @@ pub struct BootstrappedPlan {
     pub log_periods: Vec<u32>,
     /// Exact bytes to upload.
     pub upload: UploadBytes,
-    /// Exact bytes of a block of predictions.
+    /// Exact bytes of a block of predictions or of validation scores.
     pub download: u64,
+    /// Which scores are sent back on the way.
+    pub validation: Validation,
     /// Predicted time, memory and operations.
     pub costs: Costs,
 }
@@ -117,6 +123,7 @@ impl BootstrappedPlan {
             batch,
             columns: layout.columns,
             recipe: Recipe::new(wish.epochs),
+            validation: wish.validation,
         };
         let plan = Self::derive_on(&table, &choice, request.threads, model)?;
         request.limits_of(&plan.upload, &plan.costs)?;
@@ -161,12 +168,13 @@ impl BootstrappedPlan {
             let needed = format!("at most {MAX_TILE_STEPS}");
             return Err(shape("steps times tiles", needed, work));
         }
+        let validation = Validation::new(&layout, &schedule, choice.validation)?;
         let set = choice.preset.parameters()?;
-        let measured = measure(&layout, &schedule, &set)?;
+        let measured = measure(&layout, &schedule, &validation, &set)?;
         Self::assemble(
             table,
             choice,
-            (layout, schedule),
+            (layout, schedule, validation),
             &set,
             &measured,
             (threads, model),
@@ -176,7 +184,7 @@ impl BootstrappedPlan {
     fn assemble(
         table: &TableShape,
         choice: &BootstrappedChoice,
-        (layout, schedule): (TileLayout, MinibatchSchedule),
+        (layout, schedule, validation): (TileLayout, MinibatchSchedule, Validation),
         set: &BootstrapParameters,
         measured: &Measured,
         (threads, model): (usize, &CostModel),
@@ -197,6 +205,7 @@ impl BootstrappedPlan {
             features: data_len * blocks * layout.tiles() as u64,
             labels: data_len * blocks,
             prediction: record_len * (record_blocks * layout.tiles()) as u64,
+            validation: record_len * validation.vectors(&layout) as u64,
         };
         let costs = costs::predict(choice, &layout, (set, &keys), measured, threads, model);
         Ok(Self {
@@ -211,6 +220,7 @@ impl BootstrappedPlan {
             log_periods: measured.periods.clone(),
             upload,
             download: Ciphertext::encoded_len(params, PREDICTION_LEVEL - 1, 2) as u64,
+            validation,
             costs,
         })
     }
@@ -260,6 +270,7 @@ impl BootstrappedPlan {
             &wish.batch.min(self.shape.rows),
             &self.choice.batch,
         )?;
+        compare("validation", &wish.validation, &self.choice.validation)?;
         self.check_derivation()?;
         request.limits_of(&self.upload, &self.costs)
     }
@@ -278,6 +289,7 @@ impl BootstrappedPlan {
         compare("periods", &own.log_periods, &self.log_periods)?;
         compare("upload", &own.upload, &self.upload)?;
         compare("download", &own.download, &self.download)?;
+        compare("validation", &own.validation, &self.validation)?;
         let memory = |plan: &Self| plan.costs.memory_bytes;
         compare("predicted memory", &memory(&own), &memory(self))?;
         own.schedule.compare(&self.schedule)
@@ -291,6 +303,8 @@ pub struct BootstrapWish {
     pub epochs: usize,
     /// Most records in a minibatch.
     pub batch: usize,
+    /// Records whose encrypted scores are sent back while the training goes on; 0 for none.
+    pub validation: usize,
 }
 
 impl BootstrapWish {
@@ -298,10 +312,11 @@ impl BootstrapWish {
     pub const BATCH: usize = 1024;
 }
 
-/// Runs training and prediction on counters.
+/// Runs training, validation and prediction on counters.
 fn measure(
     layout: &TileLayout,
     schedule: &MinibatchSchedule,
+    validation: &Validation,
     set: &BootstrapParameters,
 ) -> Result<Measured, TrainError> {
     let levels = RefreshLevels::of(set, layout.log_period());
@@ -314,13 +329,22 @@ fn measure(
         tiles: tiles.collect::<Result<_, _>>()?,
         labels: fresh(layout.blocks(), levels.output)?,
     });
+    let records = validation.blocks(layout);
+    let records: Vec<_> = (0..records)
+        .map(|_| fresh(layout.tiles(), PREDICTION_LEVEL))
+        .collect::<Result<_, _>>()?;
     let trainer = Trainer::new(&ev, layout, schedule);
     let end = trainer.run(
         TrainingState::start(),
         &mut |_| Ok(batch.clone()),
-        &mut |_, _| Ok(()),
+        &mut |action, state| {
+            if validation.is_due(action, state.step) {
+                validation::scores(&ev, &trainer, state, &records)?;
+            }
+            Ok(())
+        },
     )?;
-    drop(batch);
+    drop((batch, records));
     let level = ev.level(&head(&ev, &trainer, &end)?);
     drop(end);
     let training = ev.report();

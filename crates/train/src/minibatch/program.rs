@@ -133,7 +133,7 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
             }
             Some(point) => {
                 let logit_factor = self.schedule.logit_factor(self.layout);
-                let logits = self.logits(point, &batch.tiles)?;
+                let logits = self.logits(point, &batch.tiles, ["unpack weights", "logits"])?;
                 ev.phase("activation");
                 let factors = [logit_factor, factor];
                 match &self.schedule.loss {
@@ -176,10 +176,16 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
     }
 
     /// Logits of row blocks: real, in the first columns of each row times [`MinibatchSchedule::logit_factor`], one level
-    /// below the point. Other columns hold sums over parts of rows.
-    fn logits(&self, point: &E::Ct, blocks: &[Vec<E::Ct>]) -> Result<Vec<E::Ct>, TensorError> {
+    /// below the point. Other columns hold sums over parts of rows. `phases` name the preparation of the weights and the
+    /// products.
+    fn logits(
+        &self,
+        point: &E::Ct,
+        blocks: &[Vec<E::Ct>],
+        phases: [&'static str; 2],
+    ) -> Result<Vec<E::Ct>, TensorError> {
         let (ev, layout) = (self.ev, self.layout);
-        ev.phase("unpack weights");
+        ev.phase(phases[0]);
         let weights = split(
             ev,
             &layout.tower(),
@@ -188,7 +194,7 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
             layout.leaves(),
             Turn::Backward,
         )?;
-        ev.phase("logits");
+        ev.phase(phases[1]);
         let level = ev.level(point);
         let mut logits = Vec::with_capacity(blocks.len());
         for tiles in blocks {
@@ -283,7 +289,7 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
     }
 
     /// Encrypted logits of row blocks with the point of a state, times [`MinibatchSchedule::logit_factor`], in the first
-    /// columns of each row: for validation and prediction. A state without a level left is refreshed on the way.
+    /// columns of each row. A state without a level left is refreshed on the way.
     ///
     /// # Errors
     /// [`TensorError`] of the evaluator; `TooFewOperands` for records that do not match the layout, or before the first
@@ -293,13 +299,23 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         state: &TrainingState<E::Ct>,
         blocks: &[Vec<E::Ct>],
     ) -> Result<Vec<E::Ct>, TensorError> {
+        self.scores_in("predict", state, blocks)
+    }
+
+    /// [`Trainer::scores`] in a phase of another name.
+    pub(crate) fn scores_in(
+        &self,
+        phase: &'static str,
+        state: &TrainingState<E::Ct>,
+        blocks: &[Vec<E::Ct>],
+    ) -> Result<Vec<E::Ct>, TensorError> {
         let ev = self.ev;
         for tiles in blocks {
             need(tiles.len(), self.layout.tiles(), false)?;
         }
         let point = state.point.as_ref().ok_or(empty())?;
         if ev.level(point) >= 1 {
-            let logits = self.logits(point, blocks)?;
+            let logits = self.logits(point, blocks, [phase; 2])?;
             if !state.halved {
                 return Ok(logits);
             }
@@ -310,7 +326,7 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
             ..state.clone()
         })?;
         let point = refreshed.point.as_ref().ok_or(empty())?;
-        let logits = self.logits(point, blocks)?;
+        let logits = self.logits(point, blocks, [phase; 2])?;
         if state.halved {
             return Ok(logits);
         }
