@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod party;
+pub mod pictures;
 pub mod proxy;
 pub mod table;
 pub mod worker;

@@ -36,9 +36,9 @@ fn plan(rows: usize, features: usize) -> TrainingPlan {
     request.max_upload_bytes = 4_000_000_000;
     request.max_memory_bytes = 12 << 30;
     request.bootstrapping = Some(BootstrapWish {
-        epochs: 2,
         batch: rows.div_ceil(2),
         validation: VALIDATION,
+        ..BootstrapWish::new(2)
     });
     TrainingPlan::of_request(&request, &Default::default()).expect("a plan exists")
 }

@@ -10,11 +10,9 @@ use confide_train::bootstrapped::BootstrapWish;
 use confide_train::{PlanRequest, TrainingPlan};
 
 fn wish(epochs: usize, batch: usize) -> Option<BootstrapWish> {
-    let validation = 0;
     Some(BootstrapWish {
-        epochs,
         batch,
-        validation,
+        ..BootstrapWish::new(epochs)
     })
 }
 
@@ -69,9 +67,8 @@ async fn plans_keep_the_workers_limits_and_hostile_requests_are_refused() {
         ("no minibatch", |r| r.bootstrapping = wish(1, 0)),
         ("validation", |r| {
             r.bootstrapping = Some(BootstrapWish {
-                epochs: 1,
-                batch: 64,
                 validation: usize::MAX,
+                ..BootstrapWish::new(1)
             });
         }),
     ];

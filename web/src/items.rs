@@ -44,6 +44,7 @@ pub(crate) fn kind(job: &ObjectJob) -> &'static str {
         ObjectJob::RelinKey { .. } => "relinearisation",
         ObjectJob::GaloisKey { .. } => "galois",
         ObjectJob::SparseKey { .. } => "sparse",
+        ObjectJob::Images { .. } => "images",
     }
 }
 

@@ -366,7 +366,8 @@ impl Link {
                 objects,
                 bytes,
             },
-            Event::Pong { .. } => return None,
+            // The page asks for no models.
+            Event::Pong { .. } | Event::Models { .. } => return None,
             Event::Failed {
                 request,
                 digest,

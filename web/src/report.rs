@@ -133,7 +133,8 @@ impl ReportView {
             .and_then(|(name, _)| report.classes.iter().position(|class| class == name));
         let at = positive.unwrap_or(0);
         let rows = |logits: &[Vec<f64>]| -> Vec<Vec<f64>> {
-            logits.iter().map(|row| probabilities(row, at)).collect()
+            let one = |row: &Vec<f64>| probabilities(row, at, run.plan().loss());
+            logits.iter().map(one).collect()
         };
         let encrypted = rows(&outcome.logits);
         let program = rows(&run.clear_logits(&clear.program));

@@ -35,7 +35,7 @@ impl Setup {
         let options = TrainingOptions {
             positive: (chosen.dataset.classes.len() == 2)
                 .then(|| chosen.dataset.classes[chosen.positive].name.clone()),
-            ..workbench.choices_ref().options()
+            ..workbench.choices_ref().options(&chosen.dataset)
         };
         Ok(Self {
             inner: TrainingSetup::new(chosen.dataset.clone(), options).map_err(throw)?,

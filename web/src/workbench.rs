@@ -9,6 +9,7 @@ use confide_client::intake::{
 };
 use confide_client::prepare::{Split, split};
 use confide_client::workflow::{TrainingOptions, VALIDATION_FRACTION};
+use confide_train::minibatch::LossKind;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -32,6 +33,9 @@ pub(crate) struct Choices {
     /// Whether loss and accuracy are drawn while a long training runs.
     #[serde(default)]
     pub(crate) curve: bool,
+    /// The softmax instead of one-vs-rest, where there are epochs and three classes or more.
+    #[serde(default)]
+    pub(crate) softmax: bool,
 }
 
 impl Choices {
@@ -70,16 +74,22 @@ impl Choices {
             seed: 1,
             epochs: None,
             curve: false,
+            softmax: false,
         }
     }
 
-    /// What is decided for the training.
-    pub(crate) fn options(&self) -> TrainingOptions {
+    /// What is decided for the training of a table.
+    pub(crate) fn options(&self, dataset: &Dataset) -> TrainingOptions {
+        let softmax = self.softmax && self.epochs.is_some() && dataset.classes.len() > 2;
         TrainingOptions {
             test_fraction: self.test_fraction,
             seed: u64::from(self.seed),
             epochs: self.epochs.map(|epochs| epochs as usize),
             validation: self.curve.then_some(VALIDATION_FRACTION),
+            loss: match softmax {
+                true => LossKind::Softmax,
+                false => LossKind::OneVsRest,
+            },
             ..TrainingOptions::default()
         }
     }
@@ -353,7 +363,10 @@ impl Workbench {
         let positive = self.choices.positive.as_ref().and_then(named);
         let positive = positive.unwrap_or_else(|| positive_class(&dataset.classes).0);
         let mut train = split.train.clone();
-        let aside = self.choices.options().set_aside(&mut train, &dataset)?;
+        let aside = self
+            .choices
+            .options(&dataset)
+            .set_aside(&mut train, &dataset)?;
         Ok(Chosen {
             dataset,
             split,

@@ -40,6 +40,12 @@ pub struct Settings {
     /// Directory of the built page [default: target/web-dist, or web beside the binary, if there].
     #[arg(long, env = "CONFIDE_WEB", value_name = "DIR")]
     pub web: Option<PathBuf>,
+    /// Directory with a folder for each network that can be evaluated [default: models, if there].
+    #[arg(long, env = "CONFIDE_MODELS", value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// Whether clients may not fetch the weights of networks [default: false].
+    #[arg(long, env = "CONFIDE_PRIVATE_WEIGHTS", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub private_weights: Option<bool>,
     /// Name that clients see [default: confide-worker].
     #[arg(long, env = "CONFIDE_NAME", value_name = "NAME")]
     pub name: Option<String>,
@@ -106,6 +112,10 @@ pub struct Config {
     pub data: PathBuf,
     /// Directory of the page, if there is one.
     pub web: Option<PathBuf>,
+    /// Directory of the networks, if there is one.
+    pub models: Option<PathBuf>,
+    /// Whether their weights stay here.
+    pub private_weights: bool,
     /// Name that clients see.
     pub name: String,
     /// Threads that compute.
@@ -188,6 +198,8 @@ impl Settings {
             listen: self.listen.or(other.listen),
             data: self.data.or(other.data),
             web: self.web.or(other.web),
+            models: self.models.or(other.models),
+            private_weights: self.private_weights.or(other.private_weights),
             name: self.name.or(other.name),
             threads: self.threads.or(other.threads),
             allow_origin: self.allow_origin.or(other.allow_origin),
@@ -284,6 +296,10 @@ impl Settings {
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
             data: self.data.unwrap_or_else(|| PathBuf::from("confide-data")),
             web: self.web.or_else(find_page),
+            models: self
+                .models
+                .or_else(|| Some(PathBuf::from("models")).filter(|dir| dir.is_dir())),
+            private_weights: self.private_weights.unwrap_or(false),
             name,
             threads,
             allow_origin: self.allow_origin.unwrap_or_default(),
@@ -352,6 +368,8 @@ mod tests {
             "--listen",
             "--data",
             "--web",
+            "--models",
+            "--private-weights",
             "--name",
             "--threads",
             "--allow-origin",

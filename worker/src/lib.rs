@@ -6,6 +6,7 @@
 //! store    objects and job records on disk, accounts and limits
 //! queue    jobs one after another, clients in turn
 //! jobs     what a job computes
+//! models   the networks that it evaluates
 //! ```
 //! It can read nothing of what it computes on: no build of it can name a secret key.
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ mod fault;
 pub mod jobs;
 pub mod logging;
 mod memory;
+pub mod models;
 mod origin;
 mod queue;
 pub mod server;

@@ -8,6 +8,7 @@ use confide_worker::{
     config::{CommandLine, Config},
     jobs::Compute,
     logging,
+    models::Models,
     server::Server,
 };
 
@@ -37,7 +38,12 @@ async fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
             "reachable from other machines: put a proxy with TLS in front"
         );
     }
-    let runner = Arc::new(Compute::new(config.threads));
+    let models = match &config.models {
+        None => Models::default(),
+        Some(dir) => Models::read(dir, config.private_weights)
+            .map_err(|error| format!("cannot read the models in {}: {error}", dir.display()))?,
+    };
+    let runner = Arc::new(Compute::new(config.threads).with_models(models));
     let page = config.web.clone();
     let listen = config.listen;
     let data = config.data.clone();

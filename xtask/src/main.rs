@@ -7,6 +7,7 @@ mod demo;
 mod page;
 mod peers;
 mod process;
+mod running;
 mod secrets;
 mod serve;
 mod setup;

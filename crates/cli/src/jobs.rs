@@ -241,6 +241,18 @@ pub async fn fetch(
             "Start the command again; report this if it goes on.",
         )
     })?;
+    let bytes = download(link, progress, interrupt, wanted, limit).await?;
+    Ok((wanted, bytes))
+}
+
+/// Fetches an object of at most `limit` bytes.
+pub async fn download(
+    link: &mut Link,
+    progress: &Progress,
+    interrupt: &mut Interrupt,
+    wanted: Digest,
+    limit: u64,
+) -> Result<Vec<u8>, Failure> {
     link.tell(move |session| session.download(wanted, limit));
     loop {
         let news = tokio::select! {
@@ -249,12 +261,36 @@ pub async fn fetch(
         };
         match news {
             News::Event(Event::Downloaded { digest, bytes }) if digest == wanted => {
-                return Ok((digest, bytes));
+                return Ok(bytes);
             }
             News::Event(event) => failed(event)?,
             News::Lost(reason) => {
                 progress.note(&format!("Connection lost ({reason}); connecting again."))
             }
+            News::Ended(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The answer to a request: `take` gives its number and content, or the event back if it is another one.
+pub async fn answer<T>(
+    link: &mut Link,
+    interrupt: &mut Interrupt,
+    request: u32,
+    take: impl Fn(Event) -> Result<(u32, T), Event>,
+) -> Result<T, Failure> {
+    loop {
+        let news = tokio::select! {
+            news = link.next() => news,
+            () = interrupt.wait() => return Err(Failure::Cancelled),
+        };
+        match news {
+            News::Event(event) => match take(event) {
+                Ok((number, content)) if number == request => return Ok(content),
+                Ok(_) => {}
+                Err(event) => failed(event)?,
+            },
+            News::Lost(_) => {}
             News::Ended(error) => return Err(error.into()),
         }
     }

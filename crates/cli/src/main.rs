@@ -2,14 +2,18 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod classify;
 mod curve;
 mod failure;
+mod images;
 mod jobs;
 mod keyfile;
 mod keys;
 mod link;
+mod models;
 mod output;
 mod plan;
+mod plan_model;
 mod predict;
 mod progress;
 mod records;
@@ -38,7 +42,9 @@ enum Command {
     Train(train::TrainArgs),
     /// Predict the records of a CSV file with a trained head
     Predict(predict::PredictArgs),
-    /// Show what a training would send and take, without sending any records
+    /// Classify images with a network of the worker, which sees neither images nor results
+    Classify(classify::ClassifyArgs),
+    /// Show what a training, or a network on images, would send and take, without sending any records
     Plan(plan::PlanArgs),
     /// Measure this machine
     #[command(subcommand)]
@@ -51,6 +57,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => (false, keys::run(command)),
         Command::Train(args) => (args.json, in_runtime(train::run(&args))),
         Command::Predict(args) => (args.json, in_runtime(predict::run(&args))),
+        Command::Classify(args) => (args.json, in_runtime(classify::run(&args))),
         Command::Plan(args) => (args.json, in_runtime(plan::run(&args))),
         Command::Bench(command) => (false, bench::run(command)),
     };

@@ -3,14 +3,26 @@
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, plan};
 use crate::output;
+use crate::plan_model::{self, PlanModelArgs};
 use crate::records::TrainingRecords;
 use crate::train::to_json;
+use clap::Parser;
+use confide_client::ClientError;
 use confide_client::vault::Vault;
 use confide_client::workflow::PlanSummary;
 
 /// Options of `confide plan`.
 #[derive(clap::Args, Clone, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    subcommand_value_name = "MODEL",
+    subcommand_help_heading = "For a network on encrypted images",
+    after_help = "confide plan MODEL [--batch NUMBER] [--memory GB] plans for images; see confide plan MODEL --help."
+)]
 pub struct PlanArgs {
+    #[command(subcommand)]
+    pub model: Option<OfModel>,
     /// Address of the worker
     #[arg(
         long,
@@ -20,15 +32,35 @@ pub struct PlanArgs {
     )]
     pub worker: String,
     #[command(flatten)]
-    pub records: TrainingRecords,
+    pub records: Option<TrainingRecords>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
+/// A model in place of records.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum OfModel {
+    /// The model, and options of its own.
+    #[command(external_subcommand)]
+    Model(Vec<String>),
+}
+
 /// Runs the command: only the numbers of rows, features and classes leave this machine.
 pub async fn run(args: &PlanArgs) -> Result<(), Failure> {
-    let mut setup = args.records.prepare()?;
+    let records = match (&args.model, &args.records) {
+        (Some(OfModel::Model(words)), _) => {
+            return plan_model::run(&PlanModelArgs::parse_from(words)).await;
+        }
+        (None, Some(records)) => records,
+        (None, None) => {
+            let remedy = "Give --csv and --label, or the name of a model.";
+            return Err(
+                ClientError::new("CC-6065", "There is nothing to plan for.", remedy).into(),
+            );
+        }
+    };
+    let mut setup = records.prepare()?;
     let mut interrupt = Interrupt::listen();
     let vault = Vault::generate("")?;
     let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use confide_client::intake::{MissingPolicy, Severity, Table, read_csv};
 use confide_client::workflow::TrainingOptions;
+use confide_train::minibatch::LossKind;
 use std::path::{Path, PathBuf};
 
 /// What is done with rows that have gaps.
@@ -22,6 +23,24 @@ impl From<Missing> for MissingPolicy {
             Missing::Report => Self::Report,
             Missing::Drop => Self::Drop,
             Missing::FillMedian => Self::FillMedian,
+        }
+    }
+}
+
+/// What training minimises.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// A logistic loss for each class
+    OneVsRest,
+    /// One loss for all classes, which compete
+    Softmax,
+}
+
+impl From<Loss> for LossKind {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::OneVsRest => Self::OneVsRest,
+            Loss::Softmax => Self::Softmax,
         }
     }
 }
@@ -76,6 +95,9 @@ pub struct TrainingRecords {
         default_missing_value = "0.1"
     )]
     pub validate: Option<f64>,
+    /// What is minimised; the softmax needs --epochs and three classes or more, and takes about four times as long
+    #[arg(long, value_enum, default_value = "one-vs-rest")]
+    pub loss: Loss,
 }
 
 impl TrainingRecords {
@@ -98,6 +120,7 @@ impl TrainingRecords {
             epochs: self.epochs,
             batch: self.batch,
             validation: self.validate,
+            loss: self.loss.into(),
         };
         Ok(confide_client::workflow::TrainingSetup::new(
             table.select(&selection)?,

@@ -181,7 +181,10 @@ fn work(job: &JobSpec, store: &mut Store) -> Digest {
         panic!("no bootstraps were asked for");
     };
     let params = plan.parameters().unwrap();
-    let (JobSpec::Train { relin, galois, .. } | JobSpec::Predict { relin, galois, .. }) = job;
+    let (JobSpec::Train { relin, galois, .. } | JobSpec::Predict { relin, galois, .. }) = job
+    else {
+        panic!("no images were sent");
+    };
     let mut keys = EvaluationKeys::new();
     for digest in galois.iter().map(|(_, digest)| digest).chain([relin]) {
         keys.insert(
@@ -221,6 +224,7 @@ fn work(job: &JobSpec, store: &mut Store) -> Digest {
             let batch = plan.layout.prediction(*rows as usize).unwrap();
             predict(&ev, &plan.layout, &batch, &head, load(records)).unwrap()
         }
+        JobSpec::Infer { .. } => panic!("no images were sent"),
     };
     let bytes = result.to_bytes(&params).unwrap();
     let digest = Digest::of(&bytes);

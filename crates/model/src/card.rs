@@ -21,6 +21,9 @@ const MAX_WEIGHTS: u64 = 1 << 30;
 /// The parts of a card that an evaluation needs; others are for people.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Card {
+    /// SHA-256 of the card's text: names the model, weights and known answers included.
+    #[serde(skip)]
+    pub id: [u8; 32],
     format: String,
     /// Name of the model.
     pub name: String,
@@ -32,6 +35,8 @@ pub struct Card {
     pub classes: Vec<String>,
     /// How an image becomes an input.
     pub input: InputCard,
+    /// Accuracy in the clear, where it was measured.
+    pub accuracy: Option<Accuracy>,
     /// Promised bounds.
     pub ranges: Ranges,
     /// Multiplicative levels.
@@ -54,6 +59,15 @@ pub struct InputCard {
     pub std: Vec<f64>,
     /// Least root mean square that an image is divided by; absent where images are not divided by theirs.
     pub rms_floor: Option<f64>,
+}
+
+/// Accuracy in the clear.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Accuracy {
+    /// Share of the test images whose class is found.
+    pub test: f64,
+    /// Test images.
+    pub test_images: usize,
 }
 
 /// Largest absolute values of each layer's output.
@@ -107,19 +121,62 @@ impl Model {
     /// # Errors
     /// [`ModelError`] that names the file, layer or tensor, what it needs and what was found.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
-        let text = read(&folder.join(CARD), MAX_CARD)?;
-        let card: Card =
-            serde_json::from_slice(&text).map_err(|error| ModelError::Card(error.to_string()))?;
-        card.check()?;
-        let weights = Weights::read(&card.architecture, &card.weights.read(folder, MAX_WEIGHTS)?)?;
-        let golden = card.golden.read(folder, MAX_CARD)?;
-        let golden: Golden = serde_json::from_slice(&golden)
-            .map_err(|error| ModelError::Card(format!("{}: {error}", card.golden.file)))?;
+        let card = Card::parse(&read(&folder.join(CARD), MAX_CARD)?)?;
+        let weights = card.read_weights(&card.weights.load(folder, MAX_WEIGHTS)?)?;
+        let golden = card.read_golden(&card.golden.load(folder, MAX_CARD)?)?;
         Ok(Self {
             card,
             weights,
             golden,
         })
+    }
+}
+
+impl Card {
+    /// Reads and checks a card.
+    ///
+    /// # Errors
+    /// [`ModelError::Card`] or [`ModelError::Layer`].
+    pub fn parse(text: &[u8]) -> Result<Self, ModelError> {
+        let mut card: Self =
+            serde_json::from_slice(text).map_err(|error| ModelError::Card(error.to_string()))?;
+        card.id = Sha256::digest(text).into();
+        card.check()?;
+        Ok(card)
+    }
+
+    /// The card's [`id`](Card::id) in hexadecimal digits.
+    pub fn id_hex(&self) -> String {
+        hex(&self.id)
+    }
+
+    /// Names of the files of weights and of known answers, beside the card.
+    pub fn files(&self) -> [&str; 2] {
+        [&self.weights.file, &self.golden.file]
+    }
+
+    /// SHA-256 of the weights in hexadecimal digits.
+    pub fn weights_sha256(&self) -> &str {
+        &self.weights.sha256
+    }
+
+    /// The weights from the bytes of their file, which must be those that the card promises.
+    ///
+    /// # Errors
+    /// [`ModelError::Checksum`], and those of [`Weights::read`].
+    pub fn read_weights(&self, bytes: &[u8]) -> Result<Weights, ModelError> {
+        self.weights.check(bytes)?;
+        Weights::read(&self.architecture, bytes)
+    }
+
+    /// The known answers from the bytes of their file, which must be those that the card promises.
+    ///
+    /// # Errors
+    /// [`ModelError::Checksum`] or [`ModelError::Card`].
+    pub fn read_golden(&self, bytes: &[u8]) -> Result<Golden, ModelError> {
+        self.golden.check(bytes)?;
+        serde_json::from_slice(bytes)
+            .map_err(|error| ModelError::Card(format!("{}: {error}", self.golden.file)))
     }
 }
 
@@ -229,7 +286,7 @@ impl Card {
 }
 
 impl FileCard {
-    fn read(&self, folder: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
+    fn load(&self, folder: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
         // A card may come from outside: its files lie beside it.
         if self.file.is_empty()
             || self.file.contains(['/', '\\', ':'])
@@ -240,7 +297,10 @@ impl FileCard {
                 self.file
             )));
         }
-        let bytes = read(&folder.join(&self.file), limit)?;
+        read(&folder.join(&self.file), limit)
+    }
+
+    fn check(&self, bytes: &[u8]) -> Result<(), ModelError> {
         let checksum =
             |what, needed: &dyn ToString, available: &dyn ToString| ModelError::Checksum {
                 file: self.file.clone(),
@@ -253,11 +313,11 @@ impl FileCard {
         {
             return Err(checksum("bytes", &size, &bytes.len()));
         }
-        let digest = hex(&Sha256::digest(&bytes));
+        let digest = hex(&Sha256::digest(bytes));
         if digest != self.sha256.to_lowercase() {
             return Err(checksum("sha256", &self.sha256, &digest));
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 

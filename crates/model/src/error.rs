@@ -66,6 +66,26 @@ pub enum ModelError {
         /// What is there.
         available: String,
     },
+    /// No plan fits the limits of a request.
+    #[error("no plan fits: {what} needs {needed}, {available} is allowed")]
+    NoPlan {
+        /// What is short.
+        what: &'static str,
+        /// The least that would do.
+        needed: String,
+        /// What is allowed.
+        available: String,
+    },
+    /// A plan does not follow from its own choices, or not from this card.
+    #[error("the plan's {field} must be {needed}, it is {available}")]
+    Deviation {
+        /// Which field.
+        field: &'static str,
+        /// Value that follows from the choice.
+        needed: String,
+        /// Value found.
+        available: String,
+    },
     /// The evaluator refused an operation.
     #[error(transparent)]
     Evaluation(#[from] TensorError),

@@ -3,11 +3,12 @@
 //! A [`Model`] is read from a folder and checked. [`Program::new`] makes its network ready for a batch of images, and
 //! [`Program::run`] evaluates it on whatever implements [`LayerEvaluator`]: ciphertexts ([`CkksLayers`]), plain numbers
 //! (`ClearEvaluator` of `confide-tensor`), or nothing at all, to count ([`CountEvaluator`]). [`reference::run`] is the
-//! same network written as directly as possible.
+//! same network written as directly as possible. An [`InferencePlan`] is what a worker and a data party agree on before.
 #![forbid(unsafe_code)]
 
 mod card;
 mod error;
+pub mod inference;
 mod layout;
 mod lower;
 mod network;
@@ -20,8 +21,9 @@ mod steps;
 mod taps;
 mod weights;
 
-pub use card::{CARD, Card, Case, FORMAT, Golden, InputCard, Model, Ranges, pattern};
+pub use card::{Accuracy, CARD, Card, Case, FORMAT, Golden, InputCard, Model, Ranges, pattern};
 pub use error::ModelError;
+pub use inference::{InferencePlan, InferenceRequest};
 pub use layout::{Grid, Layout, Place};
 pub use network::{INPUT, Layer, Network, Op, Shape};
 pub use ops::{CkksLayers, CountCt, CountEvaluator, Counts, LayerEvaluator, LayerOp, LevelCounts};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use confide_ckks::{KeyKind, ParametersLiteral, security};
-use confide_tensor::{CostModel, KeySwitchShape, Op};
+use confide_tensor::{CostModel, Evaluator, KeySwitchShape, Op};
 
 use crate::error::{ModelError, layout};
 use crate::ops::{CountEvaluator, Counts};
@@ -25,6 +25,10 @@ pub struct Plan {
     pub counts: Counts,
     /// Shape of key switches.
     pub shape: KeySwitchShape,
+    /// Vectors of the output.
+    pub outputs: usize,
+    /// Their lowest level.
+    pub output_level: usize,
 }
 
 /// The literal at N = 2^`log_n` with `levels` levels and as many special primes as make a key switch at the top
@@ -37,38 +41,60 @@ pub fn literal(
     levels: usize,
     cost: &CostModel,
 ) -> Result<ParametersLiteral, ModelError> {
-    let cap = security::preset_cap(log_n).unwrap_or(0.0);
-    let chain = WIDE_BITS + LEVEL_BITS * levels as u32;
     let mut best: Option<(f64, ParametersLiteral)> = None;
     for special in 1..=MAX_SPECIAL {
-        if f64::from(chain + WIDE_BITS * special) > cap {
+        let Ok(literal) = literal_with(log_n, levels, special) else {
             break;
-        }
-        // The first digit holds the wide first prime too.
-        let alpha = ((WIDE_BITS * (special - 1)) / LEVEL_BITS + 1) as usize;
-        let shape = KeySwitchShape {
-            log_n,
-            alpha,
-            special: special as usize,
         };
-        let micros = cost.micros(Op::KeySwitch, levels, &shape);
+        let micros = cost.micros(Op::KeySwitch, levels, &shape(&literal));
         if best.as_ref().is_none_or(|(least, _)| micros < *least) {
-            let mut log_q = vec![WIDE_BITS];
-            log_q.resize(levels + 1, LEVEL_BITS);
-            best = Some((
-                micros,
-                ParametersLiteral {
-                    log_n,
-                    log_q,
-                    log_p: vec![WIDE_BITS; special as usize],
-                    log_scale: LEVEL_BITS,
-                    dnum_alpha: alpha.min(levels + 1),
-                },
-            ));
+            best = Some((micros, literal));
         }
     }
-    let found = best.map(|(_, literal)| literal);
-    found.ok_or_else(|| layout("levels", format!("at most what {cap} bits hold"), levels))
+    match best {
+        Some((_, literal)) => Ok(literal),
+        None => literal_with(log_n, levels, 1),
+    }
+}
+
+/// The literal at N = 2^`log_n` with `levels` levels and `special` special primes.
+///
+/// # Errors
+/// [`ModelError::Layout`] if that is beyond the cap of presets.
+pub(crate) fn literal_with(
+    log_n: u32,
+    levels: usize,
+    special: u32,
+) -> Result<ParametersLiteral, ModelError> {
+    let cap = security::preset_cap(log_n).unwrap_or(0.0);
+    let bits =
+        levels as f64 * f64::from(LEVEL_BITS) + f64::from(WIDE_BITS) * (1.0 + f64::from(special));
+    if bits > cap || special == 0 {
+        return Err(layout(
+            "levels",
+            format!("at most what {cap} bits hold"),
+            levels,
+        ));
+    }
+    // The first digit holds the wide first prime too.
+    let alpha = ((WIDE_BITS * (special - 1)) / LEVEL_BITS + 1) as usize;
+    let mut log_q = vec![WIDE_BITS];
+    log_q.resize(levels + 1, LEVEL_BITS);
+    Ok(ParametersLiteral {
+        log_n,
+        log_q,
+        log_p: vec![WIDE_BITS; special as usize],
+        log_scale: LEVEL_BITS,
+        dnum_alpha: alpha.min(levels + 1),
+    })
+}
+
+fn shape(literal: &ParametersLiteral) -> KeySwitchShape {
+    KeySwitchShape {
+        log_n: literal.log_n,
+        alpha: literal.dnum_alpha,
+        special: literal.log_p.len(),
+    }
 }
 
 impl Plan {
@@ -90,17 +116,14 @@ impl Plan {
                 .map(|_| (0..phases).map(|_| vector()).collect())
                 .collect())
         };
-        program.run(&ev, &mut input, &mut |_, _, _| Ok(()))?;
-        let shape = KeySwitchShape {
-            log_n: literal.log_n,
-            alpha: literal.dnum_alpha,
-            special: literal.log_p.len(),
-        };
-        let counts = ev.counts();
+        let output = program.run(&ev, &mut input, &mut |_, _, _| Ok(()))?;
+        let levels = output.iter().flatten().map(|vector| ev.level(vector));
         Ok(Self {
+            shape: shape(&literal),
             literal,
-            counts,
-            shape,
+            counts: ev.counts(),
+            outputs: output.iter().map(Vec::len).sum(),
+            output_level: levels.min().unwrap_or(0),
         })
     }
 
@@ -119,6 +142,11 @@ impl Plan {
     /// Bytes of the keys in memory, and about as they travel: seeded, packed at the bits of a level.
     pub fn key_bytes(&self) -> (u64, u64) {
         self.counts.key_bytes(&self.shape, f64::from(LEVEL_BITS))
+    }
+
+    /// The steps of the program in order, with microseconds of single-thread work.
+    pub fn steps(&self, cost: &CostModel) -> Vec<(String, f64)> {
+        self.counts.steps(cost, &self.shape).collect()
     }
 
     /// Most bytes of ciphertexts at once.

@@ -61,6 +61,8 @@ pub mod code {
     pub const INTERNAL: &str = "CF-3009";
     /// No plan fits the request.
     pub const NO_PLAN: &str = "CF-3010";
+    /// The worker has no such model.
+    pub const UNKNOWN_MODEL: &str = "CF-3011";
 }
 
 /// Whose doing an error is, so that the other side knows whether trying again can help.

@@ -26,6 +26,10 @@ pub enum ObjectKind {
     Scores,
     /// A key to or from the sparse secret of bootstrapping.
     SparseKey,
+    /// Encrypted images.
+    Images,
+    /// Encrypted features that a network made of images.
+    ImageFeatures,
     /// Encrypted scores of validation records, made while a training goes on. Several of one step are in the order of
     /// the records.
     Validation {
@@ -37,8 +41,8 @@ pub enum ObjectKind {
 /// An object that a job made: kind, digest, bytes.
 pub type Output = (ObjectKind, Digest, u64);
 
-/// A job. Plans are bytes of `confide-train`; objects are named by digest and must be in the
-/// client's store.
+/// A job. Plans are bytes of `confide-train` or `confide-model`; objects are named by digest and must be in
+/// the client's store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobSpec {
     /// Train a head.
@@ -73,6 +77,15 @@ pub enum JobSpec {
         /// Record ciphertexts in the plan's order.
         records: Vec<Digest>,
     },
+    /// Evaluate a network on images.
+    Infer {
+        /// The plan, `bincode` of `confide_model::InferencePlan`.
+        plan: Vec<u8>,
+        /// The keys in the plan's order.
+        keys: Vec<Digest>,
+        /// Image ciphertexts in the plan's order: by run, channel and phase.
+        images: Vec<Digest>,
+    },
 }
 
 impl JobSpec {
@@ -88,6 +101,9 @@ impl JobSpec {
     #[must_use]
     pub fn inputs(&self) -> Vec<Digest> {
         let (relin, galois, rest) = match self {
+            Self::Infer { keys, images, .. } => {
+                return keys.iter().chain(images).copied().collect();
+            }
             Self::Train {
                 relin,
                 galois,
@@ -124,7 +140,9 @@ impl JobSpec {
     #[must_use]
     pub fn plan(&self) -> &[u8] {
         match self {
-            Self::Train { plan, .. } | Self::Predict { plan, .. } => plan,
+            Self::Train { plan, .. } | Self::Predict { plan, .. } | Self::Infer { plan, .. } => {
+                plan
+            }
         }
     }
 
@@ -145,10 +163,11 @@ impl JobSpec {
             Self::Predict {
                 galois, records, ..
             } => (galois.len(), 0, [1, records.len(), 0]),
+            Self::Infer { keys, images, .. } => (keys.len(), 0, [images.len(), 0, 0]),
         };
         let [first, second, third] = ciphertexts;
         for (what, have) in [
-            ("list of Galois keys", galois),
+            ("list of keys", galois),
             ("list of keys of the sparse secret", sparse),
             ("list of ciphertexts", first),
             ("list of ciphertexts", second),

@@ -19,7 +19,7 @@ pub use frame::{
     from_bytes, to_bytes,
 };
 pub use job::{JobId, JobReport, JobSpec, JobState, ObjectKind, Output};
-pub use message::{ClientMessage, Limits, WorkerMessage};
+pub use message::{ClientMessage, Limits, ModelEntry, ModelFile, WorkerMessage};
 pub use transfer::{ChunkReceiver, ChunkRequest, ChunkSender};
 
 /// The version that both sides of a connection must speak.
@@ -40,5 +40,7 @@ pub const WINDOW_CHUNKS: u32 = 8;
 pub const MAX_TRANSFERS: usize = 4;
 /// Most entries in any list of digests in one message.
 pub const MAX_DIGESTS: usize = 4096;
+/// Most networks that a worker offers.
+pub const MAX_MODELS: usize = 256;
 /// Longest client or worker name, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;

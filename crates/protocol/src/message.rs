@@ -105,6 +105,18 @@ pub enum ClientMessage {
         /// Comes back.
         nonce: u64,
     },
+    /// Ask which networks the worker evaluates.
+    ListModels {
+        /// Number of the request.
+        request: u32,
+    },
+    /// Ask for the plan of an inference; the answer is a [`WorkerMessage::Plan`].
+    RequestInference {
+        /// Number of the request.
+        request: u32,
+        /// `bincode` of `confide_model::InferenceRequest`.
+        inference_request: Vec<u8>,
+    },
 }
 
 impl ClientMessage {
@@ -143,11 +155,11 @@ pub enum WorkerMessage {
         /// Memory that one job may use, in bytes.
         memory_bytes: u64,
     },
-    /// Answer to `RequestPlan`.
+    /// Answer to `RequestPlan` and `RequestInference`.
     Plan {
         /// Number of the request.
         request: u32,
-        /// `bincode` of `confide_train::Plan`.
+        /// `bincode` of `confide_train::TrainingPlan` or `confide_model::InferencePlan`.
         plan: Vec<u8>,
     },
     /// Answer to `Have`: what is missing, with the bytes that are already there of each.
@@ -225,6 +237,35 @@ pub enum WorkerMessage {
     },
     /// The worker stops; connect again later, jobs go on then.
     ShuttingDown,
+    /// Answer to `ListModels`.
+    Models {
+        /// Number of the request.
+        request: u32,
+        /// At most [`crate::MAX_MODELS`].
+        models: Vec<ModelEntry>,
+    },
+}
+
+/// A network that a worker evaluates. Its files are fetched like objects, by any client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelEntry {
+    /// Name by the card.
+    pub name: String,
+    /// The card: what the network is, takes, promises and was trained on.
+    pub card: ModelFile,
+    /// Known answers.
+    pub golden: ModelFile,
+    /// The weights, unless the worker keeps them to itself.
+    pub weights: Option<ModelFile>,
+}
+
+/// A file of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFile {
+    /// BLAKE3 of the file.
+    pub digest: Digest,
+    /// Its bytes.
+    pub bytes: u64,
 }
 
 /// What a worker allows one client.

@@ -87,6 +87,17 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
             }
         ),
         (any::<u32>(), job()).prop_map(|(request, job)| ClientMessage::StartJob { request, job }),
+        (any::<u32>(), bytes(), digests(), digests()).prop_map(|(request, plan, keys, images)| {
+            let job = JobSpec::Infer { plan, keys, images };
+            ClientMessage::StartJob { request, job }
+        }),
+        any::<u32>().prop_map(|request| ClientMessage::ListModels { request }),
+        (any::<u32>(), bytes()).prop_map(|(request, inference_request)| {
+            ClientMessage::RequestInference {
+                request,
+                inference_request,
+            }
+        }),
         (any::<u32>(), digest()).prop_map(|(request, job)| ClientMessage::AttachJob {
             request,
             job: JobId(job)

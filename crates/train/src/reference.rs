@@ -2,6 +2,7 @@
 
 use crate::error::{TrainError, shape};
 use crate::layout::Layout;
+use crate::minibatch::LossKind;
 use crate::plan::TableShape;
 use crate::schedule::Schedule;
 use crate::sigmoid::sigmoid;
@@ -51,28 +52,48 @@ pub fn train_reference(
         .collect();
     Ok(match activation {
         Activation::Polynomial => {
-            problem.descend(&steps, schedule.l2, |z| schedule.sigmoid.evaluate(z))
+            let values = |z: &[f64]| z.iter().map(|&z| schedule.sigmoid.evaluate(z)).collect();
+            problem.descend(&steps, schedule.l2, values)
         }
-        Activation::Sigmoid => problem.descend(&steps, schedule.l2, |z| sigmoid(z) - 0.5),
+        Activation::Sigmoid => problem.descend(&steps, schedule.l2, sigmoids),
     })
 }
 
-/// The head with the exact sigmoid after `iterations` of the same optimiser: converged for a few hundred on whitened
-/// features.
+/// The head with the exact sigmoid or softmax after `iterations` of the same optimiser: converged for a few hundred on
+/// whitened features.
 ///
 /// # Errors
 /// As [`train_reference`].
 pub fn train_converged(
     table: &TableShape,
+    loss: LossKind,
     l2: f64,
     rows: &[Vec<f64>],
     labels: &[usize],
     iterations: usize,
 ) -> Result<Reference, TrainError> {
+    // The curvature of a logistic loss is at most 1/4, that of a softmax 1/2.
+    let (rate, values): (f64, fn(&[f64]) -> Vec<f64>) = match loss {
+        LossKind::OneVsRest => (3.0, sigmoids),
+        LossKind::Softmax => (1.5, softmax),
+    };
     let steps: Vec<_> = (0..iterations)
-        .map(|t| (3.0, t as f64 / (t as f64 + 3.0)))
+        .map(|t| (rate, t as f64 / (t as f64 + 3.0)))
         .collect();
-    Ok(Problem::new(table, rows, labels)?.descend(&steps, l2, |z| sigmoid(z) - 0.5))
+    Ok(Problem::new(table, rows, labels)?.descend(&steps, l2, values))
+}
+
+/// Sigmoids of the logits of a record, minus one half.
+pub(crate) fn sigmoids(logits: &[f64]) -> Vec<f64> {
+    logits.iter().map(|&z| sigmoid(z) - 0.5).collect()
+}
+
+/// The softmax of the logits of a record, minus one half.
+pub(crate) fn softmax(logits: &[f64]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let exponentials: Vec<f64> = logits.iter().map(|z| (z - most).exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    exponentials.iter().map(|e| e / sum - 0.5).collect()
 }
 
 struct Problem<'a> {
@@ -119,20 +140,27 @@ impl<'a> Problem<'a> {
         if positive { 0.5 } else { -0.5 }
     }
 
-    fn descend(&self, steps: &[(f64, f64)], l2: f64, activation: impl Fn(f64) -> f64) -> Reference {
+    /// `values` makes what is compared with the targets of the logits of a record.
+    fn descend(
+        &self,
+        steps: &[(f64, f64)],
+        l2: f64,
+        values: impl Fn(&[f64]) -> Vec<f64>,
+    ) -> Reference {
         let size = self.outputs * self.features;
         let (mut point, mut average) = (vec![0.0; size], vec![0.0; size]);
         let mut max_abs_z = 0.0f64;
         for &(rate, beta) in steps {
             let mut gradient = vec![0.0; size];
             for (row, &label) in self.rows.iter().zip(self.labels) {
-                let heads = point
-                    .chunks_exact(self.features)
-                    .zip(gradient.chunks_exact_mut(self.features));
-                for (output, (weights, gradient)) in heads.enumerate() {
-                    let z: f64 = row.iter().zip(weights).map(|(x, w)| x * w).sum();
-                    max_abs_z = max_abs_z.max(z.abs());
-                    let residual = activation(z) - self.target(label, output);
+                let logit =
+                    |head: &[f64]| -> f64 { row.iter().zip(head).map(|(x, w)| x * w).sum() };
+                let logits: Vec<f64> = point.chunks_exact(self.features).map(logit).collect();
+                max_abs_z = logits.iter().fold(max_abs_z, |most, z| most.max(z.abs()));
+                let values = values(&logits).into_iter();
+                let heads = values.zip(gradient.chunks_exact_mut(self.features));
+                for (output, (value, gradient)) in heads.enumerate() {
+                    let residual = value - self.target(label, output);
                     for (g, x) in gradient.iter_mut().zip(row) {
                         *g += residual * x;
                     }

@@ -20,9 +20,9 @@ fn request() -> PlanRequest {
     request.max_upload_bytes = 4_000_000_000;
     request.max_memory_bytes = 12 << 30;
     request.bootstrapping = Some(BootstrapWish {
-        epochs: 2,
         batch: 128,
         validation: 20,
+        ..BootstrapWish::new(2)
     });
     request
 }
@@ -167,9 +167,8 @@ fn limits_hold() {
     );
     let mut long = request();
     long.bootstrapping = Some(BootstrapWish {
-        epochs: usize::MAX,
         batch: 128,
-        validation: 0,
+        ..BootstrapWish::new(usize::MAX)
     });
     assert!(TrainingPlan::of_request(&long, &Default::default()).is_err());
 }

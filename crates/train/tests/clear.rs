@@ -4,6 +4,7 @@ mod common;
 
 use common::{accuracy, distance, levels_per_iteration, small, table};
 use confide_tensor::{ClearEvaluator, Evaluator, NoObserver, Observed, Observer, TensorError};
+use confide_train::minibatch::LossKind;
 use confide_train::plan::TableShape;
 use confide_train::{
     Activation, Layout, Packer, Schedule, TrainingInputs, predict, train, train_converged,
@@ -123,7 +124,15 @@ fn a_few_iterations_come_close_to_the_converged_head() {
             classes: layout.classes,
             predict_rows: 1,
         };
-        let converged = train_converged(&table, schedule.l2, &rows, &labels, 500).expect("matches");
+        let converged = train_converged(
+            &table,
+            LossKind::OneVsRest,
+            schedule.l2,
+            &rows,
+            &labels,
+            500,
+        )
+        .expect("matches");
         assert!(
             polynomial.max_abs_z < schedule.sigmoid.range,
             "{}",

@@ -131,13 +131,16 @@ function split({ choices }) {
 
 const MOST_EPOCHS = 1000;
 
-function training({ choices }) {
+function training({ choices, dataset }) {
   const epochs = h("input", { type: "number", min: 0, max: MOST_EPOCHS, step: 1, value: choices.epochs ?? 0, onchange: (event) => choose({ epochs: Math.min(MOST_EPOCHS, Math.max(0, Math.trunc(Number(event.target.value) || 0))) || null }) });
   const drawn = h("input", { type: "checkbox", id: "curve-wanted", checked: choices.curve, onchange: () => choose({ curve: drawn.checked }) });
   return details(
     [words.training, ` (${choices.epochs ? words.trainingLong(choices.epochs) : words.trainingQuick})`],
     h("p", null, words.trainingLead),
     field(words.epochs, epochs, { id: "epochs", hint: words.epochsHint }),
+    choices.epochs &&
+      dataset?.classes.length > 2 &&
+      h("label", { class: "tick", for: "softmax" }, h("input", { type: "checkbox", id: "softmax", checked: choices.softmax, onchange: (event) => choose({ softmax: event.target.checked }) }), h("span", null, words.softmax)),
     choices.epochs ? h("label", { class: "tick", for: "curve-wanted" }, drawn, h("span", null, words.curve, h("span", { class: "hint" }, words.curveHint))) : null,
   );
 }

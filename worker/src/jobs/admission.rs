@@ -57,6 +57,7 @@ pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<TrainingPlan, Wir
             Some(BootstrapWish {
                 epochs: choice.recipe.epochs,
                 batch: choice.batch,
+                loss: choice.recipe.loss,
                 validation: choice.validation,
             })
         }
@@ -158,6 +159,9 @@ fn check_objects(spec: &JobSpec, plan: &TrainingPlan) -> Result<(), WireError> {
                 .map_err(|error| objects(error.to_string()))?;
             count("record ciphertexts", needed, records)?;
             (galois, plan.prediction_keys())
+        }
+        JobSpec::Infer { .. } => {
+            return Err(objects("a plan of a training for another job".to_owned()));
         }
     };
     let have: BTreeSet<u64> = galois.iter().map(|(element, _)| *element).collect();

@@ -1,13 +1,18 @@
 //! The runner that computes on ciphertexts.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use confide_protocol::{JobReport, JobSpec, Limits, WireError, code, from_bytes, to_bytes};
+use confide_protocol::{
+    Digest, JobReport, JobSpec, Limits, ModelEntry, WireError, code, from_bytes, to_bytes,
+};
 use confide_tensor::CostModel;
 use confide_train::{PlanRequest, TrainError, TrainingPlan};
 
-use super::{JobRunner, Objects, Stopped, Watch, admission, bootstrapped, load, predict, train};
-use crate::fault;
+use super::{
+    JobRunner, Objects, Stopped, Watch, admission, bootstrapped, infer, load, predict, train,
+};
+use crate::{fault, models::Models};
 
 /// Largest tables that a plan is searched for: the search takes time before any limit is known.
 const MAX_ROWS: usize = 1 << 21;
@@ -20,6 +25,7 @@ pub struct Compute {
     threads: usize,
     /// Times of this machine, for the plans.
     model: CostModel,
+    models: Models,
     /// A search for a plan keeps a core busy; one at a time leaves the others to the jobs.
     planning: Mutex<()>,
 }
@@ -37,8 +43,15 @@ impl Compute {
         Self {
             threads,
             model,
+            models: Models::default(),
             planning: Mutex::new(()),
         }
+    }
+
+    /// Evaluates these networks, too.
+    #[must_use]
+    pub fn with_models(self, models: Models) -> Self {
+        Self { models, ..self }
     }
 }
 
@@ -95,8 +108,26 @@ impl JobRunner for Compute {
         })
     }
 
+    fn models(&self) -> Vec<ModelEntry> {
+        self.models.list()
+    }
+
+    fn model_file(&self, digest: &Digest) -> Option<PathBuf> {
+        self.models.file(digest).map(Path::to_owned)
+    }
+
+    fn plan_inference(&self, request: &[u8], limits: &Limits) -> Result<Vec<u8>, WireError> {
+        let _one = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
+        infer::plan(request, limits, &self.models, self.threads, &self.model)
+    }
+
     fn check(&self, spec: &JobSpec, limits: &Limits) -> Result<(), WireError> {
-        admission::admit(spec, limits).map(drop)
+        match spec {
+            JobSpec::Infer { plan, keys, images } => {
+                infer::Job::read(plan, [keys, images], &self.models)?.check(limits)
+            }
+            _ => admission::admit(spec, limits).map(drop),
+        }
     }
 
     fn output_bytes(&self, spec: &JobSpec) -> u64 {
@@ -106,7 +137,7 @@ impl JobRunner for Compute {
                 (plan.validation_outputs() as u64 + 2) * plan.score_bytes()
             }
             (JobSpec::Predict { .. }, Ok(plan)) => plan.score_bytes(),
-            (_, Err(_)) => 0,
+            (JobSpec::Infer { .. }, _) | (_, Err(_)) => 0,
         }
     }
 
@@ -116,16 +147,19 @@ impl JobRunner for Compute {
         objects: &dyn Objects,
         watch: &dyn Watch,
     ) -> Result<JobReport, Stopped> {
-        let plan = admission::decode(spec.plan())?;
         match spec {
+            JobSpec::Infer { plan, keys, images } => {
+                let job = infer::Job::read(plan, [keys, images], &self.models)?;
+                infer::run(&job, objects, watch)
+            }
             JobSpec::Train {
+                plan,
                 relin,
                 galois,
                 features,
                 labels,
                 sparse,
                 validation,
-                ..
             } => {
                 let inputs = train::Inputs {
                     keys: load::Keys {
@@ -137,7 +171,7 @@ impl JobRunner for Compute {
                     labels,
                     validation,
                 };
-                match &plan {
+                match &admission::decode(plan)? {
                     TrainingPlan::Levelled(plan) => train::run(plan, inputs, objects, watch),
                     TrainingPlan::Bootstrapped(plan) => {
                         bootstrapped::train(plan, inputs, objects, watch)
@@ -145,12 +179,12 @@ impl JobRunner for Compute {
                 }
             }
             JobSpec::Predict {
+                plan,
                 relin,
                 galois,
                 head,
                 rows,
                 records,
-                ..
             } => {
                 let inputs = predict::Inputs {
                     keys: load::Keys {
@@ -162,7 +196,7 @@ impl JobRunner for Compute {
                     rows: *rows,
                     records,
                 };
-                predict::run(&plan, inputs, objects, watch)
+                predict::run(&admission::decode(plan)?, inputs, objects, watch)
             }
         }
     }

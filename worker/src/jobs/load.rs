@@ -51,6 +51,28 @@ pub(super) fn keys(
         })?;
         wanted.push((kind, level, digest));
     }
+    load_keys(wanted, params, objects, watch)
+}
+
+/// Loads as many keys as are needed, in their order.
+pub(super) fn keys_in_order(
+    needed: &[(KeyKind, usize)],
+    params: &Parameters,
+    digests: &[Digest],
+    objects: &dyn Objects,
+    watch: &dyn Watch,
+) -> Result<EvaluationKeys, Stopped> {
+    let wanted = needed.iter().zip(digests);
+    let wanted = wanted.map(|(&(kind, level), digest)| (kind, level, digest));
+    load_keys(wanted.collect(), params, objects, watch)
+}
+
+fn load_keys(
+    wanted: Vec<(KeyKind, usize, &Digest)>,
+    params: &Parameters,
+    objects: &dyn Objects,
+    watch: &dyn Watch,
+) -> Result<EvaluationKeys, Stopped> {
     let loaded: Vec<SwitchingKey> = wanted
         .into_par_iter()
         .map(|(kind, level, digest)| {

@@ -4,6 +4,7 @@ mod admission;
 mod bootstrapped;
 mod checkpoint;
 mod compute;
+mod infer;
 mod load;
 mod observe;
 mod predict;
@@ -12,7 +13,13 @@ mod work;
 
 pub use compute::Compute;
 
-use confide_protocol::{Digest, JobReport, JobSpec, Limits, ObjectKind, Output, WireError};
+use std::path::PathBuf;
+
+use confide_protocol::{
+    Digest, JobReport, JobSpec, Limits, ModelEntry, ObjectKind, Output, WireError, code,
+};
+
+use crate::fault;
 
 /// Makes plans and runs jobs. The transport knows nothing of what they compute.
 pub trait JobRunner: Send + Sync + 'static {
@@ -21,6 +28,28 @@ pub trait JobRunner: Send + Sync + 'static {
     /// # Errors
     /// The request cannot be read, or no plan fits it and the limits.
     fn plan(&self, request: &[u8], limits: &Limits) -> Result<Vec<u8>, WireError>;
+
+    /// The networks that can be evaluated.
+    fn models(&self) -> Vec<ModelEntry> {
+        Vec::new()
+    }
+
+    /// The file of a network that any client may fetch.
+    fn model_file(&self, _digest: &Digest) -> Option<PathBuf> {
+        None
+    }
+
+    /// Answers a request for an inference with a plan, both as bytes.
+    ///
+    /// # Errors
+    /// The request cannot be read, is about an unknown model, or no plan fits it and the limits.
+    fn plan_inference(&self, _request: &[u8], _limits: &Limits) -> Result<Vec<u8>, WireError> {
+        Err(fault::client(
+            code::UNKNOWN_MODEL,
+            "this worker has no models",
+            "Use another worker.",
+        ))
+    }
 
     /// Checks all of a job that can be checked without reading its objects: the plan, the list of
     /// objects, and the memory that it will need against the limits.

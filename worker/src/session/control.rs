@@ -138,6 +138,25 @@ impl Session {
                 let deleted = self.delete_all(namespace).await;
                 self.reply_deleted(request, deleted).await
             }
+            ClientMessage::ListModels { request } => {
+                let models = self.app.runner.models();
+                self.outbox
+                    .send(WorkerMessage::Models { request, models })
+                    .await
+            }
+            ClientMessage::RequestInference {
+                request,
+                inference_request,
+            } => {
+                let app = self.app.clone();
+                let limits = app.config.limits;
+                let plan = self
+                    .app
+                    .block(move || app.runner.plan_inference(&inference_request, &limits))
+                    .await;
+                let reply = plan.map(|plan| WorkerMessage::Plan { request, plan });
+                self.reply(Some(request), reply).await
+            }
             ClientMessage::Ping { nonce } => self.outbox.send(WorkerMessage::Pong { nonce }).await,
         }
     }

@@ -1,6 +1,6 @@
 //! Downloads of one connection.
 
-use std::{collections::VecDeque, fs::File, io, io::Read, io::Seek, io::SeekFrom};
+use std::{collections::VecDeque, fs::File, io, io::Read, io::Seek, io::SeekFrom, path::Path};
 
 use confide_protocol::{
     Blame, ChunkSender, Digest, MAX_TRANSFERS, ProtocolError, WINDOW_CHUNKS, WireError,
@@ -86,8 +86,13 @@ impl Downloads {
                 "Wait for one to end.",
             ));
         }
-        let store = app.store.clone();
-        let (file, sender, size) = app.block(move || open(&store, &namespace, get)).await?;
+        let (store, runner) = (app.store.clone(), app.runner.clone());
+        let (file, sender, size) = app
+            .block(move || match runner.model_file(&get.digest) {
+                Some(path) => open_model(&path, get),
+                None => open(&store, &namespace, get),
+            })
+            .await?;
         if !sender.is_complete() {
             self.open.push_back(Download {
                 sender,
@@ -199,7 +204,18 @@ fn open(
     namespace: &Namespace,
     get: Get,
 ) -> Result<(File, ChunkSender, u64), WireError> {
-    let (mut file, size) = store.open_object(namespace, &get.digest)?;
+    let (file, size) = store.open_object(namespace, &get.digest)?;
+    sender(file, size, get)
+}
+
+/// The file of a model; the client checks that it is the one that was offered.
+fn open_model(path: &Path, get: Get) -> Result<(File, ChunkSender, u64), WireError> {
+    let file = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    let (size, file) = file.map_err(|error| fault::store("open a model", &error))?;
+    sender(file, size, get)
+}
+
+fn sender(mut file: File, size: u64, get: Get) -> Result<(File, ChunkSender, u64), WireError> {
     let sender = ChunkSender::new(get.transfer, size, get.offset, WINDOW_CHUNKS)
         .map_err(|error: ProtocolError| error.to_wire(Blame::Client))?;
     file.seek(SeekFrom::Start(get.offset))

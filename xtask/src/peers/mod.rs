@@ -6,6 +6,7 @@ mod crates;
 mod lines;
 mod python;
 mod table;
+mod training;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -38,6 +39,12 @@ pub struct Options {
     /// Full-slot bootstraps beside poulpy's presets instead, at N = 2^16
     #[arg(long, conflicts_with_all = ["log_n", "seconds", "only", "browser"])]
     bootstrap: bool,
+    /// Training on the sample beside concrete-ml's SGDClassifier instead
+    #[arg(long, conflicts_with_all = ["log_n", "threads", "rounds", "seconds", "only", "browser", "bootstrap"])]
+    training: bool,
+    /// Iterations that concrete-ml runs on ciphertexts
+    #[arg(long, default_value_t = 3, requires = "training", value_parser = clap::value_parser!(u32).range(1..))]
+    iterations: u32,
     /// Print one JSON object a line instead of the table
     #[arg(long)]
     json: bool,
@@ -107,6 +114,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     if options.bootstrap {
         return bootstrap::run(workspace, options.rounds, &options.threads, options.json);
+    }
+    if options.training {
+        return training::run(workspace, options.iterations, options.json);
     }
     let mut peers = all();
     peers.retain(|peer| options.only.is_empty() || options.only.iter().any(|n| n == peer.name()));

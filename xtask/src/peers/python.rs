@@ -81,7 +81,12 @@ impl Peer for Wheel {
     }
 
     fn install(&mut self, workspace: &Workspace) -> Result<()> {
-        self.installed = Some(install(workspace, self)?);
+        let environment = Environment {
+            wheel: self.wheel,
+            module: self.wheel,
+            pythons: self.pythons,
+        };
+        self.installed = Some(environment.install(workspace)?);
         Ok(())
     }
 
@@ -98,49 +103,63 @@ impl Peer for Wheel {
     }
 }
 
-/// A Python environment under the target folder with the wheel in it.
-fn install(workspace: &Workspace, peer: &Wheel) -> Result<PathBuf> {
-    let folder = workspace.target.join("peers").join(peer.wheel);
-    let python = folder.join("bin/python");
-    let module = peer.wheel;
-    let works = |python: &Path| {
-        process::capture(Command::new(python).args(["-c", &format!("import {module}")]))
-            .is_ok_and(|found| found.success)
-    };
-    if works(&python) {
-        return Ok(python);
-    }
-    let mut reason = "no Python interpreter was found".to_owned();
-    for name in peer.pythons {
-        let Some(base) = interpreter(name) else {
-            continue;
+/// A Python environment with one wheel in it.
+pub struct Environment {
+    /// Name on PyPI, with a version where one is wanted; also that of the folder.
+    pub wheel: &'static str,
+    /// What has to be importable.
+    pub module: &'static str,
+    /// Python versions that the wheel was built for, best first.
+    pub pythons: &'static [&'static str],
+}
+
+impl Environment {
+    /// Makes it below the target folder, or finds it there; the path of its interpreter.
+    ///
+    /// # Errors
+    /// When no interpreter can have the wheel: the last reason.
+    pub fn install(&self, workspace: &Workspace) -> Result<PathBuf> {
+        let folder = workspace.target.join("peers").join(self.wheel);
+        let python = folder.join("bin/python");
+        let works = |python: &Path| {
+            process::capture(Command::new(python).args(["-c", &format!("import {}", self.module)]))
+                .is_ok_and(|found| found.success)
         };
-        let _ = std::fs::remove_dir_all(&folder);
-        let made = process::capture(Command::new(&base).args(["-m", "venv"]).arg(&folder))?;
-        if !made.success {
-            reason = format!("{name} cannot make an environment: {}", made.stderr.trim());
-            continue;
-        }
-        eprintln!("  installing {} for {name}", peer.wheel);
-        let pip = process::capture(
-            Command::new(&python)
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--no-cache-dir",
-                    "--disable-pip-version-check",
-                ])
-                .arg(peer.wheel)
-                .stdin(Stdio::null()),
-        )?;
-        if pip.success && works(&python) {
+        if works(&python) {
             return Ok(python);
         }
-        reason = format!("its wheel does not work with {name}: {}", pip.stderr.trim());
+        let mut reason = "no Python interpreter was found".to_owned();
+        for name in self.pythons {
+            let Some(base) = interpreter(name) else {
+                continue;
+            };
+            let _ = std::fs::remove_dir_all(&folder);
+            let made = process::capture(Command::new(&base).args(["-m", "venv"]).arg(&folder))?;
+            if !made.success {
+                reason = format!("{name} cannot make an environment: {}", made.stderr.trim());
+                continue;
+            }
+            eprintln!("  installing {} for {name}", self.wheel);
+            let pip = process::capture(
+                Command::new(&python)
+                    .args([
+                        "-m",
+                        "pip",
+                        "install",
+                        "--quiet",
+                        "--no-cache-dir",
+                        "--disable-pip-version-check",
+                    ])
+                    .arg(self.wheel)
+                    .stdin(Stdio::null()),
+            )?;
+            if pip.success && works(&python) {
+                return Ok(python);
+            }
+            reason = format!("its wheel does not work with {name}: {}", pip.stderr.trim());
+        }
+        bail!(reason)
     }
-    bail!(reason)
 }
 
 /// The interpreter of that version, also where a version manager keeps several.

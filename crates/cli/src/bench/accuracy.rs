@@ -159,7 +159,14 @@ fn one(
         classes,
         predict_rows: 1,
     };
-    let converged = train_converged(&table, args.l2, &case.train, &case.labels, 600)?;
+    let converged = train_converged(
+        &table,
+        LossKind::OneVsRest,
+        args.l2,
+        &case.train,
+        &case.labels,
+        600,
+    )?;
     let converged = accuracy(&case.test, &case.test_labels, &converged.weights);
 
     let layout = TileLayout::best(LOG_N, sizes, args.batch)?;

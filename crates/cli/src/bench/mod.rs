@@ -9,6 +9,8 @@ mod noise;
 mod timing;
 mod train;
 
+pub use model::model_folder;
+
 use crate::failure::Failure;
 use confide_client::ClientError;
 
@@ -25,7 +27,7 @@ pub enum BenchCommand {
     Bootstrap(bootstrap::BootstrapArgs),
     /// Compare heads trained by encrypted minibatches with the converged head, over splits of a table
     Accuracy(accuracy::AccuracyArgs),
-    /// Time a network on encrypted images in this process
+    /// Time a network on encrypted images, by a worker that is started for it
     Model(model::ModelBenchArgs),
     /// Time a whole training on made-up records in this process, without a worker
     Train(train::TrainBenchArgs),

@@ -2,6 +2,7 @@
 
 use super::auc::{Interval, auc, macro_auc};
 use super::proportion::Proportion;
+use confide_train::minibatch::LossKind;
 use serde::{Deserialize, Serialize};
 
 /// Figures of one class against the rest.
@@ -51,9 +52,9 @@ pub fn sigmoid(logit: f64) -> f64 {
     }
 }
 
-/// One probability a class from the logits of a record: a single logit is that of class `positive` of two;
-/// several are one-vs-rest and are divided by their sum.
-pub fn probabilities(logits: &[f64], positive: usize) -> Vec<f64> {
+/// One probability a class from the logits of a record: a single logit is that of class `positive` of two; several are a
+/// softmax's, or one-vs-rest and divided by their sum.
+pub fn probabilities(logits: &[f64], positive: usize, loss: LossKind) -> Vec<f64> {
     if let [logit] = logits {
         let probability = sigmoid(*logit);
         return match positive {
@@ -61,7 +62,12 @@ pub fn probabilities(logits: &[f64], positive: usize) -> Vec<f64> {
             _ => vec![1.0 - probability, probability],
         };
     }
-    let each: Vec<f64> = logits.iter().map(|&logit| sigmoid(logit)).collect();
+    let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weight = |&logit: &f64| match loss {
+        LossKind::OneVsRest => sigmoid(logit),
+        LossKind::Softmax => (logit - most).exp(),
+    };
+    let each: Vec<f64> = logits.iter().map(weight).collect();
     let sum: f64 = each.iter().sum();
     if sum > 0.0 {
         each.iter().map(|p| p / sum).collect()
@@ -249,10 +255,14 @@ mod tests {
 
     #[test]
     fn probabilities_add_up_to_one() {
-        assert_eq!(probabilities(&[0.0], 1), [0.5, 0.5]);
-        assert_eq!(probabilities(&[800.0], 0), [1.0, 0.0]);
-        let three = probabilities(&[-900.0, 2.0, -1.0], 1);
+        let one = |logits: &[f64], at| probabilities(logits, at, LossKind::OneVsRest);
+        assert_eq!(one(&[0.0], 1), [0.5, 0.5]);
+        assert_eq!(one(&[800.0], 0), [1.0, 0.0]);
+        let three = one(&[-900.0, 2.0, -1.0], 1);
         assert!((three.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        assert_eq!(probabilities(&[-900.0; 3], 1), [1.0 / 3.0; 3]);
+        assert_eq!(one(&[-900.0; 3], 1), [1.0 / 3.0; 3]);
+        let softmax = probabilities(&[900.0, 900.0 + 2f64.ln(), 0.0], 0, LossKind::Softmax);
+        assert!((softmax[0] - 1.0 / 3.0).abs() < 1e-9 && (softmax[1] - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(softmax[2], 0.0);
     }
 }

@@ -1,6 +1,6 @@
 //! What a session tells its owner.
 
-use confide_protocol::{Digest, JobId, JobState, Limits, ObjectKind, WireError};
+use confide_protocol::{Digest, JobId, JobState, Limits, ModelEntry, ObjectKind, WireError};
 use std::sync::Arc;
 
 /// An object to be uploaded. Cheap to clone.
@@ -54,12 +54,19 @@ pub enum Event {
         /// Memory that one job may use.
         memory_bytes: u64,
     },
-    /// Answer to `request_plan`.
+    /// Answer to `request_plan` and `request_inference`.
     Plan {
         /// The request.
         request: u32,
         /// `bincode` of a plan.
         plan: Vec<u8>,
+    },
+    /// Answer to `list_models`.
+    Models {
+        /// The request.
+        request: u32,
+        /// The networks.
+        models: Vec<ModelEntry>,
     },
     /// Answer to `have`.
     Have {

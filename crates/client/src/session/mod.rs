@@ -163,6 +163,19 @@ impl Session {
         })
     }
 
+    /// Asks which networks the worker evaluates. Returns the request's number.
+    pub fn list_models(&mut self) -> u32 {
+        self.request(|request| ClientMessage::ListModels { request })
+    }
+
+    /// Asks for the plan of an inference (`bincode` of a request). Returns the request's number.
+    pub fn request_inference(&mut self, inference_request: Vec<u8>) -> u32 {
+        self.request(|request| ClientMessage::RequestInference {
+            request,
+            inference_request,
+        })
+    }
+
     /// Asks which objects the worker lacks.
     ///
     /// # Errors
@@ -351,7 +364,8 @@ impl Session {
             }),
             Err(error) => {
                 let request = match message {
-                    ClientMessage::RequestPlan { request, .. } => Some(*request),
+                    ClientMessage::RequestPlan { request, .. }
+                    | ClientMessage::RequestInference { request, .. } => Some(*request),
                     _ => None,
                 };
                 self.events.push_back(Event::Failed {
@@ -426,6 +440,10 @@ fn ledger_text(message: &ClientMessage) -> (&'static str, &'static str) {
             "plan request",
             "numbers of rows, features and classes, limits",
         ),
+        ClientMessage::ListModels { .. } => ("list of models", "that it was asked for"),
+        ClientMessage::RequestInference { .. } => {
+            ("inference request", "the model, number of images, limits")
+        }
         ClientMessage::StartJob { .. } => ("job", "the plan and digests of encrypted objects"),
         ClientMessage::AttachJob { .. } | ClientMessage::CancelJob { .. } => {
             ("job control", "name of a job")

@@ -64,6 +64,9 @@ impl Session {
             WorkerMessage::Plan { request, plan } => {
                 self.answer(request, Event::Plan { request, plan })
             }
+            WorkerMessage::Models { request, models } => {
+                self.answer(request, Event::Models { request, models })
+            }
             WorkerMessage::HaveReply { request, missing } => {
                 self.answer(request, Event::Have { request, missing })
             }

@@ -7,7 +7,10 @@
 //!    browser worker of its own, make them from the key's seed.
 //! 4. The run words the jobs from the objects' digests; [`ResultOpener`] decrypts what comes back.
 //! 5. [`TrainingRun::report`] measures. [`SavedModel`] keeps what later predictions need, [`PredictionRun`] does them.
+//!
+//! [`classify`] does the same for images and a network that the worker has.
 
+pub mod classify;
 mod guard;
 mod model;
 mod objects;

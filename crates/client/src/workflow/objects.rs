@@ -1,5 +1,6 @@
 //! The objects that are uploaded, and the factory that makes them.
 
+use super::classify::from_model;
 use super::{from_engine, from_train};
 use crate::ClientError;
 use crate::session::Object;
@@ -7,6 +8,7 @@ use confide_ckks::{
     Complex64, Encoder, Encryptor, KeyGenerator, KeyKind, Parameters, SecretKey, SeededCiphertext,
     SeededSwitchingKey,
 };
+use confide_model::InferencePlan;
 use confide_protocol::ObjectKind;
 use confide_train::TrainingPlan;
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,13 @@ pub enum ObjectJob {
         /// Highest level at which it is used.
         level: usize,
     },
+    /// Images to classify.
+    Images {
+        /// Job.
+        job: usize,
+        /// Place in the plan's order.
+        index: usize,
+    },
     /// Records that validate a training while it runs.
     Validation {
         /// Place in the plan's order.
@@ -67,6 +76,7 @@ impl ObjectJob {
             Self::RelinKey { .. } => ObjectKind::RelinearisationKey,
             Self::GaloisKey { element, .. } => ObjectKind::GaloisKey { element },
             Self::SparseKey { .. } => ObjectKind::SparseKey,
+            Self::Images { .. } => ObjectKind::Images,
         }
     }
 
@@ -84,6 +94,7 @@ impl ObjectJob {
             Self::Features { .. }
             | Self::Labels { .. }
             | Self::Records { .. }
+            | Self::Images { .. }
             | Self::Validation { .. } => None,
         }
     }
@@ -107,6 +118,7 @@ impl ObjectJob {
             Self::RelinKey { .. } => "relinearisation key".to_owned(),
             Self::GaloisKey { element, .. } => format!("rotation key {element}"),
             Self::SparseKey { kind, .. } => kind.to_string(),
+            Self::Images { job, index } => format!("images {}.{}", job + 1, index + 1),
         }
     }
 }
@@ -123,22 +135,35 @@ pub struct Item {
 }
 
 impl Item {
-    /// An object of a plan.
+    /// An object of a training plan.
+    ///
+    /// # Errors
+    /// `CC-5004` for a key that the parameters do not have.
+    pub(super) fn of_training(
+        job: ObjectJob,
+        plan: &TrainingPlan,
+        params: &Parameters,
+    ) -> Result<Self, ClientError> {
+        let level = match job {
+            ObjectJob::Records { .. } | ObjectJob::Validation { .. } => plan.prediction_level(),
+            _ => plan.data_level(),
+        };
+        Self::new(job, params, level)
+    }
+
+    /// An object; data are at `level`.
     ///
     /// # Errors
     /// `CC-5004` for a key that the parameters do not have.
     pub(super) fn new(
         job: ObjectJob,
-        plan: &TrainingPlan,
         params: &Parameters,
+        level: usize,
     ) -> Result<Self, ClientError> {
-        let bytes = match (job.switching_key(), job) {
-            (Some((kind, level)), _) => SeededSwitchingKey::encoded_len_of(params, kind, level)
+        let bytes = match job.switching_key() {
+            Some((kind, level)) => SeededSwitchingKey::encoded_len_of(params, kind, level)
                 .map_err(|error| from_engine(&error))?,
-            (None, ObjectJob::Records { .. } | ObjectJob::Validation { .. }) => {
-                SeededCiphertext::encoded_len(params, plan.prediction_level())
-            }
-            (None, _) => SeededCiphertext::encoded_len(params, plan.data_level()),
+            None => SeededCiphertext::encoded_len(params, level),
         };
         Ok(Self {
             job,
@@ -150,7 +175,7 @@ impl Item {
     /// The keys of a plan, in its order.
     pub(super) fn keys(plan: &TrainingPlan, params: &Parameters) -> Result<Vec<Self>, ClientError> {
         let keys = plan.switching_keys().into_iter();
-        keys.map(|(kind, level)| Self::new(ObjectJob::of_key(kind, level), plan, params))
+        keys.map(|(kind, level)| Self::new(ObjectJob::of_key(kind, level), params, level))
             .collect()
     }
 }
@@ -178,16 +203,33 @@ impl ObjectFactory {
     /// `CC-5004` when the parameters are refused.
     pub fn new(seed: &[u8; 32], plan: &TrainingPlan) -> Result<Self, ClientError> {
         let params = plan.parameters().map_err(from_train)?;
-        let generator = KeyGenerator::new(&params, seed);
         Ok(Self {
+            data_level: plan.data_level(),
+            prediction_level: plan.prediction_level(),
+            ..Self::of_parameters(seed, params)
+        })
+    }
+
+    /// A factory for an inference plan that has been accepted.
+    ///
+    /// # Errors
+    /// `CC-5004` when the parameters are refused.
+    pub fn of_inference(seed: &[u8; 32], plan: &InferencePlan) -> Result<Self, ClientError> {
+        let params = plan.parameters().map_err(from_model)?;
+        Ok(Self::of_parameters(seed, params))
+    }
+
+    fn of_parameters(seed: &[u8; 32], params: Parameters) -> Self {
+        let generator = KeyGenerator::new(&params, seed);
+        Self {
             secret: generator.secret_key(),
             encryptor: Encryptor::new(&params, seed),
             encoder: Encoder::new(&params),
             generator,
+            data_level: params.max_level(),
+            prediction_level: params.max_level(),
             params,
-            data_level: plan.data_level(),
-            prediction_level: plan.prediction_level(),
-        })
+        }
     }
 
     /// Makes one object; `slots` are those that the run gives for the job, none for keys.

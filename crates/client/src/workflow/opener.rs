@@ -7,59 +7,30 @@ use confide_ckks::{
 };
 use confide_train::{TablePacker, TrainingPlan};
 
-/// Decrypts heads and scores of one plan. What it gives must stay with the data party.
-pub struct ResultOpener {
+/// Decrypts ciphertexts of one parameter set.
+pub(super) struct Opener {
     params: Parameters,
     secret: SecretKey,
     decryptor: Decryptor,
     encoder: Encoder,
-    packer: TablePacker,
-    prediction_level: usize,
 }
 
-impl ResultOpener {
-    /// An opener for a plan that has been accepted.
-    ///
-    /// # Errors
-    /// `CC-5004` when the parameters are refused.
-    pub fn new(seed: &[u8; 32], plan: &TrainingPlan) -> Result<Self, ClientError> {
-        let params = plan.parameters().map_err(from_train)?;
-        Ok(Self {
+impl Opener {
+    pub(super) fn new(seed: &[u8; 32], params: Parameters) -> Self {
+        Self {
             secret: KeyGenerator::new(&params, seed).secret_key(),
             decryptor: Decryptor::new(&params),
             encoder: Encoder::new(&params),
-            packer: TablePacker::new(plan),
-            prediction_level: plan.prediction_level(),
             params,
-        })
+        }
     }
 
-    /// Most bytes that a head or scores can have: a limit for downloads.
-    pub fn max_bytes(&self) -> u64 {
-        Ciphertext::encoded_len(&self.params, self.params.max_level(), 2) as u64
+    pub(super) fn params(&self) -> &Parameters {
+        &self.params
     }
 
-    /// Weights `[output][feature]` of a trained head.
-    ///
-    /// # Errors
-    /// `CC-5020` when the bytes are no head under this plan, or decrypt to nonsense.
-    pub fn open_head(&self, bytes: &[u8]) -> Result<Vec<Vec<f64>>, ClientError> {
-        let slots = self.open(bytes, self.prediction_level)?;
-        let weights = self.packer.weights(&slots).map_err(from_train)?;
-        finite(weights)
-    }
-
-    /// Logits `[row][output]` of a batch of `rows` records.
-    ///
-    /// # Errors
-    /// `CC-5020` when the bytes are no scores under this plan, or decrypt to nonsense.
-    pub fn open_scores(&self, bytes: &[u8], rows: usize) -> Result<Vec<Vec<f64>>, ClientError> {
-        let slots = self.open(bytes, self.prediction_level.saturating_sub(1))?;
-        let logits = self.packer.logits(&slots, rows).map_err(from_train)?;
-        finite(logits)
-    }
-
-    fn open(&self, bytes: &[u8], level: usize) -> Result<Vec<Complex64>, ClientError> {
+    /// The slots of a ciphertext that must be at `level`.
+    pub(super) fn open(&self, bytes: &[u8], level: usize) -> Result<Vec<Complex64>, ClientError> {
         let ciphertext = Ciphertext::from_bytes(&self.params, bytes)
             .map_err(|error| nonsense(&error.to_string()))?;
         if ciphertext.level() != level {
@@ -75,6 +46,56 @@ impl ResultOpener {
         self.encoder
             .decode(&plain)
             .map_err(|error| from_engine(&error))
+    }
+}
+
+/// Decrypts heads and scores of one plan. What it gives must stay with the data party.
+pub struct ResultOpener {
+    opener: Opener,
+    packer: TablePacker,
+    prediction_level: usize,
+}
+
+impl ResultOpener {
+    /// An opener for a plan that has been accepted.
+    ///
+    /// # Errors
+    /// `CC-5004` when the parameters are refused.
+    pub fn new(seed: &[u8; 32], plan: &TrainingPlan) -> Result<Self, ClientError> {
+        let params = plan.parameters().map_err(from_train)?;
+        Ok(Self {
+            opener: Opener::new(seed, params),
+            packer: TablePacker::new(plan),
+            prediction_level: plan.prediction_level(),
+        })
+    }
+
+    /// Most bytes that a head or scores can have: a limit for downloads.
+    pub fn max_bytes(&self) -> u64 {
+        let params = self.opener.params();
+        Ciphertext::encoded_len(params, params.max_level(), 2) as u64
+    }
+
+    /// Weights `[output][feature]` of a trained head.
+    ///
+    /// # Errors
+    /// `CC-5020` when the bytes are no head under this plan, or decrypt to nonsense.
+    pub fn open_head(&self, bytes: &[u8]) -> Result<Vec<Vec<f64>>, ClientError> {
+        let slots = self.opener.open(bytes, self.prediction_level)?;
+        let weights = self.packer.weights(&slots).map_err(from_train)?;
+        finite(weights)
+    }
+
+    /// Logits `[row][output]` of a batch of `rows` records.
+    ///
+    /// # Errors
+    /// `CC-5020` when the bytes are no scores under this plan, or decrypt to nonsense.
+    pub fn open_scores(&self, bytes: &[u8], rows: usize) -> Result<Vec<Vec<f64>>, ClientError> {
+        let slots = self
+            .opener
+            .open(bytes, self.prediction_level.saturating_sub(1))?;
+        let logits = self.packer.logits(&slots, rows).map_err(from_train)?;
+        finite(logits)
     }
 }
 

@@ -93,7 +93,7 @@ impl PredictionRun {
             job.switching_key()
                 .is_some_and(|(kind, _)| needed.iter().any(|(other, _)| *other == kind))
         });
-        keys.map(|(job, digest)| Ok((Item::new(*job, &self.plan, &self.params)?, *digest)))
+        keys.map(|(job, digest)| Ok((Item::of_training(*job, &self.plan, &self.params)?, *digest)))
             .collect()
     }
 
@@ -105,7 +105,7 @@ impl PredictionRun {
         let jobs = record_jobs(&self.plan, self.rows.len())
             .into_iter()
             .flatten();
-        jobs.map(|job| Item::new(job, &self.plan, &self.params))
+        jobs.map(|job| Item::of_training(job, &self.plan, &self.params))
             .collect()
     }
 
@@ -145,7 +145,7 @@ impl PredictionRun {
             logits,
             &self.row_numbers,
             &self.model.classes,
-            self.model.positive,
+            (self.model.positive, self.plan.loss()),
         )
     }
 }

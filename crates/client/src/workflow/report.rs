@@ -6,6 +6,7 @@ use super::validation::CurvePoint;
 use crate::ClientError;
 use crate::metrics::{Metrics, measure, most_probable, probabilities};
 use confide_train::TrainingPlan;
+use confide_train::minibatch::LossKind;
 use serde::{Deserialize, Serialize};
 
 /// Heads trained in the clear, weights `[output][feature]`.
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct ClearHeads {
     /// The very program that ran on ciphertexts, on plain numbers.
     pub program: Vec<Vec<f64>>,
-    /// The exact sigmoid, trained to convergence.
+    /// The exact sigmoid or softmax, trained to convergence.
     pub converged: Vec<Vec<f64>>,
 }
 
@@ -98,8 +99,8 @@ impl PlanSummary {
     }
 }
 
-/// The report of a training. `*_clear` is the same head (features, penalty) with the exact sigmoid, trained to
-/// convergence; `*_clear_program` is the program of the encrypted run on plain numbers.
+/// The report of a training. `*_clear` is the same head (features, penalty) with the exact sigmoid or softmax,
+/// trained to convergence; `*_clear_program` is the program of the encrypted run on plain numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingReport {
     /// Accuracy of the encrypted head on the test records.
@@ -182,7 +183,7 @@ impl TrainingRun {
         let figures = |logits: &[Vec<f64>]| {
             let rows: Vec<Vec<f64>> = logits
                 .iter()
-                .map(|row| probabilities(row, positive))
+                .map(|row| probabilities(row, positive, self.plan.loss()))
                 .collect();
             measure(&classes, &rows, &names, positive)
         };
@@ -239,7 +240,12 @@ impl TrainingRun {
             .map(|&row| self.setup.dataset.records.row_numbers[row])
             .collect();
         let truths = self.test_classes();
-        let mut predictions = predictions(&outcome.logits, &rows, &names, self.setup.positive);
+        let mut predictions = predictions(
+            &outcome.logits,
+            &rows,
+            &names,
+            (self.setup.positive, self.plan.loss()),
+        );
         for (prediction, truth) in predictions.iter_mut().zip(truths) {
             prediction.truth = names.get(truth).cloned();
         }
@@ -262,10 +268,10 @@ pub(super) fn predictions(
     logits: &[Vec<f64>],
     rows: &[usize],
     names: &[String],
-    positive: usize,
+    (positive, loss): (usize, LossKind),
 ) -> Vec<Prediction> {
     let predict = |(logits, &row): (&Vec<f64>, &usize)| {
-        let probabilities = probabilities(logits, positive);
+        let probabilities = probabilities(logits, positive, loss);
         let predicted = names
             .get(most_probable(&probabilities, positive))
             .cloned()

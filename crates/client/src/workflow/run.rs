@@ -98,7 +98,7 @@ impl TrainingRun {
             .chain(self.validation_jobs())
             .chain(self.record_jobs().into_iter().flatten());
         let mut items = data
-            .map(|job| Item::new(job, &self.plan, &self.params))
+            .map(|job| Item::of_training(job, &self.plan, &self.params))
             .collect::<Result<Vec<_>, _>>()?;
         items.extend(Item::keys(&self.plan, &self.params)?);
         Ok(items)
@@ -139,7 +139,8 @@ impl TrainingRun {
                     .records(rows)
                     .map(|packs| packs.into_iter().nth(index % tiles))
             }
-            ObjectJob::RelinKey { .. }
+            ObjectJob::Images { .. }
+            | ObjectJob::RelinKey { .. }
             | ObjectJob::GaloisKey { .. }
             | ObjectJob::SparseKey { .. } => Ok(None),
         }
@@ -219,6 +220,7 @@ impl TrainingRun {
         let steps = CONVERGED_STEPS[usize::from(size > 10_000_000)];
         let converged = train_converged(
             shape,
+            self.plan.loss(),
             self.plan.l2(),
             &self.guarded.rows,
             &self.train_labels,
@@ -325,7 +327,7 @@ fn key_digests(needed: &[(KeyKind, usize)], digests: &Digests) -> Result<KeyDige
     })
 }
 
-fn digest_of(digests: &Digests, job: &ObjectJob) -> Result<Digest, ClientError> {
+pub(super) fn digest_of(digests: &Digests, job: &ObjectJob) -> Result<Digest, ClientError> {
     digests.get(job).copied().ok_or_else(|| {
         ClientError::new(
             "CC-5014",

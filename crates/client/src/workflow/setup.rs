@@ -7,6 +7,7 @@ use crate::ClientError;
 use crate::intake::{Dataset, positive_class};
 use crate::prepare::{FitOptions, Preprocessing, Split, set_aside, shuffle, split};
 use confide_train::bootstrapped::BootstrapWish;
+use confide_train::minibatch::LossKind;
 use confide_train::{PlanRequest, TrainingPlan};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,8 @@ pub struct TrainingOptions {
     /// Part of the training records that is set aside to draw loss and accuracy of a long training on the way. They do
     /// not train, and nothing is chosen by them; the test records have no part in it.
     pub validation: Option<f64>,
+    /// Which loss is minimised: the softmax needs epochs, and three classes or more.
+    pub loss: LossKind,
 }
 
 impl Default for TrainingOptions {
@@ -56,6 +59,7 @@ impl Default for TrainingOptions {
             epochs: None,
             batch: None,
             validation: None,
+            loss: LossKind::OneVsRest,
         }
     }
 }
@@ -110,8 +114,10 @@ impl TrainingSetup {
     ///
     /// # Errors
     /// Those of [`split`] and [`Preprocessing::fit`]; `CC-5010` when the positive class does not exist, `CC-5011` when
-    /// a class has no training record or there are fewer than two.
+    /// a class has no training record or there are fewer than two, `CC-5015` for a softmax without epochs or of two
+    /// classes.
     pub fn new(dataset: Dataset, options: TrainingOptions) -> Result<Self, ClientError> {
+        check_loss(&options, dataset.classes.len())?;
         let (positive, positive_reason) = match &options.positive {
             None => positive_class(&dataset.classes),
             Some(name) => {
@@ -219,6 +225,7 @@ impl TrainingSetup {
             epochs,
             batch: self.options.batch.unwrap_or(BootstrapWish::BATCH),
             validation: self.validation.len(),
+            loss: self.options.loss,
         });
         request
     }
@@ -307,6 +314,27 @@ impl TrainingSetup {
             .map(|class| class.name.clone())
             .collect()
     }
+}
+
+fn check_loss(options: &TrainingOptions, classes: usize) -> Result<(), ClientError> {
+    if options.loss != LossKind::Softmax {
+        return Ok(());
+    }
+    if classes < 3 {
+        return Err(ClientError::new(
+            "CC-5015",
+            format!("A softmax needs three classes or more; there are {classes}."),
+            "Choose one-vs-rest: with two classes it is the same model.",
+        ));
+    }
+    if options.epochs.is_none() {
+        return Err(ClientError::new(
+            "CC-5015",
+            "A softmax needs training with bootstraps.",
+            "Say how often every record is to be used (--epochs), or choose one-vs-rest.",
+        ));
+    }
+    Ok(())
 }
 
 fn fit(

@@ -162,7 +162,7 @@ impl Validation {
             .collect();
         let rows = blocks?.into_iter().flatten();
         let rows: Vec<_> = rows
-            .map(|logits| probabilities(logits, self.positive))
+            .map(|logits| probabilities(logits, self.positive, self.plan.loss()))
             .collect();
         let right =
             |(row, class): &(&Vec<f64>, &usize)| most_probable(row, self.positive) == **class;
@@ -196,9 +196,8 @@ mod tests {
         request.max_upload_bytes = 4_000_000_000;
         request.max_memory_bytes = 12 << 30;
         request.bootstrapping = Some(BootstrapWish {
-            epochs: 2,
-            batch: 300,
             validation: 3000,
+            ..BootstrapWish::new(2)
         });
         let plan = TrainingPlan::of_request(&request, &Default::default()).expect("a plan");
         Validation::of(plan, vec![0; 3000], 0)

@@ -19,6 +19,7 @@ pub struct CkksLayers<'a> {
     keys: &'a EvaluationKeys,
     mask_bits: u32,
     working_bytes: usize,
+    stop: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
 
 impl<'a> CkksLayers<'a> {
@@ -33,12 +34,28 @@ impl<'a> CkksLayers<'a> {
             keys,
             mask_bits: params.literal().log_scale / 2,
             working_bytes: 2 << 30,
+            stop: None,
         }
     }
 
     /// Masks at scale `2^bits`. More bits are more exact zeros and ones, fewer are more exact weights at borders.
     pub fn with_mask_bits(self, mask_bits: u32) -> Self {
         Self { mask_bits, ..self }
+    }
+
+    /// Ends with [`TensorError::Cancelled`] soon after `stop` says so, within a layer too.
+    pub fn with_stop(self, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self {
+            stop: Some(stop),
+            ..self
+        }
+    }
+
+    fn go_on(&self) -> Result<(), TensorError> {
+        match self.stop {
+            Some(stop) if stop() => Err(TensorError::Cancelled),
+            _ => Ok(()),
+        }
     }
 
     /// Lets a layer hold about `bytes` of rotated ciphertexts at once (2 GiB unless set).
@@ -132,6 +149,7 @@ impl LayerEvaluator for CkksLayers<'_> {
     }
 
     fn rotations(&self, a: &Ciphertext, ks: &[i64]) -> Result<Vec<Ciphertext>, TensorError> {
+        self.go_on()?;
         Ok(self.scheme.rotate_hoisted(a, ks, self.keys)?)
     }
 
@@ -147,6 +165,7 @@ impl LayerEvaluator for CkksLayers<'_> {
         rows: &[Vec<f64>],
     ) -> Result<Vec<Ciphertext>, TensorError> {
         const OP: &str = "combine";
+        self.go_on()?;
         let level = terms.iter().map(|term| term.level()).min();
         let level = level.ok_or(TensorError::TooFewOperands {
             op: OP,
@@ -177,6 +196,7 @@ impl LayerEvaluator for CkksLayers<'_> {
     }
 
     fn square(&self, a: Ciphertext, constant: f64) -> Result<Ciphertext, TensorError> {
+        self.go_on()?;
         let mut out = self.scheme.dot(&[(&a, &a)], self.keys)?;
         self.scheme.add_scalar_assign(&mut out, constant)?;
         Ok(out)

@@ -57,13 +57,24 @@ impl Counts {
     /// Microseconds of single-thread work of each phase; phases of one name count together.
     pub fn micros(&self, cost: &CostModel, shape: &KeySwitchShape) -> BTreeMap<String, f64> {
         let mut sums = BTreeMap::new();
-        for (name, counts) in &self.phases {
+        for (name, micros) in self.steps(cost, shape) {
+            *sums.entry(name).or_default() += micros;
+        }
+        sums
+    }
+
+    /// Microseconds of single-thread work of each phase in order.
+    pub(crate) fn steps<'a>(
+        &'a self,
+        cost: &'a CostModel,
+        shape: &'a KeySwitchShape,
+    ) -> impl Iterator<Item = (String, f64)> + 'a {
+        self.phases.iter().map(|(name, counts)| {
             let micros = |(&(op, level), &count): (&(LayerOp, usize), &u64)| {
                 micros(cost, shape, op, level) * count as f64
             };
-            *sums.entry(name.clone()).or_default() += counts.iter().map(micros).sum::<f64>();
-        }
-        sums
+            (name.clone(), counts.iter().map(micros).sum())
+        })
     }
 
     /// Bytes of all switching keys: residues in memory, and as they travel (one half seeded, packed at `bits`).

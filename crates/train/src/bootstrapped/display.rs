@@ -68,7 +68,11 @@ impl fmt::Display for BootstrappedPlan {
                 sigmoid.degree(),
                 sigmoid.max_error
             )?,
-            Loss::Softmax(_) => writeln!(f, "  loss        softmax on [-{range}, {range}]")?,
+            Loss::Softmax(softmax) => writeln!(
+                f,
+                "  loss        softmax on [-{range}, {range}], {} squarings, refreshed within each step",
+                softmax.doublings
+            )?,
         }
         writeln!(
             f,

@@ -16,7 +16,9 @@ use confide_tensor::{
 use serde::{Deserialize, Serialize};
 
 use crate::error::{TrainError, shape};
-use crate::minibatch::{Batch, MinibatchSchedule, Recipe, TileLayout, Trainer, TrainingState};
+use crate::minibatch::{
+    Batch, LossKind, MinibatchSchedule, Recipe, TileLayout, Trainer, TrainingState,
+};
 use crate::plan::{Costs, TableShape, UploadBytes};
 use crate::planner::PlanRequest;
 
@@ -117,12 +119,15 @@ impl BootstrappedPlan {
         let (table, preset) = (request.shape(), Preset::N16);
         let batch = wish.batch.min(table.rows);
         let sizes = [table.rows, table.features, table.classes];
-        let layout = TileLayout::best(preset.log_n(), sizes, batch)?;
+        let layout = TileLayout::best_for(wish.loss, preset.log_n(), sizes, batch)?;
         let choice = BootstrappedChoice {
             preset,
             batch,
             columns: layout.columns,
-            recipe: Recipe::new(wish.epochs),
+            recipe: Recipe {
+                loss: wish.loss,
+                ..Recipe::new(wish.epochs)
+            },
             validation: wish.validation,
         };
         let plan = Self::derive_on(&table, &choice, request.threads, model)?;
@@ -271,6 +276,7 @@ impl BootstrappedPlan {
             &self.choice.batch,
         )?;
         compare("validation", &wish.validation, &self.choice.validation)?;
+        compare("loss", &wish.loss, &self.choice.recipe.loss)?;
         self.check_derivation()?;
         request.limits_of(&self.upload, &self.costs)
     }
@@ -305,11 +311,23 @@ pub struct BootstrapWish {
     pub batch: usize,
     /// Records whose encrypted scores are sent back while the training goes on; 0 for none.
     pub validation: usize,
+    /// Which loss is minimised; a softmax needs three classes or more.
+    pub loss: LossKind,
 }
 
 impl BootstrapWish {
     /// Records in a minibatch unless the user says otherwise.
     pub const BATCH: usize = 1024;
+
+    /// One-vs-rest in minibatches of [`BootstrapWish::BATCH`].
+    pub fn new(epochs: usize) -> Self {
+        Self {
+            epochs,
+            batch: Self::BATCH,
+            loss: LossKind::OneVsRest,
+            validation: 0,
+        }
+    }
 }
 
 /// Runs training, validation and prediction on counters.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bootstrapped::{BootstrappedPlan, PREDICTION_LEVEL};
 use crate::error::{TrainError, shape};
-use crate::minibatch::{Loss, minibatch_reference};
+use crate::minibatch::{Loss, LossKind, minibatch_reference};
 use crate::plan::{Costs, Plan, TableShape, UploadBytes};
 use crate::planner::{self, PlanRequest};
 use crate::reference::{Activation, train_reference};
@@ -272,6 +272,14 @@ impl TrainingPlan {
         match self {
             Self::Levelled(plan) => plan.schedule.l2,
             Self::Bootstrapped(plan) => plan.schedule.l2,
+        }
+    }
+
+    /// Which loss is minimised: what makes probabilities of logits.
+    pub fn loss(&self) -> LossKind {
+        match self {
+            Self::Levelled(_) => LossKind::OneVsRest,
+            Self::Bootstrapped(plan) => plan.schedule.loss.kind(),
         }
     }
 

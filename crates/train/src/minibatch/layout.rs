@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::schedule::LossKind;
 use crate::error::{TrainError, shape};
 use crate::steps::Tower;
 
@@ -81,10 +82,24 @@ impl TileLayout {
     /// # Errors
     /// [`TrainError::Shape`] when no number of columns fits.
     pub fn best(log_n: u32, sizes: [usize; 3], batch: usize) -> Result<Self, TrainError> {
+        Self::best_for(LossKind::OneVsRest, log_n, sizes, batch)
+    }
+
+    /// As [`TileLayout::best`], among those with the columns that a loss needs: see [`TileLayout::least_columns`].
+    ///
+    /// # Errors
+    /// As [`TileLayout::best`].
+    pub fn best_for(
+        loss: LossKind,
+        log_n: u32,
+        sizes: [usize; 3],
+        batch: usize,
+    ) -> Result<Self, TrainError> {
         let mut best: Option<Self> = None;
         let mut refused = None;
         for log_columns in 0..log_n.clamp(2, 18) - 1 {
             match Self::new(log_n, sizes, batch, 1 << log_columns) {
+                Ok(layout) if layout.columns < layout.least_columns(loss) => {}
                 Ok(layout) => {
                     if best
                         .as_ref()
@@ -117,6 +132,14 @@ impl TileLayout {
     /// Rows of a tile.
     pub fn block_rows(&self) -> usize {
         self.slots() / self.columns
+    }
+
+    /// Columns that a loss needs: a softmax sums over the outputs between columns of zeros.
+    pub fn least_columns(&self, loss: LossKind) -> usize {
+        match loss {
+            LossKind::OneVsRest => self.outputs(),
+            LossKind::Softmax => 2 * self.outputs() - 1,
+        }
     }
 
     /// How often the outputs fit into the columns.

@@ -7,8 +7,7 @@ use super::layout::TileLayout;
 use super::pack::{TilePacker, target};
 use super::schedule::{Loss, MinibatchSchedule, Recipe};
 use crate::error::{TrainError, shape};
-use crate::reference::Activation;
-use crate::sigmoid::sigmoid;
+use crate::reference::{Activation, sigmoids, softmax};
 
 /// How much features are scaled down at a time.
 const SCALE_DOWN: f64 = 0.9;
@@ -201,16 +200,9 @@ fn activated(loss: &Loss, activation: Activation, logits: &[f64]) -> Vec<f64> {
         (Loss::OneVsRest(polynomial), Activation::Polynomial) => {
             logits.iter().map(|&z| polynomial.evaluate(z)).collect()
         }
-        (Loss::OneVsRest(_), Activation::Sigmoid) => {
-            logits.iter().map(|&z| sigmoid(z) - 0.5).collect()
-        }
+        (Loss::OneVsRest(_), Activation::Sigmoid) => sigmoids(logits),
         // Its polynomials are exact to a few thousandths.
-        (Loss::Softmax(_), _) => {
-            let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let exponentials: Vec<f64> = logits.iter().map(|z| (z - most).exp()).collect();
-            let sum: f64 = exponentials.iter().sum();
-            exponentials.iter().map(|e| e / sum - 0.5).collect()
-        }
+        (Loss::Softmax(_), _) => softmax(logits),
     }
 }
 

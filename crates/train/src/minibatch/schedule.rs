@@ -26,6 +26,14 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// Which one it is.
+    pub fn kind(&self) -> LossKind {
+        match self {
+            Self::OneVsRest(_) => LossKind::OneVsRest,
+            Self::Softmax(_) => LossKind::Softmax,
+        }
+    }
+
     /// All its constants.
     fn numbers(&self) -> Vec<f64> {
         match self {
@@ -231,8 +239,9 @@ fn softmax(layout: &TileLayout, range: f64) -> Result<Softmax, TrainError> {
     if layout.outputs() < 3 {
         return Err(shape("classes of a softmax", "at least 3", layout.classes));
     }
-    if layout.columns < 2 * layout.outputs() - 1 {
-        let needed = format!("at least {}", 2 * layout.outputs() - 1);
+    let least = layout.least_columns(LossKind::Softmax);
+    if layout.columns < least {
+        let needed = format!("at least {least}");
         return Err(shape("columns for a softmax", needed, layout.columns));
     }
     Ok(Softmax::new(range, layout.outputs()))

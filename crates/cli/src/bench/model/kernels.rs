@@ -1,5 +1,7 @@
-//! `confide bench model`: a network on encrypted images in this process, both parties at once.
+//! `confide bench model --in-process`: a network on encrypted images in this process, both parties at once, made-up
+//! weights and parts of networks included.
 
+use super::ModelBenchArgs;
 use crate::failure::Failure;
 use crate::output;
 use confide_ckks::{
@@ -17,40 +19,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Options of `bench model`.
-#[derive(clap::Args, Debug)]
-pub struct ModelBenchArgs {
-    /// Folder of a model, or the name of a network with made-up weights: resnet20, resnet32, resnet44 or resnet56
-    model: String,
-    /// Images in all; 4 times those of a ciphertext when absent
-    #[arg(long)]
-    images: Option<usize>,
-    /// Images in a ciphertext: the slots over a power of 4
-    #[arg(long, default_value_t = 128)]
-    batch: usize,
-    /// log2 of the ring degree
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(13..=17))]
-    log_n: u32,
-    /// Threads
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
-    /// Evaluate up to this layer only, at the levels of the whole network
-    #[arg(long)]
-    until: Option<String>,
-    /// Gigabytes of rotated ciphertexts that a layer may hold at once
-    #[arg(long, default_value_t = 2.0)]
-    working_gb: f64,
-    /// Only count, without any encryption
-    #[arg(long)]
-    plan: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
 /// Runs the measurement.
 pub fn run(args: &ModelBenchArgs) -> Result<(), Failure> {
-    let pool = super::pool(args.threads)?;
+    let pool = crate::bench::pool(args.threads)?;
     pool.install(|| measure(args)).map_err(|error| {
         let message = format!("Cannot evaluate the network: {error}.");
         ClientError::new("CC-6032", message, "Check the model and the batch.").into()
@@ -103,7 +74,8 @@ fn stored(folder: &str, count: usize) -> Result<Subject, ModelError> {
 }
 
 fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
-    let count = args.images.unwrap_or(4 * args.batch);
+    let slots_of = args.in_ciphertext;
+    let count = args.batch;
     let Subject {
         name,
         mut network,
@@ -115,7 +87,7 @@ fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
     if let Some(last) = &args.until {
         (network, weights) = network.until(last, &weights)?;
     }
-    let program = Program::new(&network, &weights, 1 << (args.log_n - 1), args.batch, count)?;
+    let program = Program::new(&network, &weights, 1 << (args.log_n - 1), slots_of, count)?;
     let working = (args.working_gb * 1e9) as usize;
     let plan = Plan::new(&program, literal.clone(), working)?;
     let begun = Instant::now();
@@ -129,7 +101,7 @@ fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
     let (key_memory, key_upload) = plan.key_bytes();
     let mut line = serde_json::json!({
         "bench": "model", "model": name, "n": params.degree(), "levels": params.max_level(), "log_qp": params.log_qp(),
-        "special": plan.shape.special, "alpha": plan.shape.alpha, "batch": args.batch, "images": count,
+        "special": plan.shape.special, "alpha": plan.shape.alpha, "batch": slots_of, "images": count,
         "threads": args.threads, "until": args.until,
         "counts": {
             "multiply_adds": counts(LayerOp::MultiplyAdd), "rotations": counts(LayerOp::Rotation),
@@ -148,7 +120,7 @@ fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
         line["by_stage"] = grouped(&found.steps, |name| name.split('.').next().unwrap_or(name));
         line["by_kind"] = grouped(&found.steps, |name| kind(name));
         line["client_seconds"] = found.client.as_secs_f64().into();
-        line["peak_rss_bytes"] = super::bootstrap::peak_rss_bytes().into();
+        line["peak_rss_bytes"] = crate::bench::bootstrap::peak_rss_bytes().into();
         line["labels_agree"] = agreement.labels.into();
         line["largest_error"] = agreement.worst.into();
         line["largest_output"] = agreement.largest.into();

@@ -1,0 +1,128 @@
+//! Predicted time and memory of a plan.
+
+use confide_tensor::{CostModel, Op};
+use serde::{Deserialize, Serialize};
+
+use crate::ops::LayerOp;
+use crate::plan::Plan;
+
+/// Memory of a worker that holds no data: code, tables of the ring, buffers of one connection.
+const FIXED_MEMORY: u64 = 160 << 20;
+/// Nanoseconds of a residue of a switching key that is read: unpacked, its random half expanded, hashed.
+const KEY_READ_NANOS: f64 = 4.0;
+
+/// Predicted time of a phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhaseSeconds {
+    /// Part of the network before the first point of its layers' names.
+    pub name: String,
+    /// Seconds of all jobs on the plan's threads.
+    pub seconds: f64,
+}
+
+/// Predictions of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InferenceCosts {
+    /// Worker threads that the times are for.
+    pub threads: usize,
+    /// Worker, all jobs, by phase.
+    pub phases: Vec<PhaseSeconds>,
+    /// Data party on one thread: keys and encryption.
+    pub client_seconds: f64,
+    /// Peak memory of the worker in bytes.
+    pub memory_bytes: u64,
+    /// Bytes of that in keys, and in ciphertexts.
+    pub memory_parts: [u64; 2],
+    /// How often each operation runs in one job.
+    pub operations: Vec<(String, u64)>,
+}
+
+impl InferenceCosts {
+    pub(super) fn new(
+        counted: &Plan,
+        inputs: usize,
+        jobs: usize,
+        threads: usize,
+        model: &CostModel,
+    ) -> Self {
+        let (key_memory, _) = counted.key_bytes();
+        let read = key_memory as f64 / 8.0 * KEY_READ_NANOS / 1000.0;
+        let mut phases = vec![("keys".to_owned(), read)];
+        for (name, micros) in counted.counts.micros(model, &counted.shape) {
+            let stage = stage(&name).to_owned();
+            match phases.iter_mut().find(|(other, _)| *other == stage) {
+                Some((_, sum)) => *sum += micros,
+                None => phases.push((stage, micros)),
+            }
+        }
+        let seconds = |micros| jobs as f64 * model.seconds(micros, threads);
+        Self {
+            threads,
+            phases: phases
+                .into_iter()
+                .map(|(name, micros)| PhaseSeconds {
+                    name,
+                    seconds: seconds(micros),
+                })
+                .collect(),
+            client_seconds: client_seconds(counted, inputs * jobs, model),
+            memory_bytes: memory(counted, threads),
+            memory_parts: [key_memory, counted.peak_bytes()],
+            operations: operations(counted),
+        }
+    }
+
+    /// Seconds of all phases of the worker.
+    pub fn worker_seconds(&self) -> f64 {
+        self.phases.iter().map(|phase| phase.seconds).sum()
+    }
+}
+
+/// The part of a network that a step belongs to.
+pub fn stage(step: &str) -> &str {
+    step.split('.').next().unwrap_or(step)
+}
+
+/// Operations of a counted program by name.
+pub fn operations(counted: &Plan) -> Vec<(String, u64)> {
+    let count = |op| counted.counts.count(op);
+    let rotations = count(LayerOp::Rotation) + count(LayerOp::Program(Op::KeySwitch));
+    let named = [
+        ("rotations", rotations),
+        (
+            "decompositions shared by rotations",
+            count(LayerOp::Decompose),
+        ),
+        (
+            "multiplications of ciphertexts",
+            count(LayerOp::Program(Op::Relinearise)),
+        ),
+        ("products with weights", count(LayerOp::MultiplyAdd)),
+        ("products with masks", count(LayerOp::Mask)),
+        ("rescales", count(LayerOp::Program(Op::Rescale))),
+        ("bootstraps", count(LayerOp::Program(Op::Refresh))),
+    ];
+    named.map(|(name, count)| (name.to_owned(), count)).to_vec()
+}
+
+fn memory(counted: &Plan, threads: usize) -> u64 {
+    let (keys, _) = counted.key_bytes();
+    // A key switch holds raised digits and two sums; each thread has one under way, and a few operands.
+    let limbs = counted.literal.log_q.len() + counted.shape.special;
+    let digits = counted.literal.log_q.len().div_ceil(counted.shape.alpha);
+    let scratch = ((digits + 12) * limbs * threads) << counted.shape.log_n;
+    keys + counted.peak_bytes() + 8 * scratch as u64 + FIXED_MEMORY
+}
+
+fn client_seconds(counted: &Plan, inputs: usize, model: &CostModel) -> f64 {
+    let ring = model.ring(counted.shape.log_n);
+    let (key_memory, _) = counted.key_bytes();
+    // The data party makes one of a key's two halves.
+    let keys = key_memory as f64 / 16.0;
+    let data = ((inputs * counted.literal.log_q.len()) << counted.shape.log_n) as f64;
+    model.client_factor * (ring.key_nanos * keys + ring.fresh_nanos * data) / 1e9
+}
+
+pub(super) fn gigabytes(bytes: u64) -> String {
+    format!("{:.2} GB", bytes as f64 / 1e9)
+}

@@ -1,0 +1,130 @@
+//! The search for a plan: the fastest one that fits the limits.
+
+use std::ops::RangeInclusive;
+
+use confide_tensor::CostModel;
+
+use super::{Choice, InferencePlan, InferenceRequest, MAX_IMAGES, Task};
+use crate::card::Card;
+use crate::error::{ModelError, layout};
+use crate::plan::literal;
+
+/// log2 of the ring degrees that have presets.
+pub(super) const RINGS: RangeInclusive<u32> = 13..=17;
+/// Bytes of rotated ciphertexts that a layer may hold, largest first: fewer make more passes over the sums.
+const WORKING: [u64; 3] = [2 << 30, 1 << 29, 1 << 27];
+
+/// The fastest plan within the limits of a request, times for `model`'s machine. Jobs run one after another, and so do
+/// the runs within a job: ciphertexts of one run at a time are alive, and what waits to be merged.
+///
+/// # Errors
+/// [`ModelError::NoPlan`] with the nearest miss, [`ModelError::Deviation`] for a request about another card, and those of
+/// [`InferencePlan::derive`].
+pub fn plan(
+    card: &Card,
+    request: &InferenceRequest,
+    model: &CostModel,
+) -> Result<InferencePlan, ModelError> {
+    super::compare("model", &card.id, &request.card)?;
+    if request.images == 0 || request.images > MAX_IMAGES {
+        let needed = format!("1 to {MAX_IMAGES}");
+        return Err(layout("images", needed, request.images));
+    }
+    let task = request.task();
+    let levels = task.network(&card.architecture)?.levels() + task.spare_levels;
+    let mut search = Search {
+        card,
+        request,
+        task,
+        model,
+        best: None,
+        missed: None,
+    };
+    for log_n in RINGS {
+        // Shares and keys of a larger ring are larger: it is worth a look only where the smaller one has no room.
+        let Ok(literal) = literal(log_n, levels, &CostModel::default()) else {
+            continue;
+        };
+        for batch in batches(log_n, request.batch) {
+            search.try_batch(log_n, literal.log_p.len() as u32, batch);
+        }
+        if search.best.is_some() {
+            break;
+        }
+    }
+    let miss = search
+        .missed
+        .unwrap_or_else(|| layout("levels", "a ring that holds them", levels));
+    search.best.map(|(_, plan)| plan).ok_or(miss)
+}
+
+/// Images in a ciphertext: the slots over a power of four.
+fn batches(log_n: u32, fixed: Option<usize>) -> Vec<usize> {
+    let slots = 1_usize << (log_n - 1);
+    let all = (0..log_n / 2).map(|half| slots >> (2 * half));
+    all.filter(|batch| fixed.is_none_or(|wanted| wanted == *batch))
+        .collect()
+}
+
+struct Search<'a> {
+    card: &'a Card,
+    request: &'a InferenceRequest,
+    task: Task,
+    model: &'a CostModel,
+    best: Option<(f64, InferencePlan)>,
+    /// The first plan that would have done with larger limits, or why there is none at all.
+    missed: Option<ModelError>,
+}
+
+impl Search<'_> {
+    /// Tries all sizes of a job: as many images as the places between pixels hold, or fewer, which needs less memory.
+    fn try_batch(&mut self, log_n: u32, special: u32, batch: usize) {
+        let mut images = batch;
+        loop {
+            let jobs = self.request.images.div_ceil(images);
+            let choice = Choice {
+                log_n,
+                special,
+                batch,
+                images: self.request.images.div_ceil(jobs),
+                working_bytes: WORKING[0],
+            };
+            if !self.try_working(choice) || images >= self.request.images {
+                return;
+            }
+            images = images.saturating_mul(4);
+        }
+    }
+
+    /// Whether there is such a program at all.
+    fn try_working(&mut self, choice: Choice) -> bool {
+        for working_bytes in WORKING {
+            let choice = Choice {
+                working_bytes,
+                ..choice
+            };
+            let threads = self.request.threads.clamp(1, 1 << 10);
+            match InferencePlan::derive(self.card, &self.task, choice, threads, self.model) {
+                Err(error) => {
+                    self.missed.get_or_insert(error);
+                    return false;
+                }
+                Ok(plan) => match self.request.limits(&plan) {
+                    Ok(()) => {
+                        let seconds = plan.costs.worker_seconds();
+                        if self.best.as_ref().is_none_or(|(least, _)| seconds < *least) {
+                            self.best = Some((seconds, plan));
+                        }
+                        return true;
+                    }
+                    Err(error) => {
+                        if !matches!(self.missed, Some(ModelError::NoPlan { .. })) {
+                            self.missed = Some(error);
+                        }
+                    }
+                },
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,153 @@
+//! Images, a network and the objects of a job on them.
+
+use std::path::PathBuf;
+
+use confide_client::session::{Event, Object};
+use confide_client::workflow::classify::{
+    ClassifyOptions, ClassifyRun, ClassifySetup, NamedImage, ScoreOpener,
+};
+use confide_client::workflow::{Digests, ObjectFactory, WorkerFacts};
+use confide_model::{InferencePlan, Model, pattern, reference};
+use confide_protocol::{JobReport, JobSpec, WireError};
+
+use crate::party::Party;
+
+/// Seed of the key.
+const SEED: [u8; 32] = [5; 32];
+
+/// The worker as it is started by the tests.
+pub const FACTS: WorkerFacts = WorkerFacts {
+    threads: 2,
+    memory_bytes: 2 << 30,
+    max_client_bytes: 1 << 30,
+};
+
+/// Flags of a worker that is [`FACTS`] and has the project's networks.
+pub fn flags() -> Vec<String> {
+    let models = models().display().to_string();
+    let flags = ["--threads", "2", "--max-memory", "2GiB"];
+    let limits = ["--max-client-bytes", "1GiB", "--models", &models];
+    flags.into_iter().chain(limits).map(str::to_owned).collect()
+}
+
+/// The project's networks.
+pub fn models() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models")
+}
+
+/// The network of the tests: random weights, three classes, images of 8 x 8 pixels.
+///
+/// # Panics
+/// When it cannot be read.
+pub fn tiny() -> Model {
+    Model::read(&models().join("tiny")).expect("a valid model")
+}
+
+/// Card, weights and known answers as bytes.
+///
+/// # Panics
+/// When they cannot be read.
+pub fn tiny_files() -> [Vec<u8>; 3] {
+    let names = ["card.json", "weights.safetensors", "golden.json"];
+    names.map(|name| std::fs::read(models().join("tiny").join(name)).expect("a file"))
+}
+
+/// `count` images that differ.
+pub fn images(model: &Model, count: usize) -> Vec<NamedImage> {
+    let image = |i: usize| NamedImage {
+        name: format!("image {i}"),
+        // Odd ones upside down, so that not all come from one family.
+        pixels: {
+            let mut pixels = pattern(i + 2, model.card.input.shape);
+            if i % 2 == 1 {
+                pixels.reverse();
+            }
+            pixels
+        },
+        class: Some(i % 3),
+    };
+    (0..count).map(image).collect()
+}
+
+/// A setup without canaries.
+///
+/// # Panics
+/// When it is refused.
+pub fn setup(count: usize) -> ClassifySetup {
+    let [card, _, _] = tiny_files();
+    let images = images(&tiny(), count);
+    ClassifySetup::new(&card, images, ClassifyOptions::default(), &SEED).expect("valid images")
+}
+
+/// Outputs in the clear.
+///
+/// # Panics
+/// When the image does not fit.
+pub fn clear(model: &Model, pixels: &[u8]) -> Vec<f64> {
+    let network = &model.card.architecture;
+    let input = model.card.normalise(pixels).expect("an image");
+    let maps = reference::run(network, &model.weights, &input).expect("runs");
+    let output = &maps[network.output()];
+    output.values.iter().flatten().copied().collect()
+}
+
+/// The worker's answer to a request for a plan.
+///
+/// # Errors
+/// What the worker said.
+pub async fn ask(party: &mut Party, request: Vec<u8>) -> Result<Vec<u8>, WireError> {
+    let number = party.session.request_inference(request);
+    party
+        .until(|event| match event {
+            Event::Plan { request, plan } if *request == number => Some(Ok(plan.clone())),
+            Event::Failed {
+                request: Some(request),
+                error,
+                ..
+            } if *request == number => Some(Err(error.clone())),
+            _ => None,
+        })
+        .await
+}
+
+/// The objects of the first job of a run, and the job.
+///
+/// # Panics
+/// When one cannot be made.
+pub fn encrypt(run: &ClassifyRun) -> (Vec<Object>, JobSpec) {
+    let factory = factory(run.plan());
+    let (mut objects, mut digests) = (Vec::new(), Digests::new());
+    let items = run.key_items().expect("keys");
+    for item in items.into_iter().chain(run.image_items(0).expect("images")) {
+        let slots = run.slots(&item.job).expect("slots");
+        let object = factory
+            .make(&item.job, slots.as_deref())
+            .expect("an object");
+        assert_eq!(object.bytes.len() as u64, item.bytes, "{}", item.name);
+        digests.insert(item.job, object.digest);
+        objects.push(object);
+    }
+    let job = run.job(0, &digests).expect("a job");
+    (objects, job)
+}
+
+/// Makes objects of a plan.
+///
+/// # Panics
+/// When the plan is refused.
+pub fn factory(plan: &InferencePlan) -> ObjectFactory {
+    ObjectFactory::of_inference(&SEED, plan).expect("a secure plan")
+}
+
+/// The slots of a job's results.
+///
+/// # Panics
+/// When one cannot be opened.
+pub async fn open(party: &mut Party, run: &ClassifyRun, report: &JobReport) -> Vec<Vec<f64>> {
+    let opener = ScoreOpener::new(&SEED, run.plan()).expect("a secure plan");
+    let mut slots = Vec::new();
+    for (_, digest, _) in &report.outputs {
+        slots.push(opener.open(&party.download(*digest).await).expect("scores"));
+    }
+    slots
+}
