@@ -1,4 +1,4 @@
-//! Files that are read back: key backups and models of the data party, job records of the worker.
+//! Files that are read: key backups, models and pictures of the data party, cards and job records of the worker.
 #![no_main]
 
 use std::fs;
@@ -8,10 +8,13 @@ use std::sync::LazyLock;
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use confide_client::intake::{Picture, read_cifar};
 use confide_client::vault::Vault;
 use confide_client::workflow::{PredictionRun, SavedModel};
 use confide_fuzz::Input;
+use confide_model::{Card, InferenceRequest, inference};
 use confide_protocol::{Digest, JobId, JobState, Limits, Token, from_bytes, to_bytes};
+use confide_tensor::CostModel;
 use confide_worker::store::{JobRecord, Store};
 use libfuzzer_sys::fuzz_target;
 
@@ -19,7 +22,7 @@ const PASSPHRASE: &str = "correct horse battery";
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    match input.byte() % 4 {
+    match input.byte() % 6 {
         0 => {
             let text = String::from_utf8_lossy(input.rest());
             assert!(
@@ -29,9 +32,25 @@ fuzz_target!(|data: &[u8]| {
         }
         1 => sealed(&mut input),
         2 => model(&String::from_utf8_lossy(input.rest())),
+        3 => picture(input.rest()),
+        4 => {
+            // A card from outside; deriving plans for it is bounded.
+            if let Ok(card) = Card::parse(input.rest()) {
+                let request = InferenceRequest::new(&card, 64);
+                let _ = inference::plan(&card, &request, &CostModel::default());
+            }
+        }
         _ => records(&mut input),
     }
 });
+
+/// A picture of whatever size fits a network's input, or none at all.
+fn picture(bytes: &[u8]) {
+    if let Ok(picture) = Picture::read(bytes) {
+        assert_eq!(picture.to_input([3, 8, 8]).len(), 192);
+    }
+    let _ = read_cifar(bytes);
+}
 
 /// A backup of any secret, sealed as the vault seals it, but at the least cost that Argon2 has.
 fn sealed(input: &mut Input<'_>) {

@@ -6,9 +6,11 @@ use std::sync::LazyLock;
 use confide_ckks::KeyKind;
 use confide_client::workflow::TrainingSetup;
 use confide_fuzz::{Input, sample_setup, worker_facts};
+use confide_model::InferencePlan;
 use confide_protocol::{Digest, JobSpec, Limits, from_bytes, to_bytes};
 use confide_train::{PlanRequest, TrainingPlan};
 use confide_worker::jobs::{Compute, JobRunner};
+use confide_worker::models::Models;
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: Limits = Limits {
@@ -24,9 +26,10 @@ const LIMITS: Limits = Limits {
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    match input.byte() % 3 {
+    match input.byte() % 4 {
         0 => request(input.rest()),
         1 => job(&mut input),
+        2 => inference(input.rest()),
         _ => answer(input.rest()),
     }
 });
@@ -113,6 +116,26 @@ fn job(input: &mut Input<'_>) {
         let params = plan.parameters().expect("an accepted plan is secure");
         assert!(params.log_qp() <= 430.0);
     }
+}
+
+/// Requests and jobs for a network.
+fn inference(bytes: &[u8]) {
+    static WORKER: LazyLock<Compute> = LazyLock::new(|| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
+        let models = Models::read(folder.as_ref(), false).expect("the project's models");
+        Compute::new(2).with_models(models)
+    });
+    if let Ok(plan) = WORKER.plan_inference(bytes, &LIMITS) {
+        let plan: InferencePlan = from_bytes(&plan).expect("own plan");
+        plan.parameters().expect("secure");
+        assert!(plan.costs.memory_bytes <= LIMITS.max_memory_bytes);
+    }
+    let job = JobSpec::Infer {
+        plan: bytes.to_vec(),
+        keys: vec![],
+        images: vec![],
+    };
+    WORKER.check(&job, &LIMITS).expect_err("a plan needs keys");
 }
 
 /// A worker's answer to a data party.

@@ -54,6 +54,12 @@ def write(folder: Path, folded: Folded, card: dict[str, Any], golden: dict[str, 
     (folder / CARD).write_text(_pretty(card))
 
 
+def amend(folder: Path, **parts: Any) -> None:
+    """Replaces parts of a card that say nothing of the other files."""
+    path = folder / CARD
+    path.write_text(_pretty(json.loads(path.read_text()) | parts))
+
+
 def read(folder: Path) -> tuple[dict[str, Any], Folded, dict[str, Any]]:
     """Card, network and golden vectors; a ``ValueError`` says which checksum, shape or bound is wrong."""
     card = json.loads((folder / CARD).read_text())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from networks import card, export, fused, ranges, train, workers
+from networks import card, export, features, fused, ranges, train, workers
 from networks.data import Dataset, Preparation, load
 from networks.evaluate import accuracy
 from networks.golden import largest_error
@@ -34,6 +34,12 @@ def main() -> None:
     p = commands.add_parser("check", help="checksums, shapes and bounds of a model folder; with --data its accuracy and ranges")
     p.add_argument("model", type=Path)
     p.set_defaults(call=_check)
+
+    p = commands.add_parser("features", help="measure the features of a model folder again and write them into its card")
+    p.add_argument("model", type=Path)
+    p.add_argument("--table", type=Path, help="write pooled features as CSV instead, those of classes not trained on if there are any")
+    p.add_argument("--images", choices=("train", "test"), default="train", help="which images of the table")
+    p.set_defaults(call=_features)
 
     p = commands.add_parser("evaluate", help="accuracy of a run folder in float32, without folding")
     p.add_argument("--run", type=Path, required=True)
@@ -82,6 +88,17 @@ def _check(arguments: argparse.Namespace) -> None:
     print(f"accuracy {right:.4f} on {len(data.test)} test images; the card says {content['accuracy']['test']:.4f}")
     if broken or abs(right - content["accuracy"]["test"]) > 0.001:
         raise SystemExit(f"accuracy differs, or values are beyond their bounds: {broken}")
+
+
+def _features(arguments: argparse.Namespace) -> None:
+    content, folded, _ = card.read(arguments.model)
+    prepare, recipe = Preparation.from_json(content["input"]), content["training"]["recipe"]
+    data, trained = load(recipe["dataset"], arguments.data), tuple(recipe["classes"])
+    if arguments.table is None:
+        card.amend(arguments.model, features=features.whitened(folded, _of(data, trained), prepare))
+        return
+    others = _of(data, tuple(name for name in data.classes if name not in trained))
+    features.table(folded, getattr(others, arguments.images), others.classes, prepare, arguments.table)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

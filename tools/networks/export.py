@@ -9,6 +9,7 @@ import torch
 from networks import card, ranges, train
 from networks.data import Dataset, Preparation
 from networks.evaluate import accuracy, logits
+from networks.features import whitened
 from networks.fold import Folded, fold, monic
 from networks.golden import vectors
 from networks.transfer import head_accuracy
@@ -57,6 +58,7 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
             "test_closest_to_bound": {"layer": worst, "ratio": round(test[worst] / bounds[worst], 3)},
             "bound": bounds, "train": seen, "test": test,
         },
+        "features": whitened(folded, own, prepare),
         "training": {
             "data": card.DATA_NOTES[recipe.dataset] | {"train_images": len(own.train)},
             "recipe": recipe.to_json(), "software": f"torch {torch.__version__}, bfloat16 autocast on a CPU",

@@ -31,7 +31,7 @@ def promise(train: dict[str, float]) -> dict[str, float]:
 
     The input's bound needs no margin: it is what pixels of 0 and 255 become, and is passed in as it is.
     """
-    return {name: value if name == INPUT else _round_up(MARGIN * value) for name, value in train.items()}
+    return {name: value if name == INPUT else round_up(MARGIN * value) for name, value in train.items()}
 
 
 def broken(found: dict[str, float], bounds: dict[str, float]) -> dict[str, float]:
@@ -39,6 +39,6 @@ def broken(found: dict[str, float], bounds: dict[str, float]) -> dict[str, float
     return {name: value for name, value in found.items() if value > bounds[name] * (1 + 1e-6)}
 
 
-def _round_up(value: float) -> float:
+def round_up(value: float) -> float:
     step = 10.0 ** (math.floor(math.log10(value)) - 1)
     return round(math.ceil(value / step) * step, 6)

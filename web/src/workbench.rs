@@ -36,6 +36,9 @@ pub(crate) struct Choices {
     /// The softmax instead of one-vs-rest, where there are epochs and three classes or more.
     #[serde(default)]
     pub(crate) softmax: bool,
+    /// Hidden units, where there are epochs and no softmax; a linear head when absent.
+    #[serde(default)]
+    pub(crate) hidden: Option<u32>,
 }
 
 impl Choices {
@@ -75,6 +78,7 @@ impl Choices {
             epochs: None,
             curve: false,
             softmax: false,
+            hidden: None,
         }
     }
 
@@ -90,6 +94,10 @@ impl Choices {
                 true => LossKind::Softmax,
                 false => LossKind::OneVsRest,
             },
+            hidden: self
+                .hidden
+                .filter(|_| self.epochs.is_some() && !softmax)
+                .map(|hidden| hidden as usize),
             ..TrainingOptions::default()
         }
     }

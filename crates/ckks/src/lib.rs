@@ -27,6 +27,7 @@ pub mod error;
 pub mod evaluator;
 pub mod keys;
 pub mod linear;
+pub mod modulus_switch;
 pub mod noise;
 pub mod params;
 pub mod plaintext;

@@ -254,6 +254,12 @@ impl NoiseModel {
         }
     }
 
+    /// A switch to another modulus, `ratio` times the old one: [`crate::modulus_switch::ModulusSwitch`].
+    pub fn modulus_switch(&self, a: &NoiseEstimate, ratio: f64) -> NoiseEstimate {
+        let scale = a.scale * ratio;
+        a.scaled(ratio * ratio, scale).plus(&self.rounding(scale))
+    }
+
     /// What one key switch at `level` adds before its division by `P`, divided by `P`: digits, uniform
     /// below their moduli `D_d`, times key errors.
     fn digits(&self, level: usize, scale: f64) -> NoiseEstimate {

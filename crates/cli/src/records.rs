@@ -98,6 +98,9 @@ pub struct TrainingRecords {
     /// What is minimised; the softmax needs --epochs and three classes or more, and takes about four times as long
     #[arg(long, value_enum, default_value = "one-vs-rest")]
     pub loss: Loss,
+    /// Hidden units between features and classes, 2 to 32: for classes that no straight boundary parts
+    #[arg(long, value_name = "NUMBER", requires = "epochs")]
+    pub hidden: Option<usize>,
 }
 
 impl TrainingRecords {
@@ -121,6 +124,7 @@ impl TrainingRecords {
             batch: self.batch,
             validation: self.validate,
             loss: self.loss.into(),
+            hidden: self.hidden,
         };
         Ok(confide_client::workflow::TrainingSetup::new(
             table.select(&selection)?,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
-use crate::network::{INPUT, Network};
+use crate::network::{INPUT, Layer, Network, Op, Shape};
 use crate::weights::Weights;
 
 /// The format that this reader knows.
@@ -41,6 +41,8 @@ pub struct Card {
     pub ranges: Ranges,
     /// Multiplicative levels.
     pub levels: usize,
+    /// What a head is trained on, where the model offers that.
+    pub features: Option<FeatureCard>,
     /// The network.
     pub architecture: Network,
     weights: FileCard,
@@ -75,6 +77,19 @@ pub struct Accuracy {
 pub struct Ranges {
     /// Promised, by layer and for the input.
     pub bound: BTreeMap<String, f64>,
+}
+
+/// Features for heads of other tasks: `rows (pooled - mean)`, with constants of the model's own training images.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FeatureCard {
+    /// The pooling layer that they come from.
+    pub layer: String,
+    /// Mean of each channel.
+    pub mean: Vec<f64>,
+    /// Weights `[feature][channel]`: softly whitened principal components.
+    pub rows: Vec<Vec<f64>>,
+    /// Promised largest absolute value of a feature.
+    pub bound: f64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -240,7 +255,9 @@ impl Card {
         if self.ranges.bound.len() != shapes.len() {
             return wrong("bounds of layers that do not exist".into());
         }
-        Ok(())
+        self.features.as_ref().map_or(Ok(()), |features| {
+            features.check(&self.architecture, shapes.get(features.layer.as_str()))
+        })
     }
 
     /// The promised bound of the input.
@@ -282,6 +299,34 @@ impl Card {
             }
         }
         Ok(planes)
+    }
+}
+
+impl FeatureCard {
+    /// Against the network and the shape of its tensor of that name.
+    fn check(&self, network: &Network, shape: Option<&Shape>) -> Result<(), ModelError> {
+        let wrong = |text: String| Err(ModelError::Card(format!("features: {text}")));
+        let layers = &network.layers;
+        let pools = |layer: &Layer| layer.name == self.layer && layer.op == Op::Pool;
+        let (Some(&[channels, ..]), true) = (shape, layers.iter().any(pools)) else {
+            return wrong(format!("{:?} is no pooling layer", self.layer));
+        };
+        let finite = |values: &[f64]| values.iter().all(|v| v.is_finite());
+        if self.mean.len() != channels || !finite(&self.mean) {
+            let found = self.mean.len();
+            return wrong(format!("mean needs {channels} finite numbers, has {found}"));
+        }
+        let usable = |row: &Vec<f64>| row.len() == channels && finite(row);
+        if !(1..=channels).contains(&self.rows.len()) || !self.rows.iter().all(usable) {
+            let found = self.rows.len();
+            return wrong(format!(
+                "rows need 1 to {channels} rows of {channels} finite numbers, has {found} rows"
+            ));
+        }
+        if !(self.bound.is_finite() && self.bound > 0.0) {
+            return wrong(format!("bound needs a positive number, has {}", self.bound));
+        }
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod card;
 mod error;
+pub mod features;
 pub mod inference;
 mod layout;
 mod lower;
@@ -21,12 +22,17 @@ mod steps;
 mod taps;
 mod weights;
 
-pub use card::{Accuracy, CARD, Card, Case, FORMAT, Golden, InputCard, Model, Ranges, pattern};
+pub use card::{
+    Accuracy, CARD, Card, Case, FORMAT, FeatureCard, Golden, InputCard, Model, Ranges, pattern,
+};
 pub use error::ModelError;
 pub use inference::{InferencePlan, InferenceRequest};
 pub use layout::{Grid, Layout, Place};
 pub use network::{INPUT, Layer, Network, Op, Shape};
-pub use ops::{CkksLayers, CountCt, CountEvaluator, Counts, LayerEvaluator, LayerOp, LevelCounts};
+pub use ops::{
+    CkksLayers, CountCt, CountEvaluator, Counts, LayerEvaluator, LayerOp, LevelCounts, Reads,
+    Shift, Sums,
+};
 pub use plan::Plan;
 pub use program::{Program, Tensor, Watch};
 pub use weights::Weights;

@@ -58,6 +58,10 @@ fn written(folder: &Path, change: impl Fn(&mut Value, &mut Vec<u8>)) {
     std::fs::write(folder.join(CARD), card.to_string()).expect("written");
 }
 
+fn features() -> Value {
+    json!({"layer": "pool", "mean": [0.5, 0.25], "rows": [[2.0, 0.0]], "bound": 4.0})
+}
+
 fn refusal(change: impl Fn(&mut Value, &mut Vec<u8>)) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     written(folder.path(), change);
@@ -81,9 +85,21 @@ fn a_good_folder_is_read() {
 }
 
 #[test]
+fn features_for_heads_are_optional() {
+    let folder = tempfile::tempdir().expect("a folder");
+    written(folder.path(), |_, _| {});
+    let card = Model::read(folder.path()).expect("valid").card;
+    assert!(card.features.is_none());
+    written(folder.path(), |card, _| card["features"] = features());
+    let card = Model::read(folder.path()).expect("valid").card;
+    let features = card.features.expect("features");
+    assert_eq!((features.rows.len(), features.bound), (1, 4.0));
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     type Change = fn(&mut Value, &mut Vec<u8>);
-    let cases: [(&str, Change); 13] = [
+    let cases: [(&str, Change); 16] = [
         ("format \"other\"", |card, _| {
             card["format"] = "other".into()
         }),
@@ -109,6 +125,18 @@ fn what_is_wrong_is_said() {
         }),
         ("unknown variant", |card, _| {
             card["architecture"]["layers"][1]["op"] = "softmax".into()
+        }),
+        ("\"dense\" is no pooling layer", |card, _| {
+            card["features"] = features();
+            card["features"]["layer"] = "dense".into();
+        }),
+        ("mean needs 2 finite numbers, has 1", |card, _| {
+            card["features"] = features();
+            card["features"]["mean"] = json!([0.0]);
+        }),
+        ("rows need 1 to 2 rows", |card, _| {
+            card["features"] = features();
+            card["features"]["rows"] = json!([[1.0, 0.0], [0.5]]);
         }),
         ("not the name of a file", |card, _| {
             card["weights"]["file"] = "../weights".into()

@@ -7,7 +7,7 @@ use confide_ckks::bootstrap::Bootstrapper;
 use confide_ckks::{Ciphertext, Encoder, Parameters};
 use confide_protocol::{Digest, JobReport, ObjectKind, Output};
 use confide_tensor::{CkksEvaluator, CostModel, Evaluator, Ledger, Observed, Op, TensorError};
-use confide_train::bootstrapped::{BootstrappedPlan, PREDICTION_LEVEL, head, validation_scores};
+use confide_train::bootstrapped::{BootstrappedPlan, head, validation_scores};
 use confide_train::minibatch::{Batch, TileLayout, Trainer, TrainingState};
 
 use super::checkpoint::Checkpoint;
@@ -220,7 +220,7 @@ impl Records<'_> {
     fn validation(&self) -> Result<Vec<Vec<Ciphertext>>, Stopped> {
         let records = self.fresh(
             "validation records",
-            PREDICTION_LEVEL,
+            self.plan.layout.prediction_depth(),
             self.inputs.validation,
         )?;
         let mut records = records.into_iter();

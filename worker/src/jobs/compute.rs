@@ -132,9 +132,10 @@ impl JobRunner for Compute {
 
     fn output_bytes(&self, spec: &JobSpec) -> u64 {
         match (spec, admission::decode(spec.plan())) {
-            // A head is no larger than two ciphertexts of scores.
             (JobSpec::Train { .. }, Ok(plan)) => {
-                (plan.validation_outputs() as u64 + 2) * plan.score_bytes()
+                // Scores have one prime, the widest; a head has one more for each level.
+                let head = plan.prediction_level() + 1;
+                (plan.validation_outputs() + head) as u64 * plan.score_bytes()
             }
             (JobSpec::Predict { .. }, Ok(plan)) => plan.score_bytes(),
             (JobSpec::Infer { .. }, _) | (_, Err(_)) => 0,

@@ -101,6 +101,20 @@ impl Evaluator {
         Ok(out)
     }
 
+    /// Multiplies every slot by `factor` > 0 by dividing the scale: exact and free, but the scale is not the canonical one
+    /// any more, or becomes it.
+    ///
+    /// # Errors
+    /// [`CkksError::InvalidScale`], or an operand of other parameters.
+    pub fn mul_by_scale(&self, mut ct: Ciphertext, factor: f64) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "mul_by_scale";
+        self.check(OP, &ct)?;
+        let scale = ct.scale / factor;
+        self.params.check_scale(OP, scale)?;
+        ct.scale = scale;
+        Ok(ct)
+    }
+
     /// Multiplies every slot by an integer; level and scale unchanged. The noise grows by the same
     /// factor.
     ///

@@ -24,6 +24,8 @@ use crate::params::Parameters;
 pub struct KeyGenerator {
     params: Parameters,
     derivation: Derivation,
+    /// Where the secret itself comes from: that of this set or of another one.
+    origin: Derivation,
     secret: SecretKey,
 }
 
@@ -31,18 +33,45 @@ impl KeyGenerator {
     /// `master_seed` must come from the operating system or browser (`confide_ring::sampling::os_seed`), or from
     /// the backup of an earlier one.
     pub fn new(params: &Parameters, master_seed: &[u8; 32]) -> Self {
-        let derivation = Derivation::new(params, master_seed);
-        let secret = secret_key(params, &derivation);
+        Self::of(params, params, master_seed)
+    }
+
+    /// Keys of `params` for the secret that `KeyGenerator::new(other, master_seed)` has, so that
+    /// [`ModulusSwitch`](crate::modulus_switch::ModulusSwitch) leads from one set to the other. Everything else of the keys is
+    /// derived for `params` alone: no uniform half or error occurs twice. What one secret at two moduli means for security:
+    /// `docs/maths/modulus-switch.md`.
+    ///
+    /// # Errors
+    /// [`CkksError::InvalidArgument`] for sets of different ring degrees.
+    pub fn under_secret_of(
+        params: &Parameters,
+        other: &Parameters,
+        master_seed: &[u8; 32],
+    ) -> Result<Self, CkksError> {
+        if params.log_n() == other.log_n() {
+            return Ok(Self::of(params, other, master_seed));
+        }
+        Err(CkksError::InvalidArgument {
+            op: "under_secret_of",
+            what: "ring degree",
+            needed: params.degree().to_string(),
+            available: other.degree().to_string(),
+        })
+    }
+
+    fn of(params: &Parameters, other: &Parameters, master_seed: &[u8; 32]) -> Self {
+        let origin = Derivation::new(other, master_seed);
         Self {
             params: params.clone(),
-            derivation,
-            secret,
+            derivation: Derivation::new(params, master_seed),
+            secret: secret_key(params, &origin),
+            origin,
         }
     }
 
     /// The secret key.
     pub fn secret_key(&self) -> SecretKey {
-        secret_key(&self.params, &self.derivation)
+        secret_key(&self.params, &self.origin)
     }
 
     /// The public key, at the highest level.

@@ -181,3 +181,27 @@ fn a_key_for_a_lower_level_is_the_restriction_of_a_higher_one() {
         }
     }
 }
+
+#[test]
+fn keys_under_the_secret_of_another_set_share_nothing_else() {
+    let (params, master) = (params(), [1; 32]);
+    let literal = ParametersLiteral {
+        log_q: vec![50, 40],
+        ..params.literal().clone()
+    };
+    let other = Parameters::new_insecure_for_tests(literal).expect("a usable literal");
+    let shared = KeyGenerator::under_secret_of(&params, &other, &master).expect("one degree");
+    let [own, of_other, shared_secret] = [
+        (&KeyGenerator::new(&params, &master), &params),
+        (&KeyGenerator::new(&other, &master), &other),
+        (&shared, &params),
+    ]
+    .map(|(generator, set)| {
+        let secret = generator.secret_key();
+        centred(set, secret.full(set).expect("own parameters").clone(), 0)
+    });
+    assert_eq!(shared_secret, of_other);
+    assert_ne!(shared_secret, own);
+    let key = |generator: &KeyGenerator| generator.relin_key(1).expect("key").seed;
+    assert_ne!(key(&shared), key(&KeyGenerator::new(&other, &master)));
+}

@@ -22,6 +22,8 @@ const BOOTSTRAPPED_UPLOAD: u64 = 4_000_000_000;
 pub const VALIDATION_FRACTION: f64 = 0.1;
 /// Most records that draw a curve: the standard error of an accuracy of 90 % is 1.3 points then.
 const MOST_VALIDATION: usize = 512;
+/// Most hidden units.
+const MOST_HIDDEN: usize = 32;
 
 /// What the user decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +48,8 @@ pub struct TrainingOptions {
     pub validation: Option<f64>,
     /// Which loss is minimised: the softmax needs epochs, and three classes or more.
     pub loss: LossKind,
+    /// Hidden units between features and classes, 2 to 32; they need epochs. A linear head when absent.
+    pub hidden: Option<usize>,
 }
 
 impl Default for TrainingOptions {
@@ -60,6 +64,7 @@ impl Default for TrainingOptions {
             batch: None,
             validation: None,
             loss: LossKind::OneVsRest,
+            hidden: None,
         }
     }
 }
@@ -114,10 +119,10 @@ impl TrainingSetup {
     ///
     /// # Errors
     /// Those of [`split`] and [`Preprocessing::fit`]; `CC-5010` when the positive class does not exist, `CC-5011` when
-    /// a class has no training record or there are fewer than two, `CC-5015` for a softmax without epochs or of two
-    /// classes.
+    /// a class has no training record or there are fewer than two, `CC-5015` for a softmax or hidden units without
+    /// epochs, both together, or a softmax of two classes.
     pub fn new(dataset: Dataset, options: TrainingOptions) -> Result<Self, ClientError> {
-        check_loss(&options, dataset.classes.len())?;
+        check_head(&options, dataset.classes.len())?;
         let (positive, positive_reason) = match &options.positive {
             None => positive_class(&dataset.classes),
             Some(name) => {
@@ -226,6 +231,7 @@ impl TrainingSetup {
             batch: self.options.batch.unwrap_or(BootstrapWish::BATCH),
             validation: self.validation.len(),
             loss: self.options.loss,
+            hidden: self.options.hidden.unwrap_or(0),
         });
         request
     }
@@ -316,23 +322,41 @@ impl TrainingSetup {
     }
 }
 
-fn check_loss(options: &TrainingOptions, classes: usize) -> Result<(), ClientError> {
+fn check_head(options: &TrainingOptions, classes: usize) -> Result<(), ClientError> {
+    let refuse = |message: String, remedy: &str| Err(ClientError::new("CC-5015", message, remedy));
+    if let Some(hidden) = options.hidden {
+        if !(2..=MOST_HIDDEN).contains(&hidden) {
+            let message = format!("{hidden} hidden units cannot be trained.");
+            return refuse(message, "Choose 2 to 32.");
+        }
+        if options.loss == LossKind::Softmax {
+            let message = "Hidden units are trained one-vs-rest only.".to_owned();
+            return refuse(message, "Choose hidden units or the softmax.");
+        }
+        if options.epochs.is_none() {
+            let message = "Hidden units need training with bootstraps.".to_owned();
+            return refuse(
+                message,
+                "Say how often every record is to be used (--epochs).",
+            );
+        }
+    }
     if options.loss != LossKind::Softmax {
         return Ok(());
     }
     if classes < 3 {
-        return Err(ClientError::new(
-            "CC-5015",
-            format!("A softmax needs three classes or more; there are {classes}."),
+        let message = format!("A softmax needs three classes or more; there are {classes}.");
+        return refuse(
+            message,
             "Choose one-vs-rest: with two classes it is the same model.",
-        ));
+        );
     }
     if options.epochs.is_none() {
-        return Err(ClientError::new(
-            "CC-5015",
-            "A softmax needs training with bootstraps.",
+        let message = "A softmax needs training with bootstraps.".to_owned();
+        return refuse(
+            message,
             "Say how often every record is to be used (--epochs), or choose one-vs-rest.",
-        ));
+        );
     }
     Ok(())
 }

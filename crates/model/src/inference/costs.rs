@@ -7,9 +7,11 @@ use crate::ops::LayerOp;
 use crate::plan::Plan;
 
 /// Memory of a worker that holds no data: code, tables of the ring, buffers of one connection.
-const FIXED_MEMORY: u64 = 160 << 20;
+const FIXED_MEMORY: u64 = 130 << 20;
+/// Freed memory that the engine keeps at most.
+const POOL: u64 = 1 << 30;
 /// Nanoseconds of a residue of a switching key that is read: unpacked, its random half expanded, hashed.
-const KEY_READ_NANOS: f64 = 4.0;
+const KEY_READ_NANOS: f64 = 8.0;
 
 /// Predicted time of a phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,7 +113,9 @@ fn memory(counted: &Plan, threads: usize) -> u64 {
     let limbs = counted.literal.log_q.len() + counted.shape.special;
     let digits = counted.literal.log_q.len().div_ceil(counted.shape.alpha);
     let scratch = ((digits + 12) * limbs * threads) << counted.shape.log_n;
-    keys + counted.peak_bytes() + 8 * scratch as u64 + FIXED_MEMORY
+    // Blocks of ciphertexts of higher levels that the engine keeps for the next ones; at most as much as its pool holds.
+    let pooled = POOL.min(2 * counted.peak_bytes() / 3);
+    keys + counted.peak_bytes() + pooled + 8 * scratch as u64 + FIXED_MEMORY
 }
 
 fn client_seconds(counted: &Plan, inputs: usize, model: &CostModel) -> f64 {

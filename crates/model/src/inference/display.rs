@@ -40,9 +40,12 @@ impl fmt::Display for InferencePlan {
         )?;
         writeln!(
             f,
-            "  layout      {} images in a ciphertext, {runs} run{} one after another, merged four to one where maps shrink",
+            "  layout      {} images in a ciphertext, {}",
             choice.batch,
-            plural(runs)
+            match runs {
+                1 => "one run".to_owned(),
+                _ => format!("{runs} runs one after another, merged four to one where maps shrink"),
+            }
         )?;
         let levels = self.keys.iter().map(|key| key.level);
         writeln!(

@@ -30,6 +30,7 @@ pub fn plan(
         let needed = format!("1 to {MAX_IMAGES}");
         return Err(layout("images", needed, request.images));
     }
+    super::at_most("levels left", request.spare_levels, super::MAX_SPARE)?;
     let task = request.task();
     let levels = task.network(&card.architecture)?.levels() + task.spare_levels;
     let mut search = Search {

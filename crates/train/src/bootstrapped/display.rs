@@ -25,6 +25,13 @@ impl fmt::Display for BootstrappedPlan {
             layout.outputs(),
             if layout.outputs() == 1 { "" } else { "s" }
         )?;
+        if layout.hidden > 0 {
+            writeln!(
+                f,
+                "  head        {} hidden units, squared, drawn from seed {} before the first step",
+                layout.hidden, self.schedule.seed
+            )?;
+        }
         if let Ok(set) = self.bootstrapping() {
             write!(
                 f,

@@ -1,6 +1,7 @@
 //! The plan of a minibatch run with bootstraps: what both parties have to agree on, derived from a compact choice.
 
 mod costs;
+mod crossing;
 mod display;
 mod head;
 mod preset;
@@ -22,14 +23,13 @@ use crate::minibatch::{
 use crate::plan::{Costs, TableShape, UploadBytes};
 use crate::planner::PlanRequest;
 
+pub use crossing::Crossing;
 pub use head::{head, predict_block};
 pub use preset::Preset;
 pub use validation::{MAX_POINTS, Validation, scores as validation_scores};
 
 /// Version of the plan's meaning: parties with different versions do not work together.
 pub const VERSION: u32 = 2;
-/// Level of the trained head, and at which records to predict are encrypted.
-pub const PREDICTION_LEVEL: usize = 1;
 /// Largest runs for which a plan is derived: steps times tiles of all row blocks. The program is run on counters for
 /// it, and the sizes of a plan may come from outside.
 const MAX_TILE_STEPS: usize = 1 << 22;
@@ -45,10 +45,24 @@ pub struct BootstrappedChoice {
     pub batch: usize,
     /// Slots of a row.
     pub columns: usize,
+    /// Hidden units; 0 for a linear head.
+    pub hidden: usize,
     /// What the optimiser does.
     pub recipe: Recipe,
     /// Records whose scores are sent back while the training goes on; none without validation.
     pub validation: usize,
+}
+
+impl BootstrappedChoice {
+    /// The layout of a table.
+    ///
+    /// # Errors
+    /// [`TrainError::Shape`] for sizes that do not fit.
+    pub fn layout(&self, table: &TableShape) -> Result<TileLayout, TrainError> {
+        let sizes = [table.rows, table.features, table.classes];
+        let log_n = self.preset.log_n();
+        TileLayout::with_hidden(log_n, sizes, self.batch, self.columns, self.hidden)
+    }
 }
 
 /// A key of the plan.
@@ -119,14 +133,16 @@ impl BootstrappedPlan {
         let (table, preset) = (request.shape(), Preset::N16);
         let batch = wish.batch.min(table.rows);
         let sizes = [table.rows, table.features, table.classes];
-        let layout = TileLayout::best_for(wish.loss, preset.log_n(), sizes, batch)?;
+        let kind = (wish.loss, wish.hidden);
+        let layout = TileLayout::best_for(kind, preset.log_n(), sizes, batch)?;
         let choice = BootstrappedChoice {
             preset,
             batch,
             columns: layout.columns,
+            hidden: wish.hidden,
             recipe: Recipe {
                 loss: wish.loss,
-                ..Recipe::new(wish.epochs)
+                ..Recipe::with_hidden(wish.epochs, wish.hidden)
             },
             validation: wish.validation,
         };
@@ -158,8 +174,7 @@ impl BootstrappedPlan {
         threads: usize,
         model: &CostModel,
     ) -> Result<Self, TrainError> {
-        let sizes = [table.rows, table.features, table.classes];
-        let layout = TileLayout::new(choice.preset.log_n(), sizes, choice.batch, choice.columns)?;
+        let layout = choice.layout(table)?;
         if table.predict_rows > MAX_PREDICT_ROWS {
             let needed = format!("at most {MAX_PREDICT_ROWS}");
             return Err(shape("records to predict", needed, table.predict_rows));
@@ -202,7 +217,7 @@ impl BootstrappedPlan {
             key_bytes += SeededSwitchingKey::encoded_len_of(params, key.kind, key.level)? as u64;
         }
         let data_len = SeededCiphertext::encoded_len(params, data_level) as u64;
-        let record_len = SeededCiphertext::encoded_len(params, PREDICTION_LEVEL) as u64;
+        let record_len = SeededCiphertext::encoded_len(params, layout.prediction_depth()) as u64;
         let blocks = (layout.batches() * layout.blocks()) as u64;
         let record_blocks = table.predict_rows.div_ceil(layout.block_rows()).max(1);
         let upload = UploadBytes {
@@ -224,7 +239,7 @@ impl BootstrappedPlan {
             bootstraps: measured.bootstraps,
             log_periods: measured.periods.clone(),
             upload,
-            download: Ciphertext::encoded_len(params, PREDICTION_LEVEL - 1, 2) as u64,
+            download: Ciphertext::encoded_len(params, 0, 2) as u64,
             validation,
             costs,
         })
@@ -276,6 +291,7 @@ impl BootstrappedPlan {
             &self.choice.batch,
         )?;
         compare("validation", &wish.validation, &self.choice.validation)?;
+        compare("hidden units", &wish.hidden, &self.choice.hidden)?;
         compare("loss", &wish.loss, &self.choice.recipe.loss)?;
         self.check_derivation()?;
         request.limits_of(&self.upload, &self.costs)
@@ -313,19 +329,22 @@ pub struct BootstrapWish {
     pub validation: usize,
     /// Which loss is minimised; a softmax needs three classes or more.
     pub loss: LossKind,
+    /// Hidden units, squared; 0 for a linear head.
+    pub hidden: usize,
 }
 
 impl BootstrapWish {
     /// Records in a minibatch unless the user says otherwise.
     pub const BATCH: usize = 1024;
 
-    /// One-vs-rest in minibatches of [`BootstrapWish::BATCH`].
+    /// A linear head, one-vs-rest, in minibatches of [`BootstrapWish::BATCH`].
     pub fn new(epochs: usize) -> Self {
         Self {
             epochs,
             batch: Self::BATCH,
             loss: LossKind::OneVsRest,
             validation: 0,
+            hidden: 0,
         }
     }
 }
@@ -349,7 +368,7 @@ fn measure(
     });
     let records = validation.blocks(layout);
     let records: Vec<_> = (0..records)
-        .map(|_| fresh(layout.tiles(), PREDICTION_LEVEL))
+        .map(|_| fresh(layout.tiles(), layout.prediction_depth()))
         .collect::<Result<_, _>>()?;
     let trainer = Trainer::new(&ev, layout, schedule);
     let end = trainer.run(

@@ -71,9 +71,9 @@ impl Validation {
     }
 }
 
-/// Encrypted logits of blocks of records (tiles at [`PREDICTION_LEVEL`](super::PREDICTION_LEVEL)) with the point of a
-/// state, one level below, as [`predict_block`](super::predict_block) gives them with a head. Directly after a step, where
-/// the state is as low as it gets, and with the keys of predictions.
+/// Encrypted logits of blocks of records (tiles at the level of [`TileLayout::prediction_depth`], which is consumed) with the
+/// point of a state, as [`predict_block`](super::predict_block) gives them with a head. Directly after a step, where the
+/// state is as low as it gets, and with the keys of predictions.
 ///
 /// # Errors
 /// [`TensorError`] of the evaluator; `TooFewOperands` before the first step or for another number of tiles.
@@ -83,15 +83,13 @@ pub fn scores<E: Evaluator>(
     state: &TrainingState<E::Ct>,
     records: &[Vec<E::Ct>],
 ) -> Result<Vec<E::Ct>, TensorError> {
-    const PHASE: &str = "validate";
-    ev.phase(PHASE);
     let head = TrainingState {
         step: state.step,
         halved: false,
         point: Some(head(ev, trainer, state)?),
         average: None,
     };
-    trainer.scores_in(PHASE, &head, records)
+    trainer.scores(&head, records)
 }
 
 #[cfg(test)]
