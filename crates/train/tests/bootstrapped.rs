@@ -65,7 +65,10 @@ fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
         }))
     };
     let records = &rows[..20];
-    let encrypt = |slots: Vec<_>| ev.encrypt(&slots, plan.layout.prediction_depth()).expect("fits");
+    let encrypt = |slots: Vec<_>| {
+        ev.encrypt(&slots, plan.layout.prediction_depth())
+            .expect("fits")
+    };
     let packed = || -> Vec<_> {
         let packed = packer.records(records).expect("records fit").into_iter();
         packed.map(encrypt).collect()

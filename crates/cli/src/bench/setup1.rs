@@ -21,7 +21,7 @@ use confide_model::{
     CkksLayers, CountEvaluator, FeatureCard, Layout, Model, ModelError, Plan, Program, samples,
 };
 use confide_tensor::{CostModel, Evaluator};
-use confide_train::bootstrapped::{Crossing, PREDICTION_LEVEL, head, predict_block};
+use confide_train::bootstrapped::{Crossing, head, predict_block};
 use confide_train::minibatch::{
     Batch, MinibatchPlan, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer,
     TrainingState, minibatch_reference,
@@ -414,7 +414,7 @@ impl Run<'_> {
         let records = gather(test, &mut report, "test")?;
         let mut scores = vec![Vec::new(); test.labels.len()];
         for (block, tile) in records.iter().enumerate() {
-            let crossed = ev.at_level(&crossing.cross(tile)?, PREDICTION_LEVEL)?;
+            let crossed = ev.at_level(&crossing.cross(tile)?, layout.prediction_depth())?;
             let logits = predict_block(&ev, layout, self.schedule, head.clone(), vec![crossed])?;
             let first = block * layout.block_rows();
             let count = (test.labels.len() - first).min(layout.block_rows());
