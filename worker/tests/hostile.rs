@@ -72,7 +72,7 @@ async fn broken_frames_get_an_error_while_others_go_on() {
         let frame = encode_client(&hello(version, 66)).unwrap();
         assert_eq!(refused(url, false, frame).await, code::VERSION);
     }
-    let unreadable = vec![0, 0, 3, 255, 255, 255];
+    let unreadable = vec![0, 0, PROTOCOL_VERSION as u8 + 1, 255, 255, 255];
     assert_eq!(refused(url, false, unreadable).await, code::VERSION);
     // Anything before the greeting.
     assert_eq!(refused(url, false, have).await, code::UNEXPECTED);
