@@ -232,7 +232,7 @@ pub async fn answer<T>(
     link: &mut Link,
     interrupt: &mut Interrupt,
     request: u32,
-    take: impl Fn(Event) -> Result<(u32, T), Event>,
+    take: impl Fn(Event) -> Result<(u32, T), Box<Event>>,
 ) -> Result<T, Failure> {
     loop {
         let news = tokio::select! {
@@ -243,7 +243,7 @@ pub async fn answer<T>(
             News::Event(event) => match take(event) {
                 Ok((number, content)) if number == request => return Ok(content),
                 Ok(_) => {}
-                Err(event) => failed(event)?,
+                Err(event) => failed(*event)?,
             },
             News::Lost(_) => {}
             News::Ended(error) => return Err(error.into()),

@@ -21,7 +21,7 @@ pub async fn find(
     let request = link.ask(|session| session.list_models()).await?;
     let models = answer(link, interrupt, request, |event| match event {
         Event::Models { request, models } => Ok((request, models)),
-        other => Err(other),
+        other => Err(Box::new(other)),
     })
     .await?;
     let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
@@ -70,7 +70,7 @@ pub async fn plan(
         .await?;
     answer(link, interrupt, request, |event| match event {
         Event::Plan { request, plan } => Ok((request, plan)),
-        other => Err(other),
+        other => Err(Box::new(other)),
     })
     .await
 }
