@@ -34,7 +34,8 @@ class Recipe:
     cut: int = 0
     # Every image to the same contrast; see networks.data.Preparation. 0 for none.
     floor: float = 0.5
-    # Range penalty: weight, and the deviations from which it counts.
+    # Range penalty: weight at the beginning (0: as at the end) and at the end, and the deviations from which it counts.
+    first_penalty: float = 0.0
     penalty: float = 0.03
     limit: float = 4.5
     # Last epochs, in which activations use fixed statistics: what is trained is what is exported.
@@ -43,6 +44,13 @@ class Recipe:
     distil: float = 0.0
     temperature: float = 4.0
     seed: int = 1
+
+    def penalty_at(self, epoch: float) -> float:
+        """Weight of the range penalty: a geometric rise, so that tails are cut when the rate is small already."""
+        if self.first_penalty <= 0:
+            return self.penalty
+        share = min(1.0, epoch / max(1, self.epochs - self.settle))
+        return self.first_penalty * (self.penalty / self.first_penalty) ** share
 
     def architecture(self, classes: int) -> Architecture:
         return resnet(

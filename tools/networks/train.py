@@ -77,7 +77,7 @@ def _epoch(network, teacher, optimiser, images, labels, recipe, epoch) -> dict[s
             loss, right = _loss(network, teacher, recipe, batch, labels[rows])
         excess = network.excess()
         optimiser.zero_grad(set_to_none=True)
-        (loss + recipe.penalty * excess).backward()
+        (loss + recipe.penalty_at(epoch + i / batches) * excess).backward()
         workers.average_gradients(network)
         norm = nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
         if not torch.isfinite(norm):

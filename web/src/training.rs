@@ -35,15 +35,20 @@ impl Setup {
             .ok_or_else(|| internal("the records are not ready", ""))?;
         let choices = workbench.choices_ref();
         let classes = chosen.dataset.classes.len();
+        let softmax = choices.softmax && choices.epochs.is_some() && classes > 2;
         let options = TrainingOptions {
             test_fraction: choices.test_fraction,
             seed: u64::from(choices.seed),
             positive: (classes == 2).then(|| chosen.dataset.classes[chosen.positive].name.clone()),
             epochs: choices.epochs.map(|epochs| epochs as usize),
-            loss: match choices.softmax && choices.epochs.is_some() && classes > 2 {
+            loss: match softmax {
                 true => LossKind::Softmax,
                 false => LossKind::OneVsRest,
             },
+            hidden: choices
+                .hidden
+                .filter(|_| choices.epochs.is_some() && !softmax)
+                .map(|hidden| hidden as usize),
             ..TrainingOptions::default()
         };
         Ok(Self {

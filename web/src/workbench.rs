@@ -31,6 +31,9 @@ pub(crate) struct Choices {
     /// The softmax instead of one-vs-rest, where there are epochs and three classes or more.
     #[serde(default)]
     pub(crate) softmax: bool,
+    /// Hidden units, where there are epochs and no softmax; a linear head when absent.
+    #[serde(default)]
+    pub(crate) hidden: Option<u32>,
 }
 
 impl Choices {
@@ -69,6 +72,7 @@ impl Choices {
             seed: 1,
             epochs: None,
             softmax: false,
+            hidden: None,
         }
     }
 

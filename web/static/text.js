@@ -149,6 +149,8 @@ export const text = {
     trainingLead: "Quick training makes a few steps on all records at once; it is best for up to some thousand records. Longer training goes through the records in groups as often as you say. It refreshes the encrypted weights between steps, for which about 1.3 GB of keys are sent to the worker once.",
     epochs: "Times that every record is used",
     epochsHint: "0 is quick training.",
+    hidden: "Hidden units",
+    hiddenHint: "0 is one weight for each measurement and group. 8 or 16 can part groups that lie around or between each other; about twice as long.",
     softmax: "Let the groups compete (softmax): a little more accurate, about four times as long",
     problems: "To look at",
     problemsNone: "No problems found. The records are ready.",

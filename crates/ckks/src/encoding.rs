@@ -39,6 +39,10 @@ impl Encoder {
         }
     }
 
+    pub(crate) fn params(&self) -> &Parameters {
+        &self.params
+    }
+
     /// Encodes complex values; missing slots are zero.
     ///
     /// # Errors

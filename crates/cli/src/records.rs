@@ -78,6 +78,9 @@ pub struct TrainingRecords {
     /// Largest upload in megabytes; when absent, 140 and then more
     #[arg(long, value_name = "MB")]
     pub max_upload: Option<u64>,
+    /// Megabits a second of the line to the worker, weighed against its computing; 100 when absent
+    #[arg(long, value_name = "MBIT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub upload_mbit: Option<u32>,
     /// Use every record so often, in minibatches with bootstraps between (1.2 GB of keys); few steps on all records
     /// when absent
     #[arg(long, value_name = "NUMBER")]
@@ -88,6 +91,9 @@ pub struct TrainingRecords {
     /// What is minimised; the softmax needs --epochs and three classes or more, and takes about four times as long
     #[arg(long, value_enum, default_value = "one-vs-rest")]
     pub loss: Loss,
+    /// Hidden units between features and classes, 2 to 32: for classes that no straight boundary parts
+    #[arg(long, value_name = "NUMBER", requires = "epochs")]
+    pub hidden: Option<usize>,
 }
 
 impl TrainingRecords {
@@ -107,9 +113,11 @@ impl TrainingRecords {
             positive: self.positive.clone(),
             components: self.components,
             max_upload_bytes: self.max_upload.map(|mb| mb.saturating_mul(1_000_000)),
+            upload_rate: self.upload_mbit.map(|mbit| u64::from(mbit) * 125_000),
             epochs: self.epochs,
             batch: self.batch,
             loss: self.loss.into(),
+            hidden: self.hidden,
         };
         Ok(confide_client::workflow::TrainingSetup::new(
             table.select(&selection)?,

@@ -3,6 +3,7 @@
 use confide_client::intake::{Selection, read_csv};
 use confide_client::workflow::{Outcome, TrainingOptions, TrainingSetup, WorkerFacts};
 use confide_train::TrainingPlan;
+use confide_train::minibatch::LossKind;
 
 const WORKER: WorkerFacts = WorkerFacts {
     threads: 2,
@@ -118,4 +119,41 @@ fn an_altered_plan_is_refused() {
             .as_deref(),
         Some("CC-5004")
     );
+}
+
+#[test]
+fn heads_that_do_not_fit_are_refused_with_a_way_out() {
+    let table = read_csv(&sample()).unwrap();
+    let dataset = table.select(&Selection::all("diagnosis")).unwrap();
+    let refused = |options: TrainingOptions| {
+        let refused = TrainingSetup::new(dataset.clone(), options).unwrap_err();
+        assert_eq!(refused.code, "CC-5015");
+        assert!(!refused.remedy.is_empty());
+    };
+    let good = TrainingOptions {
+        epochs: Some(4),
+        hidden: Some(8),
+        ..TrainingOptions::default()
+    };
+    let setup = TrainingSetup::new(dataset.clone(), good.clone()).unwrap();
+    let wish = setup.request(&WORKER).bootstrapping.unwrap();
+    assert_eq!((wish.epochs, wish.hidden), (4, 8));
+    // The sample has two classes.
+    refused(TrainingOptions {
+        loss: LossKind::Softmax,
+        hidden: None,
+        ..good.clone()
+    });
+    refused(TrainingOptions {
+        loss: LossKind::Softmax,
+        ..good.clone()
+    });
+    refused(TrainingOptions {
+        epochs: None,
+        ..good.clone()
+    });
+    refused(TrainingOptions {
+        hidden: Some(33),
+        ..good
+    });
 }

@@ -13,7 +13,7 @@ use num_complex::Complex64;
 use crate::card::FeatureCard;
 use crate::error::{ModelError, layout};
 use crate::layout::Layout;
-use crate::ops::LayerEvaluator;
+use crate::ops::{LayerEvaluator, Reads, Shift, Sums};
 use crate::program::Tensor;
 
 /// Bits of the lowest primes and of the special ones. Three primes are left when features are gathered, which together hold what
@@ -235,13 +235,20 @@ impl FeatureRows {
     ) -> Result<E::Ct, ModelError> {
         let level = terms.iter().map(|term| ev.level(term)).min().unwrap_or(0);
         let mask = ev.mask(&self.cells(group), level)?;
-        let masked = terms
-            .iter()
-            .map(|term| ev.masked(term.clone(), &mask))
-            .collect::<Result<Vec<_>, _>>()?;
-        let operands: Vec<&E::Ct> = masked.iter().collect();
-        let features = ev.combine(None, &operands, &sums.rows)?;
-        drop(masked);
+        let shift = Shift {
+            rotation: 0,
+            mask: Some(mask),
+        };
+        let products = Sums {
+            sources: (0..terms.len()).collect(),
+            rows: sums.rows.clone(),
+        };
+        let reads = Reads {
+            inputs: terms.iter().collect(),
+            shifts: &[shift],
+            sources: products.sources.iter().map(|&i| (i, 0)).collect(),
+        };
+        let features = ev.shifted_sums(None, &reads, &[products])?;
         let mut features = features
             .into_iter()
             .map(|sum| ev.finish(sum, 0.0))

@@ -29,7 +29,10 @@ pub use error::ModelError;
 pub use inference::{InferencePlan, InferenceRequest};
 pub use layout::{Grid, Layout, Place};
 pub use network::{INPUT, Layer, Network, Op, Shape};
-pub use ops::{CkksLayers, CountCt, CountEvaluator, Counts, LayerEvaluator, LayerOp, LevelCounts};
+pub use ops::{
+    CkksLayers, CountCt, CountEvaluator, Counts, LayerEvaluator, LayerOp, LevelCounts, Reads,
+    Shift, Sums,
+};
 pub use plan::Plan;
 pub use program::{Program, Tensor, Watch};
 pub use weights::Weights;

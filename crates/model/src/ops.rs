@@ -4,39 +4,63 @@ mod ckks;
 mod clear;
 mod count;
 
+use confide_ckks::evaluator::Evaluator as Scheme;
 use confide_tensor::{Evaluator, TensorError};
 
 pub use ckks::CkksLayers;
 pub use count::{CountCt, CountEvaluator, Counts, LayerOp, LevelCounts};
 
-/// Evaluates the linear parts of layers: hoisted rotations, masks, and products of weights with many vectors.
+/// What is done with a vector before it is weighted: a rotation, then a mask.
+#[derive(Debug, Clone)]
+pub struct Shift<M> {
+    /// Slot `i + rotation` goes to slot `i`.
+    pub rotation: i64,
+    /// What is kept.
+    pub mask: Option<M>,
+}
+
+/// Sums over the same sources.
+#[derive(Debug, Clone)]
+pub struct Sums {
+    /// Numbers of the sources.
+    pub sources: Vec<usize>,
+    /// For each sum the weight of each source.
+    pub rows: Vec<Vec<f64>>,
+}
+
+/// What one layer reads: each source is a vector, by number, after a shift, by number.
+pub struct Reads<'a, C, M> {
+    /// Vectors of one level.
+    pub inputs: Vec<&'a C>,
+    /// Shifts.
+    pub shifts: &'a [Shift<M>],
+    /// Vector and shift of each source.
+    pub sources: Vec<(usize, usize)>,
+}
+
+/// Evaluates the linear parts of layers: sums of products of weights with vectors that are rotated and masked.
 ///
 /// # Errors
 /// As for [`Evaluator`].
 pub trait LayerEvaluator: Evaluator {
-    /// A pattern of zeros and ones, ready for vectors up to a level.
+    /// A pattern of zeros and ones, ready for vectors of a level.
     type Mask: Send + Sync;
     /// A sum of products with weights before its rescale.
     type Sum: Send;
 
-    /// A mask that repeats `cells` over all slots, for vectors up to `level`.
+    /// A mask that repeats `cells` over all slots, for vectors of `level`.
     fn mask(&self, cells: &[bool], level: usize) -> Result<Self::Mask, TensorError>;
 
-    /// All rotations of one vector in the order of `ks`; its decomposition is shared.
-    fn rotations(&self, a: &Self::Ct, ks: &[i64]) -> Result<Vec<Self::Ct>, TensorError>;
-
-    /// The vector times a mask; no level consumed. What comes out is good for [`LayerEvaluator::combine`] only.
-    fn masked(&self, a: Self::Ct, mask: &Self::Mask) -> Result<Self::Ct, TensorError>;
-
-    /// `out[o] = sum_i rows[o][i] * terms[i]`, added to `sums` if there are some. All terms are of one level.
-    fn combine(
+    /// For each of `sums`, for each of its rows, the sum of its sources times their weights, added to `before` if there
+    /// are some. The same shifts must have led to those.
+    fn shifted_sums(
         &self,
-        sums: Option<Vec<Self::Sum>>,
-        terms: &[&Self::Ct],
-        rows: &[Vec<f64>],
+        before: Option<Vec<Self::Sum>>,
+        reads: &Reads<'_, Self::Ct, Self::Mask>,
+        sums: &[Sums],
     ) -> Result<Vec<Self::Sum>, TensorError>;
 
-    /// The vector of a sum plus a constant in every slot; one level below its terms.
+    /// The vector of a sum plus a constant in every slot; one level below its sources.
     fn finish(&self, sum: Self::Sum, constant: f64) -> Result<Self::Ct, TensorError>;
 
     /// `a * a + constant`, relinearised; one level lower.
@@ -50,6 +74,14 @@ pub trait LayerEvaluator: Evaluator {
         }
     }
 
-    /// Vectors at `level` that may be alive at once beside those that a layer reads and makes.
-    fn working_set(&self, level: usize) -> usize;
+    /// How many groups of `inputs` vectors at `level` from which `sources` are made one product should take at once.
+    fn group(&self, level: usize, inputs: usize, sources: usize) -> usize;
+}
+
+/// Threads for whose memory there is to be room: the same everywhere, so that a plan does not depend on who makes it.
+const THREADS: usize = 2;
+
+/// Bytes that a sum needs for so many rotated inputs and the sources made of them, at a level with so many digits.
+fn scratch(degree: usize, level: (usize, usize), vectors: (usize, usize)) -> usize {
+    Scheme::shifted_sums_memory(degree, level, vectors, THREADS)
 }

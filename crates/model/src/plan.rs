@@ -108,7 +108,8 @@ impl Plan {
         literal: ParametersLiteral,
         working_bytes: usize,
     ) -> Result<Self, ModelError> {
-        let ev = CountEvaluator::new(literal.log_n, literal.log_q.len() - 1, working_bytes);
+        let shape = shape(&literal);
+        let ev = CountEvaluator::new(shape, literal.log_q.len() - 1, working_bytes);
         let (channels, phases) = program.input_shape();
         let mut input = |_| -> Result<Tensor<_>, ModelError> {
             let vector = || Arc::new(ev.fresh());
@@ -119,7 +120,7 @@ impl Plan {
         let output = program.run(&ev, &mut input, &mut |_, _, _| Ok(()))?;
         let levels = output.iter().flatten().map(|vector| ev.level(vector));
         Ok(Self {
-            shape: shape(&literal),
+            shape,
             literal,
             counts: ev.counts(),
             outputs: output.iter().map(Vec::len).sum(),

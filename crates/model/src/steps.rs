@@ -1,21 +1,20 @@
 //! The layers on vectors: convolution, activation, sum, pooling, dense.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use std::sync::Arc;
 
 use confide_tensor::TensorError;
 
 use crate::layout::Layout;
 use crate::lower::Square;
-use crate::ops::LayerEvaluator;
+use crate::ops::{LayerEvaluator, Reads, Shift, Sums};
 use crate::program::Tensor;
-use crate::taps::Taps;
+use crate::taps::{Source, Taps};
 
 /// A convolution with a bias; one level lower.
 ///
-/// Input channels are taken in groups whose rotations fit the evaluator's working set: each channel is rotated and
-/// masked once for all outputs, and each output phase is one product with a matrix of weights, added to the sums of the
-/// groups before.
+/// Input channels are taken in groups that fit the evaluator's working set: each channel is rotated and masked once for
+/// all outputs, and each output phase is a product with a matrix of weights, added to the sums of the groups before.
 pub(crate) fn conv<E: LayerEvaluator>(
     ev: &E,
     taps: &Taps,
@@ -30,90 +29,60 @@ pub(crate) fn conv<E: LayerEvaluator>(
         .map(|ct| ev.level(ct))
         .min()
         .unwrap_or(0);
-    let mut masks = BTreeMap::new();
+    let mut numbers = BTreeMap::new();
+    let mut shifts = Vec::new();
     for source in &taps.sources {
-        if let Some(cells) = taps.mask(source.carry)
-            && !masks.contains_key(&source.carry)
-        {
-            masks.insert(source.carry, ev.mask(&cells, level)?);
+        if let Entry::Vacant(entry) = numbers.entry(source.carry) {
+            let cells = taps.mask(source.carry);
+            entry.insert(shifts.len());
+            shifts.push(Shift {
+                rotation: taps.rotation(source.carry),
+                mask: cells.map(|cells| ev.mask(&cells, level)).transpose()?,
+            });
         }
     }
-    let made = taps
-        .sources
-        .iter()
-        .filter(|source| masks.contains_key(&source.carry))
-        .count();
-    let group = (ev.working_set(level) / made.max(1)).clamp(1, channels.max(1));
-    let mut sums: Vec<Option<Vec<E::Sum>>> = taps.phases.iter().map(|_| None).collect();
+    let (phases, made) = (taps.input.ciphertexts(), taps.sources.len());
+    let group = ev.group(level, phases, made).clamp(1, channels.max(1));
+    let mut sums: Option<Vec<E::Sum>> = None;
     let mut input = input.into_iter().enumerate().peekable();
     while let Some(&(start, _)) = input.peek() {
-        let mut terms: Vec<Vec<Arc<E::Ct>>> = Vec::with_capacity(group);
-        for (_, channel) in input.by_ref().take(group) {
-            terms.push(sources(ev, taps, &masks, channel, level)?);
+        let mut own: Vec<Arc<E::Ct>> = Vec::with_capacity(group * phases);
+        for ct in input.by_ref().take(group).flat_map(|(_, channel)| channel) {
+            own.push(match ev.level(&ct) == level {
+                true => ct,
+                false => Arc::new(ev.at_level(&ct, level)?),
+            });
         }
-        for (sum, phase) in sums.iter_mut().zip(&taps.phases) {
-            let operands: Vec<&E::Ct> = terms
-                .iter()
-                .flat_map(|channel| phase.iter().map(|&source| &*channel[source]))
-                .collect();
-            let rows: Vec<Vec<f64>> = (0..bias.len())
-                .map(|o| weights[(o * channels + start) * count..][..terms.len() * count].to_vec())
-                .collect();
-            *sum = Some(ev.combine(sum.take(), &operands, &rows)?);
+        let taken = own.len() / phases;
+        let mut sources = Vec::with_capacity(taken * made);
+        for first in (0..own.len()).step_by(phases) {
+            let at = |s: &Source| (first + s.phase, numbers[&s.carry]);
+            sources.extend(taps.sources.iter().map(at));
         }
+        let reads = Reads {
+            inputs: own.iter().map(|ct| &**ct).collect(),
+            shifts: &shifts,
+            sources,
+        };
+        let rows: Vec<Vec<f64>> = (0..bias.len())
+            .map(|o| weights[(o * channels + start) * count..][..taken * count].to_vec())
+            .collect();
+        let product = |phase: &Vec<usize>| Sums {
+            sources: (0..taken)
+                .flat_map(|channel| phase.iter().map(move |&s| channel * made + s))
+                .collect(),
+            rows: rows.clone(),
+        };
+        let products: Vec<Sums> = taps.phases.iter().map(product).collect();
+        sums = Some(ev.shifted_sums(sums.take(), &reads, &products)?);
     }
     let mut out: Tensor<E::Ct> = bias
         .iter()
-        .map(|_| Vec::with_capacity(sums.len()))
+        .map(|_| Vec::with_capacity(taps.phases.len()))
         .collect();
-    for sum in sums {
-        for ((channel, sum), &bias) in out.iter_mut().zip(sum.into_iter().flatten()).zip(bias) {
-            channel.push(Arc::new(ev.finish(sum, bias)?));
-        }
-    }
-    Ok(out)
-}
-
-/// All sources of one channel: each phase decomposed once, rotated and masked.
-fn sources<E: LayerEvaluator>(
-    ev: &E,
-    taps: &Taps,
-    masks: &BTreeMap<[i64; 2], E::Mask>,
-    channel: Vec<Arc<E::Ct>>,
-    level: usize,
-) -> Result<Vec<Arc<E::Ct>>, TensorError> {
-    let mut out = Vec::with_capacity(taps.sources.len());
-    for (phase, ct) in channel.into_iter().enumerate() {
-        let ct = if ev.level(&ct) == level {
-            ct
-        } else {
-            Arc::new(ev.at_level(&ct, level)?)
-        };
-        // Sorted by phase: those of this one come next.
-        let own: Vec<[i64; 2]> = taps.sources[out.len()..]
-            .iter()
-            .take_while(|s| s.phase == phase)
-            .map(|s| s.carry)
-            .collect();
-        let turned: Vec<i64> = own
-            .iter()
-            .filter(|&&carry| carry != [0, 0])
-            .map(|&carry| taps.rotation(carry))
-            .collect();
-        let mut rotated = ev.rotations(&ct, &turned)?.into_iter();
-        for carry in own {
-            let moved = if carry == [0, 0] {
-                None
-            } else {
-                rotated.next()
-            };
-            out.push(match (moved, masks.get(&carry)) {
-                (Some(moved), Some(mask)) => Arc::new(ev.masked(moved, mask)?),
-                (Some(moved), None) => Arc::new(moved),
-                (None, Some(mask)) => Arc::new(ev.masked(E::Ct::clone(&ct), mask)?),
-                (None, None) => ct.clone(),
-            });
-        }
+    for (i, sum) in sums.into_iter().flatten().enumerate() {
+        let channel = i % bias.len();
+        out[channel].push(Arc::new(ev.finish(sum, bias[channel])?));
     }
     Ok(out)
 }
@@ -255,7 +224,7 @@ pub(crate) fn dense<E: LayerEvaluator>(
     pool: Option<&Layout>,
     input: Tensor<E::Ct>,
 ) -> Result<Tensor<E::Ct>, TensorError> {
-    let operands: Vec<&E::Ct> = input.iter().flatten().map(|ct| &**ct).collect();
+    let inputs: Vec<&E::Ct> = input.iter().flatten().map(|ct| &**ct).collect();
     let wide = |row: &Vec<f64>| {
         let weights = row.iter().zip(&input);
         weights
@@ -263,8 +232,20 @@ pub(crate) fn dense<E: LayerEvaluator>(
             .collect()
     };
     let rows: Vec<Vec<f64>> = rows.iter().map(wide).collect();
-    let sums = ev.combine(None, &operands, &rows)?;
-    let mut out = Vec::with_capacity(rows.len());
+    let sums = Sums {
+        sources: (0..inputs.len()).collect(),
+        rows,
+    };
+    let reads = Reads {
+        sources: sums.sources.iter().map(|&i| (i, 0)).collect(),
+        inputs,
+        shifts: &[Shift {
+            rotation: 0,
+            mask: None,
+        }],
+    };
+    let sums = ev.shifted_sums(None, &reads, &[sums])?;
+    let mut out = Vec::with_capacity(bias.len());
     for (sum, &bias) in sums.into_iter().zip(bias) {
         let features = ev.finish(sum, 0.0)?;
         let pooled = match pool {

@@ -1,10 +1,10 @@
 //! Products of an integer matrix with a vector of polynomials.
 
 use crate::buffer::Buffer;
-use crate::{Constant, Form, PrimeSet, Ring, RnsPoly, par};
+use crate::{Constant, Form, Modulus, PrimeSet, Ring, RnsPoly, par};
 
 /// Words of a limb that one task computes for all outputs.
-const TASK: usize = 1 << 13;
+pub(crate) const TASK: usize = 1 << 13;
 
 impl Ring {
     /// out\[o\] = sum over i of weights\[o * I + i\] * inputs\[i\] for the I inputs, which share set and form,
@@ -85,21 +85,36 @@ impl Ring {
                 .iter()
                 .map(|a| &a.words[start..start + task])
                 .collect();
-            let q = self.modulus_at(set, limb);
-            let product = |rows: &mut [&mut [u64]]| {
-                self.backend
-                    .matrix_product(q, rows, &inputs, &prepared[limb]);
-            };
-            if !add {
-                return product(&mut rows);
-            }
-            // Products of a task stay in the cache until they are added.
-            let mut room = Buffer::scratch(task * rows.len());
-            let mut products: Vec<&mut [u64]> = room.chunks_exact_mut(task).collect();
-            product(&mut products);
-            for (row, product) in rows.into_iter().zip(products) {
-                self.backend.add(q, row, product);
-            }
+            self.multiply_rows(
+                self.modulus_at(set, limb),
+                &mut rows,
+                &inputs,
+                &prepared[limb],
+                add,
+            );
         });
+    }
+
+    /// Words of a limb of all outputs, added to what they are if `add`: at most [`TASK`] of each.
+    pub(crate) fn multiply_rows(
+        &self,
+        q: &Modulus,
+        rows: &mut [&mut [u64]],
+        inputs: &[&[u64]],
+        weights: &[Constant],
+        add: bool,
+    ) {
+        if !add {
+            return self.backend.matrix_product(q, rows, inputs, weights);
+        }
+        let task = rows.first().map_or(1, |row| row.len());
+        // Products of a task stay in the cache until they are added.
+        let mut room = Buffer::scratch(task * rows.len());
+        let mut products: Vec<&mut [u64]> = room.chunks_exact_mut(task).collect();
+        self.backend
+            .matrix_product(q, &mut products, inputs, weights);
+        for (row, product) in rows.iter_mut().zip(products) {
+            self.backend.add(q, row, product);
+        }
     }
 }

@@ -245,7 +245,7 @@ impl Ring {
     }
 
     /// The words of a limb from `start` on, as many as `room` holds: borrowed, or repeated there.
-    fn expanded<'a>(
+    pub(crate) fn expanded<'a>(
         &self,
         factor: &'a RnsPoly,
         limb: usize,

@@ -26,7 +26,7 @@ pub struct Switch<'a, K> {
 }
 
 /// A digit: its primes, and its coefficients with the overflow count, as base conversion takes them.
-struct Digit {
+pub(crate) struct Digit {
     range: Range<usize>,
     extension: Arc<Extension>,
     rows: Buffer,
@@ -51,7 +51,7 @@ enum End<'a> {
 }
 
 /// One limb of all uses: its number among the main primes or the sources, and its outputs.
-type Task<'a> = (usize, Vec<[&'a mut [u64]; 2]>);
+pub(crate) type Task<'a> = (usize, Vec<[&'a mut [u64]; 2]>);
 
 impl Ring {
     /// For each use the pair of r_k = round(sum over d of digit_d * key\[d\]\[k\] / P) + addend_k modulo the main
@@ -177,7 +177,7 @@ impl Ring {
     }
 
     /// The rows of all digits of `a`.
-    fn digits(&self, a: &RnsPoly, digits: &[Range<usize>]) -> Vec<Digit> {
+    pub(crate) fn digits(&self, a: &RnsPoly, digits: &[Range<usize>]) -> Vec<Digit> {
         let n = self.degree();
         let mut out: Vec<Digit> = digits
             .iter()
@@ -223,27 +223,7 @@ impl Ring {
         let n = self.degree();
         let numbers: Vec<usize> = group.iter().map(|(i, _)| *i).collect();
         let mut half = Buffer::scratch(digits.len() * group.len() * n);
-        let mut limbs: Vec<Vec<DigitLimb>> = numbers.iter().map(|_| Vec::new()).collect();
-        for (digit, scratch) in digits.iter().zip(half.chunks_exact_mut(group.len() * n)) {
-            let mut targets = Vec::with_capacity(group.len());
-            let mut homes = Vec::with_capacity(group.len());
-            for ((&i, limb), out) in numbers
-                .iter()
-                .zip(&mut limbs)
-                .zip(scratch.chunks_exact_mut(n))
-            {
-                if digit.range.contains(&i) {
-                    limb.push(DigitLimb::Values(a.limb(i)));
-                } else {
-                    targets.push(self.target(&digit.extension, i, out));
-                    homes.push(limb);
-                }
-            }
-            self.backend.extend(&digit.rows, &mut targets);
-            for (limb, target) in homes.into_iter().zip(targets) {
-                limb.push(DigitLimb::Half(target.out));
-            }
-        }
+        let mut limbs = self.extended_digits(a, digits, &numbers, &mut half);
         let mut outs: Vec<_> = group
             .into_iter()
             .map(|(_, outs)| outs.into_iter())
@@ -269,10 +249,7 @@ impl Ring {
             let mut halves = first.chunks_exact_mut(n).zip(second.chunks_exact_mut(n));
             for ((&i, limb), outs) in numbers.iter().zip(&mut limbs).zip(&mut outs) {
                 let Some(out) = outs.next() else { continue };
-                let keys: Vec<[&[u64]; 2]> = one.key[..digits.len()]
-                    .iter()
-                    .map(|pair| [&pair[0], &pair[1]].map(|half| self.limb_of(half.borrow(), i)))
-                    .collect();
+                let keys = self.key_limbs(&one.key[..digits.len()], i);
                 let division = divisor
                     .zip(halves.next())
                     .map(|(divisor, (x, y))| Division {
@@ -280,7 +257,7 @@ impl Ring {
                         inverse: divisor.reduction.inverses[i],
                     });
                 let (addends, factor) = self.addends(one, i, end);
-                self.backend.switch_limb(LimbSwitch {
+                self.backend.switch_limb(&mut LimbSwitch {
                     table: &self.tables[i],
                     digits: limb,
                     keys: &keys,
@@ -290,15 +267,53 @@ impl Ring {
                     order: order.as_ref().map(|o| o.source()),
                     out,
                 });
-                // Completed by the first use.
-                for digit in limb.iter_mut() {
-                    if let DigitLimb::Half(words) = digit {
-                        let done: &mut [u64] = std::mem::take(words);
-                        *digit = DigitLimb::Values(done);
-                    }
-                }
+                completed(limb);
             }
         }
+    }
+
+    /// The limbs with `numbers` of all digits of `a`: half transforms in `half`, and limbs of `a` itself.
+    pub(crate) fn extended_digits<'a>(
+        &'a self,
+        a: &'a RnsPoly,
+        digits: &'a [Digit],
+        numbers: &[usize],
+        half: &'a mut [u64],
+    ) -> Vec<Vec<DigitLimb<'a>>> {
+        let n = self.degree();
+        let mut limbs: Vec<Vec<DigitLimb>> = numbers.iter().map(|_| Vec::new()).collect();
+        for (digit, scratch) in digits.iter().zip(half.chunks_exact_mut(numbers.len() * n)) {
+            let mut targets = Vec::with_capacity(numbers.len());
+            let mut homes = Vec::with_capacity(numbers.len());
+            for ((&i, limb), out) in numbers
+                .iter()
+                .zip(&mut limbs)
+                .zip(scratch.chunks_exact_mut(n))
+            {
+                if digit.range.contains(&i) {
+                    limb.push(DigitLimb::Values(a.limb(i)));
+                } else {
+                    targets.push(self.target(&digit.extension, i, out));
+                    homes.push(limb);
+                }
+            }
+            self.backend.extend(&digit.rows, &mut targets);
+            for (limb, target) in homes.into_iter().zip(targets) {
+                limb.push(DigitLimb::Half(target.out));
+            }
+        }
+        limbs
+    }
+
+    /// Limb `i` of both halves of a key for each digit.
+    pub(crate) fn key_limbs<'k, K: Borrow<RnsPoly>>(
+        &self,
+        key: &'k [[K; 2]],
+        i: usize,
+    ) -> Vec<[&'k [u64]; 2]> {
+        key.iter()
+            .map(|pair| [&pair[0], &pair[1]].map(|half| self.limb_of(half.borrow(), i)))
+            .collect()
     }
 
     /// What is added to limb `i`, and times what. Addends of quotients count P-fold before the division, so that they are
@@ -333,7 +348,7 @@ impl Ring {
     }
 
     /// The limb of the prime at `i` in the ring's tables.
-    fn limb_of<'a>(&self, poly: &'a RnsPoly, i: usize) -> &'a [u64] {
+    pub(crate) fn limb_of<'a>(&self, poly: &'a RnsPoly, i: usize) -> &'a [u64] {
         if i < self.q_len {
             poly.limb_q(i)
         } else {
@@ -384,7 +399,17 @@ impl Ring {
     }
 }
 
+/// What a switch with these digits has completed.
+pub(crate) fn completed(limb: &mut [DigitLimb<'_>]) {
+    for digit in limb {
+        if let DigitLimb::Half(words) = digit {
+            let done: &mut [u64] = std::mem::take(words);
+            *digit = DigitLimb::Values(done);
+        }
+    }
+}
+
 /// A task for each limb, without outputs yet.
-fn tasks<'a>(limbs: &[usize]) -> Vec<Task<'a>> {
+pub(crate) fn tasks<'a>(limbs: &[usize]) -> Vec<Task<'a>> {
     limbs.iter().map(|&i| (i, Vec::new())).collect()
 }

@@ -12,8 +12,6 @@ use crate::plan::{
 };
 use crate::sigmoid::DEGREES;
 
-/// Bytes per second at which an upload is weighed against computing (100 Mbit/s).
-const UPLOAD_RATE: f64 = 12.5e6;
 /// Seconds that nobody minds: below them, accuracy counts more than time.
 const PATIENCE: f64 = 15.0;
 /// Smallest and largest scale that the planner considers.
@@ -50,12 +48,17 @@ pub struct PlanRequest {
     pub log_n: Option<u32>,
     /// Key stride, if it is to be fixed.
     pub key_stride: Option<u32>,
+    /// Bytes per second of the data party's line, at which an upload is weighed against computing.
+    pub upload_rate: u64,
     /// Training by minibatches with bootstraps instead of few steps within the levels.
     pub bootstrapping: Option<BootstrapWish>,
 }
 
 impl PlanRequest {
-    /// A request with the default limits: 140 MB, 4 GiB, 6 iterations, 2 threads.
+    /// Bytes per second of a line of which nothing is said: 100 Mbit/s.
+    pub const UPLOAD_RATE: u64 = 12_500_000;
+
+    /// A request with the default limits: 140 MB, 4 GiB, 6 iterations, 2 threads, [`PlanRequest::UPLOAD_RATE`].
     pub fn new(rows: usize, features: usize, classes: usize) -> Self {
         Self {
             rows,
@@ -68,6 +71,7 @@ impl PlanRequest {
             threads: 2,
             log_n: None,
             key_stride: None,
+            upload_rate: Self::UPLOAD_RATE,
             bootstrapping: None,
         }
     }
@@ -346,7 +350,7 @@ impl Program {
                         let seconds = PATIENCE
                             + costs.worker_seconds()
                             + costs.client_seconds
-                            + upload as f64 / UPLOAD_RATE;
+                            + upload as f64 / request.upload_rate.max(1) as f64;
                         // Two bits of precision are worth a twentieth of the time at the lower end.
                         let precision = 1.0 + 0.05 * f64::from(36 - *scale_bits as i32).exp2();
                         let score = seconds * penalty(degree, iterations) * precision;

@@ -73,7 +73,7 @@ pub fn train_converged(
     iterations: usize,
 ) -> Result<Reference, TrainError> {
     // The curvature of a logistic loss is at most 1/4, that of a softmax 1/2.
-    let (rate, values): (f64, fn(&[f64]) -> Vec<f64>) = match loss {
+    let (rate, values): (f64, Values) = match loss {
         LossKind::OneVsRest => (3.0, sigmoids),
         LossKind::Softmax => (1.5, softmax),
     };
@@ -82,6 +82,9 @@ pub fn train_converged(
         .collect();
     Ok(Problem::new(table, rows, labels)?.descend(&steps, l2, values))
 }
+
+/// From the logits of a record to what is compared with its targets.
+type Values = fn(&[f64]) -> Vec<f64>;
 
 /// Sigmoids of the logits of a record, minus one half.
 pub(crate) fn sigmoids(logits: &[f64]) -> Vec<f64> {

@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use common::{distance, table};
 use confide_tensor::{ClearEvaluator, RefreshLevels};
-use confide_train::bootstrapped::{
-    BootstrapWish, BootstrappedPlan, PREDICTION_LEVEL, head, predict_block,
-};
-use confide_train::minibatch::{Batch, Trainer, TrainingState};
+use confide_train::bootstrapped::{BootstrapWish, BootstrappedPlan, head, predict_block};
+use confide_train::minibatch::{Batch, LossKind, Trainer, TrainingState};
 use confide_train::{PlanRequest, TablePacker, TrainError, TrainingPlan};
 
 const SIZES: [usize; 3] = [300, 9, 3];
@@ -75,7 +73,10 @@ fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
     assert!(reference.largest <= whole.range(), "{}", reference.largest);
 
     let records = &rows[..20];
-    let encrypt = |slots: Vec<_>| ev.encrypt(&slots, PREDICTION_LEVEL).expect("fits");
+    let encrypt = |slots: Vec<_>| {
+        ev.encrypt(&slots, plan.layout.prediction_depth())
+            .expect("fits")
+    };
     let packed: Vec<_> = packer.records(records).expect("records fit");
     let packed = packed.into_iter().map(encrypt).collect();
     let scores = predict_block(&ev, &plan.layout, &plan.schedule, head, packed).expect("scores");
@@ -133,4 +134,35 @@ fn limits_hold() {
         ..BootstrapWish::new(usize::MAX)
     });
     assert!(TrainingPlan::of_request(&long, &Default::default()).is_err());
+}
+
+#[test]
+fn loss_and_hidden_units_are_the_data_partys_choice() {
+    let linear = TrainingPlan::Bootstrapped(planned());
+    let wish = |loss, hidden| {
+        let mut request = request();
+        request.bootstrapping = Some(BootstrapWish {
+            batch: 300,
+            loss,
+            hidden,
+            ..BootstrapWish::new(2)
+        });
+        request
+    };
+    for (loss, hidden, level, words) in [
+        (LossKind::Softmax, 0, 1, "softmax on [-16, 16]"),
+        (LossKind::OneVsRest, 8, 3, "8 hidden units, squared"),
+    ] {
+        let request = wish(loss, hidden);
+        assert!(linear.check(&request).is_err());
+        let plan = TrainingPlan::of_request(&request, &Default::default()).expect("a plan");
+        plan.check(&request).expect("it follows from its choice");
+        assert_eq!((plan.loss(), plan.hidden()), (loss, hidden));
+        assert_eq!((plan.prediction_level(), plan.score_level()), (level, 0));
+        assert!(plan.to_string().contains(words), "{plan}");
+    }
+    for (loss, hidden) in [(LossKind::Softmax, 8), (LossKind::OneVsRest, 100)] {
+        let plan = TrainingPlan::of_request(&wish(loss, hidden), &Default::default());
+        assert!(matches!(plan, Err(TrainError::Shape { .. })), "{plan:?}");
+    }
 }

@@ -16,7 +16,7 @@ use confide_model::features::{FeatureRows, FeatureSums, MASK_BITS};
 use confide_model::{CkksLayers, FeatureCard, Grid, Layout};
 use confide_tensor::{CkksEvaluator, RefreshLevels};
 use confide_train::Activation;
-use confide_train::bootstrapped::{Crossing, PREDICTION_LEVEL, head, predict_block};
+use confide_train::bootstrapped::{Crossing, head, predict_block};
 use confide_train::minibatch::{
     Batch, MinibatchPlan, MinibatchSchedule, Recipe, TileLayout, TilePacker, Trainer,
     TrainingState, minibatch_reference,
@@ -207,8 +207,8 @@ fn a_head_is_trained_and_used_on_encrypted_features() {
 
     // Prediction needs no refresh: what crossed over is high enough.
     let crossed = crossing.cross(&gathered[0]).expect("crosses");
-    assert!(crossed.level() > PREDICTION_LEVEL);
-    let crossed = confide_tensor::Evaluator::at_level(&ev, &crossed, PREDICTION_LEVEL);
+    assert!(crossed.level() > tiles.prediction_depth());
+    let crossed = confide_tensor::Evaluator::at_level(&ev, &crossed, tiles.prediction_depth());
     let scores = predict_block(
         &ev,
         &tiles,

@@ -248,3 +248,47 @@ fn the_softmax_refreshes_within_its_steps() {
     let apart = distance(&weights, &expected.weights);
     assert!(apart < 1e-2, "{apart:e}");
 }
+
+#[test]
+fn a_hidden_layer_learns_the_clear_weights_and_resumes_to_the_same_bytes() {
+    let layout = TileLayout::with_hidden(LOG_N, SIZES, 60, 16, 4).expect("fits");
+    let recipe = Recipe::with_hidden(2, 4);
+    let schedule = MinibatchSchedule::new(&layout, &recipe).expect("valid");
+    let (rows, labels) = table(SIZES, 3);
+    let party = Party::new(&layout, &schedule);
+    let packer = TilePacker::new(&layout, &schedule);
+    let data = party.batches(&layout, &packer, &rows, &labels);
+    let ev = party.evaluator();
+    let trainer = Trainer::new(&ev, &layout, &schedule);
+    let mut give = |batch: usize| Ok::<_, TensorError>(data[batch].clone());
+    let mut stored = Vec::new();
+    let end = trainer
+        .run(TrainingState::start(), &mut give, &mut |action, state| {
+            stored.push((action, bytes(party.params(), state)));
+            Ok(())
+        })
+        .expect("runs");
+    let step = Action::Step { batch: 0 };
+    let actions: Vec<_> = stored.iter().map(|(action, _)| *action).collect();
+    assert_eq!(actions, [step, Action::Refresh, step]);
+
+    let point = end.point.as_ref().expect("a point");
+    let weights = packer.weights(&party.decrypt(point)).expect("a head");
+    let activation = Activation::Polynomial;
+    let silent = &mut |_: usize, _: &[Vec<f64>]| ();
+    let expected = minibatch_reference(&layout, &schedule, &rows, &labels, activation, silent);
+    let expected = expected.expect("reference");
+    assert!(expected.within(&schedule), "{expected:?}");
+    let apart = distance(&weights, &expected.weights);
+    assert!(apart < 1e-3, "{apart:e}");
+
+    let last = stored.last().expect("states").1.clone();
+    for (_, (step, halved, parts)) in &stored {
+        let parts = parts
+            .iter()
+            .map(|bytes| Ciphertext::from_bytes(party.params(), bytes).expect("own bytes"));
+        let state = TrainingState::from_parts(*step, *halved, parts.collect()).expect("a state");
+        let resumed = trainer.run(state, &mut give, &mut |_, _| Ok(()));
+        assert_eq!(bytes(party.params(), &resumed.expect("runs")), last);
+    }
+}

@@ -130,9 +130,14 @@ function split({ choices }) {
 }
 
 const MOST_EPOCHS = 1000;
+const MOST_HIDDEN = 32;
+
+/** None, or 2 to the most. */
+const hiddenUnits = (wanted) => (wanted >= 1 ? Math.min(MOST_HIDDEN, Math.max(2, Math.trunc(wanted))) : null);
 
 function training({ choices, dataset }) {
   const epochs = h("input", { type: "number", min: 0, max: MOST_EPOCHS, step: 1, value: choices.epochs ?? 0, onchange: (event) => choose({ epochs: Math.min(MOST_EPOCHS, Math.max(0, Math.trunc(Number(event.target.value) || 0))) || null }) });
+  const hidden = h("input", { type: "number", min: 0, max: MOST_HIDDEN, step: 1, value: choices.hidden ?? 0, onchange: (event) => choose({ hidden: hiddenUnits(Number(event.target.value)) }) });
   return details(
     `${words.training} (${choices.epochs ? words.trainingLong(choices.epochs) : words.trainingQuick})`,
     h("p", null, words.trainingLead),
@@ -140,6 +145,7 @@ function training({ choices, dataset }) {
     choices.epochs &&
       dataset?.classes.length > 2 &&
       h("label", { class: "tick", for: "softmax" }, h("input", { type: "checkbox", id: "softmax", checked: choices.softmax, onchange: (event) => choose({ softmax: event.target.checked }) }), h("span", null, words.softmax)),
+    choices.epochs && !(choices.softmax && dataset?.classes.length > 2) && field(words.hidden, hidden, { id: "hidden", hint: words.hiddenHint }),
   );
 }
 

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use confide_ckks::KeyKind;
 use confide_protocol::{Digest, JobSpec, Limits, WireError, code, from_bytes};
 use confide_train::bootstrapped::BootstrapWish;
-use confide_train::minibatch::TileLayout;
 use confide_train::{Layout, Plan, PlanRequest, TrainError, TrainingPlan};
 
 use crate::fault;
@@ -50,14 +49,14 @@ pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<TrainingPlan, Wir
                 ("epochs", choice.recipe.epochs, MAX_EPOCHS),
                 ("threads", plan.costs.threads, 1 << 10),
             ])?;
-            let sizes = [plan.shape.rows, plan.shape.features, plan.shape.classes];
-            let log_n = choice.preset.log_n();
-            TileLayout::new(log_n, sizes, choice.batch, choice.columns)
+            choice
+                .layout(&plan.shape)
                 .map_err(|error| refused(&error))?;
             Some(BootstrapWish {
                 epochs: choice.recipe.epochs,
                 batch: choice.batch,
                 loss: choice.recipe.loss,
+                hidden: choice.hidden,
             })
         }
     };
@@ -73,6 +72,7 @@ pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<TrainingPlan, Wir
         threads: plan.costs().threads,
         log_n: None,
         key_stride: None,
+        upload_rate: PlanRequest::UPLOAD_RATE,
         bootstrapping,
     };
     // The lists of objects follow from fields that the check compares.

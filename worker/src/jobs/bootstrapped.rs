@@ -59,7 +59,7 @@ pub(super) fn train(
     let observed = Observed::new(
         &evaluator,
         &progress,
-        CostModel::default(),
+        work::checked(plan.cost_model(&CostModel::default()))?,
         work::checked(plan.key_switch_shape())?,
         work::of_training(&plan.costs),
     )

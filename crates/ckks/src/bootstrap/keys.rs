@@ -89,7 +89,7 @@ impl BootstrapParameters {
     }
 
     /// All factors with the levels at which they are applied.
-    fn placed(&self, log_slots: u32) -> Result<Vec<(Factor, usize)>, CkksError> {
+    pub(super) fn placed(&self, log_slots: u32) -> Result<Vec<(Factor, usize)>, CkksError> {
         let Factors {
             coeffs_to_slots,
             slots_to_coeffs,

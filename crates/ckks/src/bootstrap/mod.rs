@@ -21,12 +21,14 @@ mod presets;
 mod real;
 #[cfg(all(test, feature = "secret"))]
 mod tests;
+mod work;
 
 use std::collections::BTreeMap;
 
 use num_complex::Complex64;
 
 pub use params::{BootstrapLiteral, BootstrapParameters, MAX_LOG2_FAILURE, Order};
+pub use work::{BootstrapWork, MatrixWork};
 
 use crate::ciphertext::Ciphertext;
 use crate::encoding::Encoder;

@@ -11,15 +11,16 @@ mod matrix;
 mod product;
 mod rotate;
 mod scalar;
+mod shifted;
 #[cfg(all(test, feature = "secret"))]
 pub(crate) mod tests;
 mod transform;
-mod weighted;
 
 use confide_ring::{Form, RnsPoly};
 
 pub use matrix::WeightMatrix;
 pub(crate) use scalar::to_integer;
+pub use shifted::{LazySum, Mask, Shift, WeightedSums};
 
 use crate::ciphertext::Ciphertext;
 use crate::error::CkksError;

@@ -28,6 +28,9 @@ pub struct BootstrapArgs {
     /// log2 of the number of slots; all of them when absent
     #[arg(long)]
     log_slots: Option<u32>,
+    /// Baby steps of the matrices, a power of two: more of them need more keys and less time. The set's own when absent
+    #[arg(long)]
+    baby: Option<usize>,
     /// Threads
     #[arg(long, default_value_t = 1)]
     threads: usize,
@@ -105,12 +108,14 @@ fn refresh(
 }
 
 fn measure(args: &BootstrapArgs) -> Result<(), CkksError> {
-    let literal = literal(args.log_n, args.preset).ok_or_else(|| CkksError::InvalidArgument {
-        op: "bench bootstrap",
-        what: "preset",
-        needed: "the default one for N = 2^15".into(),
-        available: format!("{:?}", args.preset),
-    })?;
+    let mut literal =
+        literal(args.log_n, args.preset).ok_or_else(|| CkksError::InvalidArgument {
+            op: "bench bootstrap",
+            what: "preset",
+            needed: "the default one for N = 2^15".into(),
+            available: format!("{:?}", args.preset),
+        })?;
+    literal.baby = args.baby.unwrap_or(literal.baby);
     let set = BootstrapParameters::new(literal)?;
     let (params, seed) = (set.params(), [1; 32]);
     let encoder = Encoder::new(params);

@@ -6,6 +6,7 @@ mod cost;
 mod engine;
 mod model;
 mod noise;
+mod setup1;
 mod timing;
 mod train;
 
@@ -29,6 +30,8 @@ pub enum BenchCommand {
     Accuracy(accuracy::AccuracyArgs),
     /// Time a network on encrypted images, by a worker that is started for it
     Model(model::ModelBenchArgs),
+    /// Train a head on encrypted features of a network, from its pooling to predictions
+    Setup1(setup1::Setup1Args),
     /// Time a whole training on made-up records in this process, without a worker
     Train(train::TrainBenchArgs),
 }
@@ -42,6 +45,7 @@ pub fn run(command: BenchCommand) -> Result<(), Failure> {
         BenchCommand::Bootstrap(args) => bootstrap::run(&args),
         BenchCommand::Accuracy(args) => accuracy::run(&args),
         BenchCommand::Model(args) => model::run(&args),
+        BenchCommand::Setup1(args) => setup1::run(&args),
         BenchCommand::Train(args) => train::run(&args),
     }
 }

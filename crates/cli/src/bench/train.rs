@@ -44,6 +44,9 @@ pub struct TrainBenchArgs {
     /// Softmax instead of one-vs-rest, with minibatches
     #[arg(long)]
     softmax: bool,
+    /// Hidden units with minibatches; a linear head when absent
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=32))]
+    hidden: Option<u32>,
     /// Columns of a tile, if the layout is to be fixed
     #[arg(long)]
     columns: Option<usize>,
@@ -269,6 +272,7 @@ mod tests {
             steps: 1,
             degree: 7,
             softmax: false,
+            hidden: None,
             columns: None,
             threads: 1,
             json: true,

@@ -66,7 +66,12 @@ pub(super) fn guard(
             return Err(ClientError::new(
                 "CC-5012",
                 "The features cannot be scaled into the range of the plan.",
-                "Leave out columns with extreme values.",
+                match plan.hidden() {
+                    0 => "Leave out columns with extreme values.",
+                    _ => {
+                        "Train for fewer epochs, with fewer hidden units, or leave out columns with extreme values."
+                    }
+                },
             ));
         }
         // Logits grow with the square of the features' scale, or faster; a run that left its range far behind says

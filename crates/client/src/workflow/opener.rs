@@ -54,6 +54,7 @@ pub struct ResultOpener {
     opener: Opener,
     packer: TablePacker,
     prediction_level: usize,
+    score_level: usize,
 }
 
 impl ResultOpener {
@@ -67,6 +68,7 @@ impl ResultOpener {
             opener: Opener::new(seed, params),
             packer: TablePacker::new(plan),
             prediction_level: plan.prediction_level(),
+            score_level: plan.score_level(),
         })
     }
 
@@ -76,7 +78,7 @@ impl ResultOpener {
         Ciphertext::encoded_len(params, params.max_level(), 2) as u64
     }
 
-    /// Weights `[output][feature]` of a trained head.
+    /// Weights of a trained head, as [`PlainRun`](confide_train::PlainRun) has them.
     ///
     /// # Errors
     /// `CC-5020` when the bytes are no head under this plan, or decrypt to nonsense.
@@ -91,9 +93,7 @@ impl ResultOpener {
     /// # Errors
     /// `CC-5020` when the bytes are no scores under this plan, or decrypt to nonsense.
     pub fn open_scores(&self, bytes: &[u8], rows: usize) -> Result<Vec<Vec<f64>>, ClientError> {
-        let slots = self
-            .opener
-            .open(bytes, self.prediction_level.saturating_sub(1))?;
+        let slots = self.opener.open(bytes, self.score_level)?;
         let logits = self.packer.logits(&slots, rows).map_err(from_train)?;
         finite(logits)
     }

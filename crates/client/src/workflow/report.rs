@@ -8,19 +8,20 @@ use confide_train::TrainingPlan;
 use confide_train::minibatch::LossKind;
 use serde::{Deserialize, Serialize};
 
-/// Heads trained in the clear, weights `[output][feature]`.
+/// Heads trained in the clear, weights as [`PlainRun`](confide_train::PlainRun) has them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClearHeads {
     /// The very program that ran on ciphertexts, on plain numbers.
     pub program: Vec<Vec<f64>>,
-    /// The exact sigmoid or softmax, trained to convergence.
+    /// The exact sigmoid or softmax, trained to convergence; with hidden units, which have no single best head, the exact sigmoid
+    /// in the program's own steps.
     pub converged: Vec<Vec<f64>>,
 }
 
 /// What came back from the worker, decrypted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// Weights `[output][feature]`.
+    /// Weights as [`PlainRun`](confide_train::PlainRun) has them.
     pub weights: Vec<Vec<f64>>,
     /// Logits `[row][output]` of the test records.
     pub logits: Vec<Vec<f64>>,
@@ -97,7 +98,7 @@ impl PlanSummary {
 }
 
 /// The report of a training. `*_clear` is the same head (features, penalty) with the exact sigmoid or softmax,
-/// trained to convergence; `*_clear_program` is the program of the encrypted run on plain numbers.
+/// trained to convergence (with hidden units, by the program's own steps); `*_clear_program` is the program of the encrypted run on plain numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingReport {
     /// Accuracy of the encrypted head on the test records.
@@ -248,12 +249,7 @@ impl TrainingRun {
 
     /// Logits `[row][output]` of the test records under a head in the clear.
     pub fn clear_logits(&self, weights: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        let logit =
-            |row: &Vec<f64>, head: &Vec<f64>| row.iter().zip(head).map(|(x, w)| x * w).sum();
-        self.test_rows
-            .iter()
-            .map(|row| weights.iter().map(|head| logit(row, head)).collect())
-            .collect()
+        self.plan.logits(weights, &self.test_rows)
     }
 }
 

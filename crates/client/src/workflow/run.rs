@@ -8,7 +8,7 @@ use super::setup::TrainingSetup;
 use crate::ClientError;
 use confide_ckks::{Complex64, KeyKind, Parameters};
 use confide_protocol::{Digest, JobSpec};
-use confide_train::{TablePacker, TrainingPlan, train_converged};
+use confide_train::{Activation, TablePacker, TrainingPlan, train_converged};
 use std::collections::BTreeMap;
 
 /// Digests of the objects that were made.
@@ -175,11 +175,20 @@ impl TrainingRun {
     }
 
     /// The head in the clear, beside the encrypted one: the same program on plain numbers, and the exact sigmoid to
-    /// convergence with the same penalty and features. Takes seconds for large tables: do it while the worker works.
+    /// convergence with the same penalty and features (see [`ClearHeads`]). Takes seconds for large tables: do it while the worker works.
     ///
     /// # Errors
     /// `CC-5003`, which does not happen.
     pub fn clear_heads(&self) -> Result<ClearHeads, ClientError> {
+        let program = self.guarded.reference.weights.clone();
+        if self.plan.hidden() > 0 {
+            let (rows, exact) = (&self.guarded.rows, Activation::Sigmoid);
+            let run = self.plan.reference_with(rows, &self.train_labels, exact);
+            return Ok(ClearHeads {
+                program,
+                converged: run.map_err(from_train)?.weights,
+            });
+        }
         let shape = self.plan.shape();
         let size = self.guarded.rows.len() * shape.features * self.plan.outputs();
         let steps = CONVERGED_STEPS[usize::from(size > 10_000_000)];
@@ -193,7 +202,7 @@ impl TrainingRun {
         )
         .map_err(from_train)?;
         Ok(ClearHeads {
-            program: self.guarded.reference.weights.clone(),
+            program,
             converged: converged.weights,
         })
     }

@@ -18,6 +18,9 @@ const LARGEST_UPLOAD: u64 = 1_000_000_000;
 /// Upload that is allowed for training with bootstraps, whose keys alone exceed a gigabyte.
 const BOOTSTRAPPED_UPLOAD: u64 = 4_000_000_000;
 
+/// Most hidden units.
+const MOST_HIDDEN: usize = 32;
+
 /// What the user decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingOptions {
@@ -31,6 +34,8 @@ pub struct TrainingOptions {
     pub components: Option<usize>,
     /// Largest upload in bytes; when absent, 140 MB are tried first, then more.
     pub max_upload_bytes: Option<u64>,
+    /// Bytes per second of the line to the worker; 100 Mbit/s when absent.
+    pub upload_rate: Option<u64>,
     /// How often every record is used, in minibatches with bootstraps between; when absent, few steps on all records
     /// without bootstraps.
     pub epochs: Option<usize>,
@@ -38,6 +43,8 @@ pub struct TrainingOptions {
     pub batch: Option<usize>,
     /// Which loss is minimised: the softmax needs epochs, and three classes or more.
     pub loss: LossKind,
+    /// Hidden units between features and classes, 2 to 32; they need epochs. A linear head when absent.
+    pub hidden: Option<usize>,
 }
 
 impl Default for TrainingOptions {
@@ -48,9 +55,11 @@ impl Default for TrainingOptions {
             positive: None,
             components: None,
             max_upload_bytes: None,
+            upload_rate: None,
             epochs: None,
             batch: None,
             loss: LossKind::OneVsRest,
+            hidden: None,
         }
     }
 }
@@ -84,10 +93,10 @@ impl TrainingSetup {
     ///
     /// # Errors
     /// Those of [`split`] and [`Preprocessing::fit`]; `CC-5010` when the positive class does not exist, `CC-5011` when
-    /// a class has no training record or there are fewer than two, `CC-5015` for a softmax without epochs or of two
-    /// classes.
+    /// a class has no training record or there are fewer than two, `CC-5015` for a softmax or hidden units without
+    /// epochs, both together, or a softmax of two classes.
     pub fn new(dataset: Dataset, options: TrainingOptions) -> Result<Self, ClientError> {
-        check_loss(&options, dataset.classes.len())?;
+        check_head(&options, dataset.classes.len())?;
         let (positive, positive_reason) = match &options.positive {
             None => positive_class(&dataset.classes),
             Some(name) => {
@@ -184,10 +193,12 @@ impl TrainingSetup {
         request.max_upload_bytes = self.upload.min(worker.max_client_bytes);
         request.max_memory_bytes = worker.memory_bytes;
         request.threads = worker.threads.max(1);
+        request.upload_rate = self.options.upload_rate.unwrap_or(PlanRequest::UPLOAD_RATE);
         request.bootstrapping = self.options.epochs.map(|epochs| BootstrapWish {
             epochs,
             batch: self.options.batch.unwrap_or(BootstrapWish::BATCH),
             loss: self.options.loss,
+            hidden: self.options.hidden.unwrap_or(0),
         });
         request
     }
@@ -278,23 +289,41 @@ impl TrainingSetup {
     }
 }
 
-fn check_loss(options: &TrainingOptions, classes: usize) -> Result<(), ClientError> {
+fn check_head(options: &TrainingOptions, classes: usize) -> Result<(), ClientError> {
+    let refuse = |message: String, remedy: &str| Err(ClientError::new("CC-5015", message, remedy));
+    if let Some(hidden) = options.hidden {
+        if !(2..=MOST_HIDDEN).contains(&hidden) {
+            let message = format!("{hidden} hidden units cannot be trained.");
+            return refuse(message, "Choose 2 to 32.");
+        }
+        if options.loss == LossKind::Softmax {
+            let message = "Hidden units are trained one-vs-rest only.".to_owned();
+            return refuse(message, "Choose hidden units or the softmax.");
+        }
+        if options.epochs.is_none() {
+            let message = "Hidden units need training with bootstraps.".to_owned();
+            return refuse(
+                message,
+                "Say how often every record is to be used (--epochs).",
+            );
+        }
+    }
     if options.loss != LossKind::Softmax {
         return Ok(());
     }
     if classes < 3 {
-        return Err(ClientError::new(
-            "CC-5015",
-            format!("A softmax needs three classes or more; there are {classes}."),
+        let message = format!("A softmax needs three classes or more; there are {classes}.");
+        return refuse(
+            message,
             "Choose one-vs-rest: with two classes it is the same model.",
-        ));
+        );
     }
     if options.epochs.is_none() {
-        return Err(ClientError::new(
-            "CC-5015",
-            "A softmax needs training with bootstraps.",
+        let message = "A softmax needs training with bootstraps.".to_owned();
+        return refuse(
+            message,
             "Say how often every record is to be used (--epochs), or choose one-vs-rest.",
-        ));
+        );
     }
     Ok(())
 }

@@ -88,6 +88,7 @@ pub fn stage(step: &str) -> &str {
 /// Operations of a counted program by name.
 pub fn operations(counted: &Plan) -> Vec<(String, u64)> {
     let count = |op| counted.counts.count(op);
+    let rescales = count(LayerOp::Divide) + count(LayerOp::Program(Op::Rescale));
     let rotations = count(LayerOp::Rotation) + count(LayerOp::Program(Op::KeySwitch));
     let named = [
         ("rotations", rotations),
@@ -101,7 +102,7 @@ pub fn operations(counted: &Plan) -> Vec<(String, u64)> {
         ),
         ("products with weights", count(LayerOp::MultiplyAdd)),
         ("products with masks", count(LayerOp::Mask)),
-        ("rescales", count(LayerOp::Program(Op::Rescale))),
+        ("rescales", rescales),
         ("bootstraps", count(LayerOp::Program(Op::Refresh))),
     ];
     named.map(|(name, count)| (name.to_owned(), count)).to_vec()

@@ -1,10 +1,10 @@
 //! Layers on ciphertexts.
 
-use confide_ckks::evaluator::Evaluator as Scheme;
-use confide_ckks::{Ciphertext, Encoder, EvaluationKeys, Parameters, Plaintext};
+use confide_ckks::evaluator::{self, Evaluator as Scheme, LazySum, Mask, WeightedSums};
+use confide_ckks::{Ciphertext, Encoder, EvaluationKeys, Parameters};
 use confide_tensor::{CkksEvaluator, Evaluator, TensorError};
 
-use super::LayerEvaluator;
+use super::{LayerEvaluator, Reads, Sums, scratch};
 
 /// Runs layers on ciphertexts with the keys of one data party.
 ///
@@ -58,7 +58,7 @@ impl<'a> CkksLayers<'a> {
         }
     }
 
-    /// Lets a layer hold about `bytes` of rotated ciphertexts at once (2 GiB unless set).
+    /// Lets a layer use about `bytes` beside what it reads and makes (2 GiB unless set).
     pub fn with_working_bytes(self, working_bytes: usize) -> Self {
         Self {
             working_bytes,
@@ -138,59 +138,60 @@ impl Evaluator for CkksLayers<'_> {
 }
 
 impl LayerEvaluator for CkksLayers<'_> {
-    type Mask = Plaintext;
-    type Sum = Ciphertext;
+    type Mask = Mask;
+    type Sum = LazySum;
 
-    fn mask(&self, cells: &[bool], level: usize) -> Result<Plaintext, TensorError> {
-        let bit = |&passes: &bool| f64::from(u8::from(passes));
-        let values: Vec<f64> = cells.iter().map(bit).cycle().take(self.slots()).collect();
+    fn mask(&self, cells: &[bool], level: usize) -> Result<Mask, TensorError> {
+        let bits: Vec<f64> = cells.iter().map(|&c| f64::from(u8::from(c))).collect();
         let scale = f64::from(self.mask_bits).exp2();
-        Ok(self.encoder.encode_real(&values, level, scale)?)
+        Ok(Mask::new(self.encoder, &bits, level, scale)?)
     }
 
-    fn rotations(&self, a: &Ciphertext, ks: &[i64]) -> Result<Vec<Ciphertext>, TensorError> {
-        self.go_on()?;
-        Ok(self.scheme.rotate_hoisted(a, ks, self.keys)?)
-    }
-
-    fn masked(&self, mut a: Ciphertext, mask: &Plaintext) -> Result<Ciphertext, TensorError> {
-        self.scheme.mul_plain_assign(&mut a, mask)?;
-        Ok(a)
-    }
-
-    fn combine(
+    fn shifted_sums(
         &self,
-        sums: Option<Vec<Ciphertext>>,
-        terms: &[&Ciphertext],
-        rows: &[Vec<f64>],
-    ) -> Result<Vec<Ciphertext>, TensorError> {
-        const OP: &str = "combine";
+        before: Option<Vec<LazySum>>,
+        reads: &Reads<'_, Ciphertext, Mask>,
+        sums: &[Sums],
+    ) -> Result<Vec<LazySum>, TensorError> {
+        let op = "shifted_sums";
         self.go_on()?;
-        let level = terms.iter().map(|term| term.level()).min();
+        let level = reads.inputs.first().map(|ct| ct.level());
         let level = level.ok_or(TensorError::TooFewOperands {
-            op: OP,
+            op,
             needed: 1,
             available: 0,
         })?;
         if level == 0 {
             return Err(TensorError::LevelTooLow {
-                op: OP,
+                op,
                 needed: 1,
                 available: 0,
             });
         }
+        let shifts: Vec<_> = reads
+            .shifts
+            .iter()
+            .map(|shift| evaluator::Shift {
+                rotation: shift.rotation,
+                mask: shift.mask.as_ref(),
+            })
+            .collect();
+        let sums: Vec<_> = sums
+            .iter()
+            .map(|one| WeightedSums {
+                sources: &one.sources,
+                rows: &one.rows,
+            })
+            .collect();
         let scale = self.params.q(level) as f64 * self.params.scale_at(level - 1);
-        match sums {
-            None => Ok(self.scheme.weighted_sums(terms, rows, scale)?),
-            Some(mut sums) => {
-                self.scheme.weighted_sums_add(&mut sums, terms, rows)?;
-                Ok(sums)
-            }
-        }
+        let reads = (&reads.inputs[..], &shifts[..], &reads.sources[..]);
+        Ok(self
+            .scheme
+            .shifted_sums(before, reads, &sums, scale, self.keys)?)
     }
 
-    fn finish(&self, sum: Ciphertext, constant: f64) -> Result<Ciphertext, TensorError> {
-        let mut out = self.scheme.rescale_owned(sum)?;
+    fn finish(&self, sum: LazySum, constant: f64) -> Result<Ciphertext, TensorError> {
+        let mut out = self.scheme.finish_sum(sum)?;
         self.scheme.add_scalar_assign(&mut out, constant)?;
         Ok(out)
     }
@@ -202,8 +203,9 @@ impl LayerEvaluator for CkksLayers<'_> {
         Ok(out)
     }
 
-    fn working_set(&self, level: usize) -> usize {
-        let bytes = 2 * (level + 1) * self.params.degree() * size_of::<u64>();
-        (self.working_bytes / bytes).max(1)
+    fn group(&self, level: usize, inputs: usize, sources: usize) -> usize {
+        let level = (level, self.params.digits(level));
+        let one = scratch(self.params.degree(), level, (inputs, sources));
+        (self.working_bytes / one.max(1)).max(1)
     }
 }

@@ -3,7 +3,7 @@
 use confide_tensor::{ClearCt, ClearEvaluator, Evaluator, TensorError};
 use num_complex::Complex64;
 
-use super::LayerEvaluator;
+use super::{LayerEvaluator, Reads, Sums};
 
 impl LayerEvaluator for ClearEvaluator {
     type Mask = Vec<bool>;
@@ -13,50 +13,53 @@ impl LayerEvaluator for ClearEvaluator {
         Ok(cells.to_vec())
     }
 
-    fn rotations(&self, a: &ClearCt, ks: &[i64]) -> Result<Vec<ClearCt>, TensorError> {
-        ks.iter().map(|&k| self.rotate(a, k)).collect()
-    }
-
-    fn masked(&self, a: ClearCt, mask: &Vec<bool>) -> Result<ClearCt, TensorError> {
-        let level = self.level(&a);
-        let mut values = a.into_values();
-        for (value, &passes) in values.iter_mut().zip(mask.iter().cycle()) {
-            if !passes {
-                *value = Complex64::ZERO;
-            }
-        }
-        self.encrypt(&values, level)
-    }
-
-    fn combine(
+    fn shifted_sums(
         &self,
-        sums: Option<Vec<Self::Sum>>,
-        terms: &[&ClearCt],
-        rows: &[Vec<f64>],
+        before: Option<Vec<Self::Sum>>,
+        reads: &Reads<'_, ClearCt, Vec<bool>>,
+        sums: &[Sums],
     ) -> Result<Vec<Self::Sum>, TensorError> {
-        const OP: &str = "combine";
-        let level = terms.iter().map(|term| self.level(term)).min();
+        let op = "shifted_sums";
+        let level = reads.inputs.iter().map(|ct| self.level(ct)).min();
         let level = level.ok_or(TensorError::TooFewOperands {
-            op: OP,
+            op,
             needed: 1,
             available: 0,
         })?;
         if level == 0 {
             return Err(TensorError::LevelTooLow {
-                op: OP,
+                op,
                 needed: 1,
                 available: 0,
             });
         }
-        let mut sums = sums.unwrap_or_else(|| vec![(vec![0.0; self.slots()], level); rows.len()]);
-        for ((sum, _), row) in sums.iter_mut().zip(rows) {
-            for (term, &weight) in terms.iter().zip(row) {
-                for (s, x) in sum.iter_mut().zip(term.values()) {
-                    *s += weight * x.re;
+        let mut terms = Vec::with_capacity(reads.sources.len());
+        for &(input, shift) in &reads.sources {
+            let shift = &reads.shifts[shift];
+            let turned = self.rotate(reads.inputs[input], shift.rotation)?;
+            let mut values: Vec<f64> = turned.values().iter().map(|x| x.re).collect();
+            if let Some(mask) = &shift.mask {
+                for (value, &passes) in values.iter_mut().zip(mask.iter().cycle()) {
+                    if !passes {
+                        *value = 0.0;
+                    }
+                }
+            }
+            terms.push(values);
+        }
+        let rows: usize = sums.iter().map(|one| one.rows.len()).sum();
+        let mut out = before.unwrap_or_else(|| vec![(vec![0.0; self.slots()], level); rows]);
+        let weights = sums
+            .iter()
+            .flat_map(|one| one.rows.iter().map(|row| (&one.sources, row)));
+        for ((sum, _), (sources, row)) in out.iter_mut().zip(weights) {
+            for (&source, &weight) in sources.iter().zip(row) {
+                for (s, x) in sum.iter_mut().zip(&terms[source]) {
+                    *s += weight * x;
                 }
             }
         }
-        Ok(sums)
+        Ok(out)
     }
 
     fn finish(&self, (values, level): Self::Sum, constant: f64) -> Result<ClearCt, TensorError> {
@@ -67,7 +70,7 @@ impl LayerEvaluator for ClearEvaluator {
         self.encrypt(&values, level - 1)
     }
 
-    fn working_set(&self, _level: usize) -> usize {
+    fn group(&self, _level: usize, _inputs: usize, _sources: usize) -> usize {
         usize::MAX
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use confide_tensor::{CostModel, Evaluator, KeySwitchShape, Op, SlotRing, TensorError};
 
-use super::LayerEvaluator;
+use super::{LayerEvaluator, Reads, Sums, scratch};
 
 /// The operations of layers that are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,8 @@ pub enum LayerOp {
     Mask,
     /// A weight times a vector, added to a sum.
     MultiplyAdd,
+    /// The division of a sum of rotated vectors by the special primes and a rescale in one.
+    Divide,
 }
 
 /// How often each operation runs at each level.
@@ -34,16 +36,24 @@ pub struct Counts {
     pub galois: BTreeMap<u64, usize>,
     /// Highest level of a relinearisation.
     pub relin: Option<usize>,
-    /// Most limbs of polynomials alive at once in vectors.
+    /// Most limbs of polynomials alive at once, in vectors and in what a layer needs for itself.
     pub peak_limbs: usize,
     /// Lowest level of any vector.
     pub lowest_level: Option<usize>,
 }
 
-/// Nanoseconds of a product of a residue with a weight, added, on one thread; measured at N = 2^16.
-const MULTIPLY_ADD_NANOS: f64 = 0.12;
-/// Share of a rotation that hoisting spares from the second on; measured at N = 2^16.
-const HOISTED_SHARE: f64 = 0.43;
+/// Nanoseconds of processor time at N = 2^16. Those of digits and divisions are three times what the kernels take alone, as the
+/// first layers of ResNet-20 did on a machine that others used; they are not fitted to whole evaluations yet.
+mod nanos {
+    /// A residue of a digit: its transform and its share of the base conversion.
+    pub const DECOMPOSE: f64 = 7.8;
+    /// A residue of a digit times both halves of a key.
+    pub const ROTATION: f64 = 1.8;
+    /// A residue times a weight, added.
+    pub const MULTIPLY_ADD: f64 = 0.1;
+    /// A residue of a sum that is divided.
+    pub const DIVIDE: f64 = 9.0;
+}
 
 impl Counts {
     /// How often `op` runs.
@@ -95,15 +105,18 @@ impl Counts {
 }
 
 fn micros(cost: &CostModel, shape: &KeySwitchShape, op: LayerOp, level: usize) -> f64 {
-    let words = (2 * (level + 1)) as f64 * f64::from(1_u32 << shape.log_n);
-    let rotation = || cost.micros(Op::KeySwitch, level, shape);
-    match op {
-        LayerOp::Program(op) => cost.micros(op, level, shape),
-        LayerOp::Decompose => HOISTED_SHARE * rotation(),
-        LayerOp::Rotation => (1.0 - HOISTED_SHARE) * rotation(),
-        LayerOp::Mask => cost.micros(Op::Scale, level, shape),
-        LayerOp::MultiplyAdd => words * MULTIPLY_ADD_NANOS / 1000.0,
-    }
+    let extended = (level + 1 + shape.special) as f64 * f64::from(1_u32 << shape.log_n);
+    let digits = (level + 1).div_ceil(shape.alpha.max(1)) as f64;
+    let nanos = match op {
+        LayerOp::Program(op) => return cost.micros(op, level, shape),
+        LayerOp::Decompose => digits * extended * nanos::DECOMPOSE,
+        LayerOp::Rotation => digits * extended * nanos::ROTATION,
+        // In the cache, with the rotation that it follows.
+        LayerOp::Mask => 0.0,
+        LayerOp::MultiplyAdd => 2.0 * extended * nanos::MULTIPLY_ADD,
+        LayerOp::Divide => 2.0 * extended * nanos::DIVIDE,
+    };
+    nanos / 1000.0
 }
 
 #[derive(Default)]
@@ -126,13 +139,15 @@ impl State {
 /// An imagined vector.
 pub struct CountCt {
     level: usize,
+    /// Special primes that it has limbs for: sums of rotations have them.
+    special: usize,
     state: Arc<Mutex<State>>,
 }
 
 impl CountCt {
-    fn new(level: usize, state: &Arc<Mutex<State>>) -> Self {
+    fn new(level: usize, special: usize, state: &Arc<Mutex<State>>) -> Self {
         let mut now = lock(state);
-        now.live += 2 * (level + 1);
+        now.live += 2 * (level + 1 + special);
         now.counts.peak_limbs = now.counts.peak_limbs.max(now.live);
         let lowest = now
             .counts
@@ -142,6 +157,7 @@ impl CountCt {
         drop(now);
         Self {
             level,
+            special,
             state: state.clone(),
         }
     }
@@ -149,13 +165,13 @@ impl CountCt {
 
 impl Clone for CountCt {
     fn clone(&self) -> Self {
-        Self::new(self.level, &self.state)
+        Self::new(self.level, self.special, &self.state)
     }
 }
 
 impl Drop for CountCt {
     fn drop(&mut self) {
-        lock(&self.state).live -= 2 * (self.level + 1);
+        lock(&self.state).live -= 2 * (self.level + 1 + self.special);
     }
 }
 
@@ -167,16 +183,18 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 /// Counts what layers need.
 pub struct CountEvaluator {
     ring: SlotRing,
+    shape: KeySwitchShape,
     max_level: usize,
     working_bytes: usize,
     state: Arc<Mutex<State>>,
 }
 
 impl CountEvaluator {
-    /// For the ring of degree `2^log_n`, levels `0 ..= max_level`, and that many bytes of rotated ciphertexts at once.
-    pub fn new(log_n: u32, max_level: usize, working_bytes: usize) -> Self {
+    /// For key switches of a shape, levels `0 ..= max_level`, and that many bytes for a layer beside what it reads and makes.
+    pub fn new(shape: KeySwitchShape, max_level: usize, working_bytes: usize) -> Self {
         Self {
-            ring: SlotRing::new(log_n),
+            ring: SlotRing::new(shape.log_n),
+            shape,
             max_level,
             working_bytes,
             state: Arc::default(),
@@ -194,7 +212,24 @@ impl CountEvaluator {
     }
 
     fn vector(&self, level: usize) -> CountCt {
-        CountCt::new(level, &self.state)
+        self.sum(level, 0)
+    }
+
+    fn sum(&self, level: usize, special: usize) -> CountCt {
+        CountCt::new(level, special, &self.state)
+    }
+
+    /// What a layer needs for itself, beside all vectors that are alive.
+    fn scratch(&self, level: usize, inputs: usize, sources: usize) {
+        let degree = self.ring.degree();
+        let bytes = scratch(degree, (level, self.digits(level)), (inputs, sources));
+        let mut state = lock(&self.state);
+        let limbs = state.live + bytes / (degree * size_of::<u64>());
+        state.counts.peak_limbs = state.counts.peak_limbs.max(limbs);
+    }
+
+    fn digits(&self, level: usize) -> usize {
+        (level + 1).div_ceil(self.shape.alpha)
     }
 
     fn record(&self, op: LayerOp, level: usize, times: u64) {
@@ -309,9 +344,16 @@ impl Evaluator for CountEvaluator {
         _values: &[f64],
         level: usize,
     ) -> Result<CountCt, TensorError> {
-        let lowered = self.mul_const_to(a, 1.0, level)?;
+        if a.level <= level {
+            return Err(TensorError::LevelTooLow {
+                op: "mul_periodic_to",
+                needed: level + 1,
+                available: a.level,
+            });
+        }
         self.record(LayerOp::Program(Op::Mask), level + 1, 1);
-        Ok(lowered)
+        self.record(LayerOp::Program(Op::Rescale), level + 1, 1);
+        Ok(self.vector(level))
     }
 
     fn rotate(&self, a: &CountCt, k: i64) -> Result<CountCt, TensorError> {
@@ -343,54 +385,66 @@ impl LayerEvaluator for CountEvaluator {
         Ok(())
     }
 
-    fn rotations(&self, a: &CountCt, ks: &[i64]) -> Result<Vec<CountCt>, TensorError> {
-        let switched = ks
-            .iter()
-            .filter(|&&k| self.galois(self.ring.rotation(k), a.level))
-            .count();
-        if switched > 0 {
-            self.record(LayerOp::Decompose, a.level, 1);
-            self.record(LayerOp::Rotation, a.level, switched as u64);
-        }
-        Ok(ks.iter().map(|_| self.vector(a.level)).collect())
-    }
-
-    fn masked(&self, a: CountCt, (): &()) -> Result<CountCt, TensorError> {
-        self.record(LayerOp::Mask, a.level, 1);
-        Ok(a)
-    }
-
-    fn combine(
+    fn shifted_sums(
         &self,
-        sums: Option<Vec<CountCt>>,
-        terms: &[&CountCt],
-        rows: &[Vec<f64>],
+        before: Option<Vec<CountCt>>,
+        reads: &Reads<'_, CountCt, ()>,
+        sums: &[Sums],
     ) -> Result<Vec<CountCt>, TensorError> {
-        const OP: &str = "combine";
-        let first = terms.first().ok_or(TensorError::TooFewOperands {
-            op: OP,
+        let op = "shifted_sums";
+        let first = reads.inputs.first().ok_or(TensorError::TooFewOperands {
+            op,
             needed: 1,
             available: 0,
         })?;
-        self.lower(OP, first)?;
-        self.record(
-            LayerOp::MultiplyAdd,
-            first.level,
-            (terms.len() * rows.len()) as u64,
-        );
-        let new: Vec<CountCt> = rows.iter().map(|_| self.vector(first.level)).collect();
-        let Some(sums) = sums else { return Ok(new) };
-        self.record(LayerOp::Program(Op::Add), first.level, new.len() as u64);
+        let level = first.level;
+        self.lower(op, first)?;
+        let mut rotated = vec![false; reads.inputs.len()];
+        let (mut rotations, mut masks) = (0, 0);
+        for &(input, shift) in &reads.sources {
+            let shift = &reads.shifts[shift];
+            let turned = self.galois(self.ring.rotation(shift.rotation), level);
+            rotated[input] |= turned;
+            rotations += u64::from(turned);
+            masks += u64::from(shift.mask.is_some());
+        }
+        let extended = rotated.contains(&true);
+        let products = sums.iter().map(|one| one.rows.len() * one.sources.len());
+        let products: usize = products.sum();
+        let rows: usize = sums.iter().map(|one| one.rows.len()).sum();
+        let decomposed = rotated.iter().filter(|&&turned| turned).count();
+        for (op, times) in [
+            (LayerOp::Decompose, decomposed as u64),
+            (LayerOp::Rotation, rotations),
+            (LayerOp::Mask, masks),
+            (LayerOp::MultiplyAdd, products as u64),
+        ] {
+            if times > 0 {
+                self.record(op, level, times);
+            }
+        }
+        let special = if extended { self.shape.special } else { 0 };
+        let sums = before.unwrap_or_else(|| (0..rows).map(|_| self.sum(level, special)).collect());
+        self.scratch(level, decomposed, rotations.max(masks) as usize);
         Ok(sums)
     }
 
     fn finish(&self, sum: CountCt, _constant: f64) -> Result<CountCt, TensorError> {
         let below = self.lower("finish", &sum)?;
-        self.record(LayerOp::Program(Op::Rescale), sum.level, 1);
+        let divided = match sum.special {
+            0 => LayerOp::Program(Op::Rescale),
+            _ => LayerOp::Divide,
+        };
+        self.record(divided, sum.level, 1);
         Ok(self.vector(below))
     }
 
-    fn working_set(&self, level: usize) -> usize {
-        (self.working_bytes / (16 * (level + 1) * self.ring.degree())).max(1)
+    fn group(&self, level: usize, inputs: usize, sources: usize) -> usize {
+        let one = scratch(
+            self.ring.degree(),
+            (level, self.digits(level)),
+            (inputs, sources),
+        );
+        (self.working_bytes / one.max(1)).max(1)
     }
 }

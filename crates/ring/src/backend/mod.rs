@@ -149,8 +149,15 @@ pub trait Backend: Send + Sync + Debug {
         self.ntt(table, half);
     }
 
+    /// Limbs of one prime, of several polynomials: keys that they share are read once. See [`LimbSwitch`].
+    fn switch_limbs(&self, jobs: &mut [LimbSwitch<'_, '_>]) {
+        for job in jobs {
+            self.switch_limb(job);
+        }
+    }
+
     /// See [`LimbSwitch`].
-    fn switch_limb(&self, job: LimbSwitch<'_, '_>) {
+    fn switch_limb(&self, job: &mut LimbSwitch<'_, '_>) {
         let (table, q) = (job.table, job.table.modulus());
         let values: Vec<&[u64]> = job
             .digits
@@ -163,12 +170,15 @@ pub trait Backend: Send + Sync + Debug {
                 }
             })
             .collect();
-        let (mut remainders, inverse) = match job.division {
-            Some(division) => (division.remainders.map(Some), Some(division.inverse)),
+        let (mut remainders, inverse) = match &mut job.division {
+            Some(division) => {
+                let [x, y] = &mut division.remainders;
+                ([Some(x), Some(y)], Some(division.inverse))
+            }
             None => ([None, None], None),
         };
         let mut buffer = vec![0; table.degree()];
-        for (k, out) in job.out.into_iter().enumerate() {
+        for (k, out) in job.out.iter_mut().enumerate() {
             let keys: Vec<&[u64]> = job.keys.iter().map(|pair| pair[k]).collect();
             self.dot(q, &mut buffer, &values, &keys);
             if let (Some(remainder), Some(inverse)) = (&mut remainders[k], inverse) {

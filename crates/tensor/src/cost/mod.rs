@@ -5,6 +5,7 @@ mod calibrate;
 mod measured;
 mod terms;
 
+use confide_ckks::bootstrap::BootstrapWork;
 use serde::{Deserialize, Serialize};
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -68,6 +69,8 @@ pub struct CostModel {
     pub parallel_share: f64,
     /// How much slower this machine is than the measured one.
     pub machine_factor: f64,
+    /// Microseconds of a bootstrap on one thread of the measured machine; 0 unless [`CostModel::with_refresh`] was called.
+    pub refresh_micros: f64,
     /// How much slower the data party (a browser on one thread) is than one core of the measured machine.
     pub client_factor: f64,
 }
@@ -79,6 +82,7 @@ impl Default for CostModel {
             rings: measured::RINGS.to_vec(),
             parallel_share: measured::PARALLEL_SHARE,
             machine_factor: 1.0,
+            refresh_micros: 0.0,
             client_factor: 2.0,
         }
     }
@@ -94,9 +98,29 @@ impl CostModel {
         nearest.unwrap_or(&measured::RINGS[0])
     }
 
+    /// The same model with the time of bootstraps that consist of `work`.
+    #[must_use]
+    pub fn with_refresh(mut self, work: &BootstrapWork, shape: &KeySwitchShape) -> Self {
+        let nanos = &self.ring(shape.log_n).nanos;
+        let matrices = work.matrices.iter();
+        let matrices: f64 = matrices
+            .map(|matrix| Terms::of_matrix(matrix, shape).nanos(nanos))
+            .sum();
+        let switches = work.switches.iter().map(|&(level, count)| {
+            let one =
+                Terms::of(Op::Product, level, shape) + Terms::of(Op::Relinearise, level, shape);
+            count as f64 * one.nanos(nanos)
+        });
+        self.refresh_micros = (matrices + switches.sum::<f64>()) / 1000.0;
+        self
+    }
+
     /// Microseconds of `op` on one thread of the measured machine at `level` (before the operation): the unit of
     /// progress, the same on every machine.
     pub fn micros(&self, op: Op, level: usize, shape: &KeySwitchShape) -> f64 {
+        if op == Op::Refresh {
+            return self.refresh_micros;
+        }
         let terms = Terms::of(op, level, shape);
         terms.nanos(&self.ring(shape.log_n).nanos) / 1000.0
     }
@@ -181,5 +205,40 @@ mod tests {
         }
         cost.machine_factor = 3.0;
         assert!((cost.seconds(1e6, 1) - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn bootstraps_are_predicted_from_their_parts() {
+        use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters};
+        // Seconds of one thread on the measured machine, docs/benchmarks.md.
+        for (literal, measured) in [
+            (BootstrapLiteral::n16(), 4.77),
+            (BootstrapLiteral::n15(), 1.48),
+        ] {
+            let seconds = |baby: usize| {
+                let changed = BootstrapLiteral {
+                    baby,
+                    ..literal.clone()
+                };
+                let set = BootstrapParameters::new(changed).expect("secure");
+                let shape = KeySwitchShape {
+                    log_n: set.params().log_n(),
+                    alpha: set.params().alpha(),
+                    special: set.literal().program.log_p.len(),
+                };
+                let work = set.work(set.params().log_slots()).expect("fits");
+                CostModel::default()
+                    .with_refresh(&work, &shape)
+                    .refresh_micros
+                    / 1e6
+            };
+            let own = seconds(literal.baby);
+            eprintln!("{:?}", [2, 4, 8, 16].map(seconds));
+            assert!(
+                (own / measured - 1.0).abs() < 0.25,
+                "{own} s, measured {measured} s"
+            );
+            assert!(seconds(2) > own);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The work of an operation in counts of primitives.
 
+use confide_ckks::bootstrap::MatrixWork;
+
 use super::{KeySwitchShape, Op};
 
 /// Counts that the time of an operation is a combination of. They follow the engine's algorithms, not its code: what
@@ -18,10 +20,6 @@ struct Limbs {
     products: f64,
     accesses: f64,
 }
-
-/// Levels that a bootstrap needs for itself, and how many key switches at the top of them it is worth.
-const REFRESH_LEVELS: usize = 18;
-const REFRESH_SWITCHES: f64 = 60.0;
 
 impl Limbs {
     fn times(self, factor: f64) -> Self {
@@ -82,11 +80,34 @@ impl Terms {
             },
             Op::KeySwitch => Self::key_switch(shape, level, 0.0),
             Op::Relinearise => Self::key_switch(shape, level, 1.0),
-            // A rough guide: it works at some 20 levels above those that it leaves, most of them with few rotations.
-            Op::Refresh => {
-                Self::key_switch(shape, level + REFRESH_LEVELS, 0.0).times(REFRESH_SWITCHES)
-            }
+            // Made of others, see `CostModel::with_refresh`.
+            Op::Refresh => Limbs::default(),
         };
+        Self::at(work, limbs, shape)
+    }
+
+    /// The work of a matrix on a ciphertext: one decomposition for all baby steps, which stay over the special primes
+    /// with their products, a key switch a giant step, and the way down with a rescale.
+    pub fn of_matrix(matrix: &MatrixWork, shape: &KeySwitchShape) -> Self {
+        let (limbs, special) = (matrix.level as f64 + 1.0, shape.special as f64);
+        let extended = limbs + special;
+        let (digits, up) = Self::digits(shape, matrix.level);
+        let steps = matrix.hoisted as f64;
+        let diagonals = matrix.diagonals as f64;
+        let sources = special + 1.0;
+        let once = Limbs {
+            transforms: digits * extended + 2.0 * (sources + limbs - 1.0),
+            conversions: up + 2.0 * sources * (limbs - 1.0),
+            products: steps * (2.0 * digits * extended + limbs) + diagonals * 2.0 * extended,
+            accesses: steps * (3.0 * digits * extended + 6.0 * extended)
+                + diagonals * 5.0 * extended
+                + 8.0 * limbs,
+        };
+        let giants = Self::key_switch(shape, matrix.level, 0.0).times(matrix.switches as f64);
+        Self::at(once, limbs, shape) + Self::at(giants, limbs, shape)
+    }
+
+    fn at(work: Limbs, limbs: f64, shape: &KeySwitchShape) -> Self {
         let n = f64::from(1u32 << shape.log_n.min(30));
         let size = 16.0 * n * limbs;
         let words = work.accesses * n;
@@ -99,14 +120,20 @@ impl Terms {
         ])
     }
 
+    /// Number of digits, and multiply-adds a coefficient that bring them up to all primes.
+    fn digits(shape: &KeySwitchShape, level: usize) -> (f64, f64) {
+        let (alpha, extended) = (shape.alpha.max(1), level + 1 + shape.special);
+        let digits = (level + 1).div_ceil(alpha);
+        let sizes = (0..digits).map(|d| alpha.min(level + 1 - d * alpha));
+        let up: usize = sizes.map(|size| size * (extended - size)).sum();
+        (digits as f64, up as f64)
+    }
+
     /// Digits to coefficients, up to all primes, products with the key, down by the special primes and `dropped` more.
     fn key_switch(shape: &KeySwitchShape, level: usize, dropped: f64) -> Limbs {
         let (limbs, special) = (level as f64 + 1.0, shape.special as f64);
-        let (alpha, extended) = (shape.alpha.max(1), limbs + special);
-        let digits = (level + 1).div_ceil(alpha);
-        let sizes = (0..digits).map(|d| alpha.min(level + 1 - d * alpha) as f64);
-        let up: f64 = sizes.map(|size| size * (extended - size)).sum();
-        let digits = digits as f64;
+        let extended = limbs + special;
+        let (digits, up) = Self::digits(shape, level);
         let (sources, kept) = (special + dropped, limbs - dropped);
         Limbs {
             transforms: limbs + (digits * extended - limbs) + 2.0 * (sources + kept),

@@ -4,7 +4,9 @@ use confide_ckks::KeyKind;
 use confide_ckks::bootstrap::BootstrapParameters;
 use confide_tensor::{CostModel, KeySwitchShape, Op};
 
+use super::preset::{BootstrapNeeds, with_refreshes};
 use super::{BootstrappedChoice, Measured, PlannedKey};
+use crate::error::TrainError;
 use crate::minibatch::TileLayout;
 use crate::plan::{Costs, FIXED_MEMORY, PhaseCost};
 
@@ -26,11 +28,12 @@ pub(super) fn predict(
     choice: &BootstrappedChoice,
     layout: &TileLayout,
     (set, keys): (&BootstrapParameters, &[PlannedKey]),
-    measured: &Measured,
+    (measured, needs): (&Measured, &BootstrapNeeds),
     threads: usize,
     model: &CostModel,
-) -> Costs {
+) -> Result<Costs, TrainError> {
     let shape = key_switch_shape(set);
+    let model = &with_refreshes(model, set, &measured.periods, &shape)?;
     let reports = [&measured.training, &measured.prediction];
     let mut phases: Vec<(String, f64)> = Vec::new();
     for (name, micros) in reports
@@ -48,14 +51,14 @@ pub(super) fn predict(
         seconds: model.seconds(micros, threads),
     });
     let count = |op| reports.iter().map(|report| report.count(op)).sum();
-    Costs {
+    Ok(Costs {
         threads,
         phases: phases.collect(),
         work_micros: work.round() as u64,
         client_seconds: client_seconds(choice, layout, (set, keys), model),
-        memory_bytes: memory(set, keys, measured, threads),
+        memory_bytes: memory(set, keys, (measured, needs), threads),
         operations: OPERATIONS.into_iter().map(|op| (op, count(op))).collect(),
-    }
+    })
 }
 
 pub(super) fn key_switch_shape(set: &BootstrapParameters) -> KeySwitchShape {
@@ -82,7 +85,7 @@ fn key_limbs(set: &BootstrapParameters, key: &PlannedKey) -> u64 {
 fn memory(
     set: &BootstrapParameters,
     keys: &[PlannedKey],
-    measured: &Measured,
+    (measured, needs): (&Measured, &BootstrapNeeds),
     threads: usize,
 ) -> u64 {
     let held: u64 = keys.iter().map(|key| 2 * key_limbs(set, key)).sum();
@@ -94,7 +97,7 @@ fn memory(
     let digits = (set.params().max_level() + 1).div_ceil(shape.alpha.max(1)) * top;
     let scratch = bootstrap.max(digits + 12 * (set.output_level() + 1)) as u64;
     let limbs = held + measured.training.peak_limbs as u64 + threads as u64 * scratch;
-    limbs * limb + measured.matrices + FIXED_MEMORY
+    limbs * limb + needs.matrices + FIXED_MEMORY
 }
 
 fn client_seconds(

@@ -25,6 +25,13 @@ impl fmt::Display for BootstrappedPlan {
             layout.outputs(),
             if layout.outputs() == 1 { "" } else { "s" }
         )?;
+        if layout.hidden > 0 {
+            writeln!(
+                f,
+                "  head        {} hidden units, squared, drawn from seed {} before the first step",
+                layout.hidden, self.schedule.seed
+            )?;
+        }
         if let Ok(set) = self.bootstrapping() {
             write!(
                 f,
@@ -90,6 +97,20 @@ impl fmt::Display for BootstrappedPlan {
             megabytes(self.download),
             layout.block_rows()
         )?;
-        self.costs.write_lines(0, f)
+        self.costs.write_lines(0, f)?;
+        for other in &self.tradeoffs {
+            write!(
+                f,
+                "\n  keys of     {:.0} MB: worker about {:.0} s{}",
+                megabytes(other.key_bytes),
+                other.worker_seconds,
+                match (other.baby == self.choice.baby, other.allowed) {
+                    (true, _) => ", chosen",
+                    (false, true) => "",
+                    (false, false) => ", beyond the limits",
+                }
+            )?;
+        }
+        Ok(())
     }
 }

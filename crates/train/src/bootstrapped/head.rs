@@ -2,11 +2,10 @@
 
 use confide_tensor::{Evaluator, TensorError};
 
-use super::PREDICTION_LEVEL;
 use crate::minibatch::{MinibatchSchedule, TileLayout, Trainer, TrainingState};
 
-/// The point of a finished run at [`PREDICTION_LEVEL`], times the schedule's `point_scale`; refreshed first where it
-/// has not enough levels left.
+/// The point of a finished run at the level of [`TileLayout::prediction_depth`], times the schedule's `point_scale`; refreshed
+/// first where it has not enough levels left.
 ///
 /// # Errors
 /// [`TensorError`] of the evaluator; `TooFewOperands` before the first step.
@@ -20,8 +19,9 @@ pub fn head<E: Evaluator>(
         needed: 1,
         available: 0,
     })?;
-    if ev.level(point) >= PREDICTION_LEVEL {
-        let low = ev.at_level(point, PREDICTION_LEVEL)?;
+    let level = trainer.prediction_depth();
+    if ev.level(point) >= level {
+        let low = ev.at_level(point, level)?;
         return if state.halved {
             ev.add(&low, &low)
         } else {
@@ -37,11 +37,11 @@ pub fn head<E: Evaluator>(
     }
     // A refresh doubles.
     let point = refreshed.point.as_ref().unwrap_or(point);
-    ev.mul_const_to(point, 0.5, PREDICTION_LEVEL)
+    ev.mul_const_to(point, 0.5, level)
 }
 
-/// Encrypted logits of a block of records with a trained head, both at [`PREDICTION_LEVEL`]; one level is consumed. In the
-/// first columns of each row, times the schedule's `logit_factor`.
+/// Encrypted logits of a block of records with a trained head, both at the level of [`TileLayout::prediction_depth`], which
+/// is consumed. In the first columns of each row, times the schedule's `logit_factor`.
 ///
 /// # Errors
 /// [`TensorError`] of the evaluator; `TooFewOperands` for another number of tiles than the layout's.

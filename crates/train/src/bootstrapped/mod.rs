@@ -5,6 +5,7 @@ mod crossing;
 mod display;
 mod head;
 mod preset;
+mod tradeoff;
 
 use std::collections::BTreeMap;
 
@@ -24,12 +25,12 @@ use crate::planner::PlanRequest;
 
 pub use crossing::Crossing;
 pub use head::{head, predict_block};
+use preset::BootstrapNeeds;
 pub use preset::Preset;
+pub use tradeoff::{BABY_STEPS, KeyTradeoff};
 
 /// Version of the plan's meaning: parties with different versions do not work together.
-pub const VERSION: u32 = 1;
-/// Level of the trained head, and at which records to predict are encrypted.
-pub const PREDICTION_LEVEL: usize = 1;
+pub const VERSION: u32 = 2;
 /// Largest runs for which a plan is derived: steps times tiles of all row blocks. The program is run on counters for
 /// it, and the sizes of a plan may come from outside.
 const MAX_TILE_STEPS: usize = 1 << 22;
@@ -41,12 +42,28 @@ const MAX_PREDICT_ROWS: usize = 1 << 24;
 pub struct BootstrappedChoice {
     /// Ring, levels and bootstrapping.
     pub preset: Preset,
+    /// Baby steps of its matrices, one of [`BABY_STEPS`].
+    pub baby: usize,
     /// Most records in a minibatch.
     pub batch: usize,
     /// Slots of a row.
     pub columns: usize,
+    /// Hidden units; 0 for a linear head.
+    pub hidden: usize,
     /// What the optimiser does.
     pub recipe: Recipe,
+}
+
+impl BootstrappedChoice {
+    /// The layout of a table.
+    ///
+    /// # Errors
+    /// [`TrainError::Shape`] for sizes that do not fit.
+    pub fn layout(&self, table: &TableShape) -> Result<TileLayout, TrainError> {
+        let sizes = [table.rows, table.features, table.classes];
+        let log_n = self.preset.log_n();
+        TileLayout::with_hidden(log_n, sizes, self.batch, self.columns, self.hidden)
+    }
 }
 
 /// A key of the plan.
@@ -87,6 +104,9 @@ pub struct BootstrappedPlan {
     pub download: u64,
     /// Predicted time, memory and operations.
     pub costs: Costs,
+    /// Bytes and time with other numbers of baby steps, that of this plan included: what was weighed. A guide that is
+    /// not compared; empty for a derived plan.
+    pub tradeoffs: Vec<KeyTradeoff>,
 }
 
 /// What a run on counters found.
@@ -96,40 +116,9 @@ struct Measured {
     bootstraps: usize,
     /// log2 of the periods of what they refresh.
     periods: Vec<u32>,
-    /// Keys of the bootstraps with their levels.
-    bootstrap_keys: Vec<(KeyKind, usize)>,
-    /// Bytes of their matrices.
-    matrices: u64,
 }
 
 impl BootstrappedPlan {
-    /// The plan of a request for training with bootstraps: the layout with the fewest key switches.
-    ///
-    /// # Errors
-    /// As [`BootstrappedPlan::derive`]; [`TrainError::NoPlan`] when it breaks a limit of the request.
-    pub fn of_request(
-        request: &PlanRequest,
-        wish: &BootstrapWish,
-        model: &CostModel,
-    ) -> Result<Self, TrainError> {
-        let (table, preset) = (request.shape(), Preset::N16);
-        let batch = wish.batch.min(table.rows);
-        let sizes = [table.rows, table.features, table.classes];
-        let layout = TileLayout::best_for(wish.loss, preset.log_n(), sizes, batch)?;
-        let choice = BootstrappedChoice {
-            preset,
-            batch,
-            columns: layout.columns,
-            recipe: Recipe {
-                loss: wish.loss,
-                ..Recipe::new(wish.epochs)
-            },
-        };
-        let plan = Self::derive_on(&table, &choice, request.threads, model)?;
-        request.limits_of(&plan.upload, &plan.costs)?;
-        Ok(plan)
-    }
-
     /// The one plan that follows from a choice, by running the program on counters.
     ///
     /// # Errors
@@ -153,8 +142,7 @@ impl BootstrappedPlan {
         threads: usize,
         model: &CostModel,
     ) -> Result<Self, TrainError> {
-        let sizes = [table.rows, table.features, table.classes];
-        let layout = TileLayout::new(choice.preset.log_n(), sizes, choice.batch, choice.columns)?;
+        let layout = choice.layout(table)?;
         if table.predict_rows > MAX_PREDICT_ROWS {
             let needed = format!("at most {MAX_PREDICT_ROWS}");
             return Err(shape("records to predict", needed, table.predict_rows));
@@ -168,16 +156,10 @@ impl BootstrappedPlan {
             let needed = format!("at most {MAX_TILE_STEPS}");
             return Err(shape("steps times tiles", needed, work));
         }
-        let set = choice.preset.parameters()?;
+        let set = choice.preset.parameters(tradeoff::checked(choice.baby)?)?;
         let measured = measure(&layout, &schedule, &set)?;
-        Self::assemble(
-            table,
-            choice,
-            (layout, schedule),
-            &set,
-            &measured,
-            (threads, model),
-        )
+        let program = (layout, schedule);
+        Self::assemble(table, choice, program, &set, &measured, (threads, model))
     }
 
     fn assemble(
@@ -190,13 +172,14 @@ impl BootstrappedPlan {
     ) -> Result<Self, TrainError> {
         let params = set.params();
         let data_level = RefreshLevels::of(set, layout.log_period()).output;
-        let keys = keys(measured);
+        let needs = BootstrapNeeds::of(set, &measured.periods)?;
+        let keys = keys(measured, &needs);
         let mut key_bytes = 0;
         for key in &keys {
             key_bytes += SeededSwitchingKey::encoded_len_of(params, key.kind, key.level)? as u64;
         }
         let data_len = SeededCiphertext::encoded_len(params, data_level) as u64;
-        let record_len = SeededCiphertext::encoded_len(params, PREDICTION_LEVEL) as u64;
+        let record_len = SeededCiphertext::encoded_len(params, layout.prediction_depth()) as u64;
         let blocks = (layout.batches() * layout.blocks()) as u64;
         let record_blocks = table.predict_rows.div_ceil(layout.block_rows()).max(1);
         let upload = UploadBytes {
@@ -205,7 +188,8 @@ impl BootstrappedPlan {
             labels: data_len * blocks,
             prediction: record_len * (record_blocks * layout.tiles()) as u64,
         };
-        let costs = costs::predict(choice, &layout, (set, &keys), measured, threads, model);
+        let found = (measured, &needs);
+        let costs = costs::predict(choice, &layout, (set, &keys), found, threads, model)?;
         Ok(Self {
             version: VERSION,
             shape: *table,
@@ -217,8 +201,9 @@ impl BootstrappedPlan {
             bootstraps: measured.bootstraps,
             log_periods: measured.periods.clone(),
             upload,
-            download: Ciphertext::encoded_len(params, PREDICTION_LEVEL - 1, 2) as u64,
+            download: Ciphertext::encoded_len(params, 0, 2) as u64,
             costs,
+            tradeoffs: Vec::new(),
         })
     }
 
@@ -227,7 +212,7 @@ impl BootstrappedPlan {
     /// # Errors
     /// [`TrainError::Ckks`].
     pub fn bootstrapping(&self) -> Result<BootstrapParameters, TrainError> {
-        self.choice.preset.parameters()
+        self.choice.preset.parameters(self.choice.baby)
     }
 
     /// The checked scheme parameters.
@@ -241,6 +226,16 @@ impl BootstrappedPlan {
     /// All switching keys with their levels: the order of the upload.
     pub fn switching_keys(&self) -> Vec<(KeyKind, usize)> {
         self.keys.iter().map(|key| (key.kind, key.level)).collect()
+    }
+
+    /// `model` with the time of this plan's bootstraps.
+    ///
+    /// # Errors
+    /// [`TrainError::Ckks`].
+    pub fn cost_model(&self, model: &CostModel) -> Result<CostModel, TrainError> {
+        let set = self.bootstrapping()?;
+        let shape = costs::key_switch_shape(&set);
+        preset::with_refreshes(model, &set, &self.log_periods, &shape)
     }
 
     /// What key switching costs under this plan.
@@ -267,7 +262,10 @@ impl BootstrappedPlan {
             &wish.batch.min(self.shape.rows),
             &self.choice.batch,
         )?;
+        compare("hidden units", &wish.hidden, &self.choice.hidden)?;
         compare("loss", &wish.loss, &self.choice.recipe.loss)?;
+        let told = self.tradeoffs.len().min(BABY_STEPS.len());
+        compare("number of tradeoffs", &told, &self.tradeoffs.len())?;
         self.check_derivation()?;
         request.limits_of(&self.upload, &self.costs)
     }
@@ -301,18 +299,21 @@ pub struct BootstrapWish {
     pub batch: usize,
     /// Which loss is minimised; a softmax needs three classes or more.
     pub loss: LossKind,
+    /// Hidden units, squared; 0 for a linear head.
+    pub hidden: usize,
 }
 
 impl BootstrapWish {
     /// Records in a minibatch unless the user says otherwise.
     pub const BATCH: usize = 1024;
 
-    /// One-vs-rest in minibatches of [`BootstrapWish::BATCH`].
+    /// A linear head, one-vs-rest, in minibatches of [`BootstrapWish::BATCH`].
     pub fn new(epochs: usize) -> Self {
         Self {
             epochs,
             batch: Self::BATCH,
             loss: LossKind::OneVsRest,
+            hidden: 0,
         }
     }
 }
@@ -357,19 +358,16 @@ fn measure(
     )?);
     let bootstraps = training.count(confide_tensor::Op::Refresh) as usize;
     let periods: Vec<u32> = training.refreshed.iter().copied().collect();
-    let (bootstrap_keys, matrices) = preset::bootstrap_needs(set, &periods)?;
     Ok(Measured {
         bootstraps,
         periods,
-        bootstrap_keys,
-        matrices,
         training,
         prediction: ev.report(),
     })
 }
 
 /// Every key once, at the highest level at which it is used.
-fn keys(measured: &Measured) -> Vec<PlannedKey> {
+fn keys(measured: &Measured, needs: &BootstrapNeeds) -> Vec<PlannedKey> {
     let program = |report: &PlanReport| {
         let relin = report.relin.map(|level| (KeyKind::Relin, level));
         let galois = report.galois.iter();
@@ -379,7 +377,7 @@ fn keys(measured: &Measured) -> Vec<PlannedKey> {
     let prediction = program(&measured.prediction);
     let mut needed = program(&measured.training);
     needed.extend(&prediction);
-    needed.extend(&measured.bootstrap_keys);
+    needed.extend(&needs.keys);
     let mut levels = BTreeMap::new();
     for (kind, level) in needed {
         let highest = levels.entry(kind).or_insert(level);

@@ -2,6 +2,7 @@
 
 use confide_ckks::KeyKind;
 use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters};
+use confide_tensor::{CostModel, KeySwitchShape};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -21,26 +22,63 @@ impl Preset {
         }
     }
 
-    /// The checked set.
+    /// Baby steps of its matrices unless time and bytes are weighed.
+    pub fn baby(self) -> usize {
+        self.literal().baby
+    }
+
+    /// The checked set with so many baby steps.
     ///
     /// # Errors
-    /// [`TrainError::Ckks`], which does not happen.
-    pub fn parameters(self) -> Result<BootstrapParameters, TrainError> {
-        Ok(BootstrapParameters::new(match self {
+    /// [`TrainError::Ckks`] for a number that is no power of two.
+    pub fn parameters(self, baby: usize) -> Result<BootstrapParameters, TrainError> {
+        let literal = BootstrapLiteral {
+            baby,
+            ..self.literal()
+        };
+        Ok(BootstrapParameters::new(literal)?)
+    }
+
+    fn literal(self) -> BootstrapLiteral {
+        match self {
             Self::N16 => BootstrapLiteral::n16(),
-        })?)
+        }
     }
 }
 
-/// The keys of bootstraps of those periods, and the bytes of their matrices.
-pub(super) fn bootstrap_needs(
+/// What bootstraps need beside the program.
+pub(super) struct BootstrapNeeds {
+    /// Keys with their levels.
+    pub keys: Vec<(KeyKind, usize)>,
+    /// Bytes of the matrices.
+    pub matrices: u64,
+}
+
+impl BootstrapNeeds {
+    /// For refreshes of those periods.
+    pub fn of(set: &BootstrapParameters, log_periods: &[u32]) -> Result<Self, TrainError> {
+        let (mut keys, mut matrices) = (Vec::new(), 0);
+        for &log_slots in log_periods {
+            keys.extend(set.keys(log_slots)?);
+            matrices += set.matrix_bytes(log_slots)?;
+        }
+        Ok(Self { keys, matrices })
+    }
+}
+
+/// The cost model with the time of the dearest of those refreshes.
+pub(super) fn with_refreshes(
+    model: &CostModel,
     set: &BootstrapParameters,
     log_periods: &[u32],
-) -> Result<(Vec<(KeyKind, usize)>, u64), TrainError> {
-    let (mut keys, mut matrices) = (Vec::new(), 0);
+    shape: &KeySwitchShape,
+) -> Result<CostModel, TrainError> {
+    let mut dearest = model.clone();
     for &log_slots in log_periods {
-        keys.extend(set.keys(log_slots)?);
-        matrices += set.matrix_bytes(log_slots)?;
+        let one = model.clone().with_refresh(&set.work(log_slots)?, shape);
+        if one.refresh_micros > dearest.refresh_micros {
+            dearest = one;
+        }
     }
-    Ok((keys, matrices))
+    Ok(dearest)
 }

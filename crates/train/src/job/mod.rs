@@ -8,9 +8,9 @@ use confide_ckks::{KeyKind, Parameters};
 use confide_tensor::{CostModel, Op};
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrapped::{BootstrappedPlan, PREDICTION_LEVEL};
+use crate::bootstrapped::BootstrappedPlan;
 use crate::error::{TrainError, shape};
-use crate::minibatch::{Loss, LossKind, minibatch_reference};
+use crate::minibatch::{Loss, LossKind, minibatch_reference, plain_logits};
 use crate::plan::{Costs, Plan, TableShape, UploadBytes};
 use crate::planner::{self, PlanRequest};
 use crate::reference::{Activation, train_reference};
@@ -29,7 +29,7 @@ pub enum TrainingPlan {
 /// A run of the plan's program on plain numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlainRun {
-    /// Weights `[output][feature]`.
+    /// Weights `[output][feature]`; with hidden units, `[unit][feature]` and then `[output][unit]`.
     pub weights: Vec<Vec<f64>>,
     /// Largest number that must stay within [`TrainingPlan::range`]: logits, and what else goes through the polynomial
     /// or the bootstraps, in proportion to its own bound.
@@ -134,7 +134,37 @@ impl TrainingPlan {
     pub fn prediction_level(&self) -> usize {
         match self {
             Self::Levelled(plan) => plan.prediction_level,
-            Self::Bootstrapped(_) => PREDICTION_LEVEL,
+            Self::Bootstrapped(plan) => plan.layout.prediction_depth(),
+        }
+    }
+
+    /// Level of predicted scores.
+    pub fn score_level(&self) -> usize {
+        match self {
+            Self::Levelled(plan) => plan.prediction_level.saturating_sub(1),
+            Self::Bootstrapped(_) => 0,
+        }
+    }
+
+    /// Hidden units; 0 for a linear head.
+    pub fn hidden(&self) -> usize {
+        match self {
+            Self::Levelled(_) => 0,
+            Self::Bootstrapped(plan) => plan.layout.hidden,
+        }
+    }
+
+    /// Logits `[row][output]` of plain records with plain weights, as [`PlainRun`] has them.
+    pub fn logits(&self, weights: &[Vec<f64>], rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        match self {
+            Self::Bootstrapped(plan) => plain_logits(&plan.layout, weights, rows),
+            Self::Levelled(_) => {
+                let logit = |row: &Vec<f64>, head: &Vec<f64>| {
+                    row.iter().zip(head).map(|(x, w)| x * w).sum()
+                };
+                let logits = |row| weights.iter().map(|head| logit(row, head)).collect();
+                rows.iter().map(logits).collect()
+            }
         }
     }
 
@@ -264,7 +294,19 @@ impl TrainingPlan {
     /// # Errors
     /// [`TrainError::Shape`] for sizes other than the plan's or labels that are no class.
     pub fn reference(&self, rows: &[Vec<f64>], labels: &[usize]) -> Result<PlainRun, TrainError> {
-        let activation = Activation::Polynomial;
+        self.reference_with(rows, labels, Activation::Polynomial)
+    }
+
+    /// As [`TrainingPlan::reference`], with either sigmoid.
+    ///
+    /// # Errors
+    /// As [`TrainingPlan::reference`].
+    pub fn reference_with(
+        &self,
+        rows: &[Vec<f64>],
+        labels: &[usize],
+        activation: Activation,
+    ) -> Result<PlainRun, TrainError> {
         Ok(match self {
             Self::Levelled(plan) => {
                 let run = train_reference(&plan.layout, &plan.schedule, rows, labels, activation)?;

@@ -106,7 +106,7 @@ impl TablePacker {
         }
     }
 
-    /// Weights `[output][feature]` from the decrypted slots of a trained head.
+    /// Weights, as [`PlainRun`](super::PlainRun) has them, from the decrypted slots of a trained head.
     ///
     /// # Errors
     /// [`TrainError::Shape`] for another number of slots.

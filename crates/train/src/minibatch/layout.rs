@@ -10,7 +10,9 @@ use crate::steps::Tower;
 ///
 /// A tile has [`block_rows`](Self::block_rows) rows of `columns` slots; slot `r * columns + c` of tile `b` holds the pair
 /// of features `b * usable + c` of row `r` as a complex number. The last [`outputs`](Self::outputs)` - 1` columns stay zero
-/// (and a few more where outputs do not divide the columns): rotations by columns run over the end of a row there.
+/// (and a few more where outputs do not divide the columns): rotations by columns run over the end of a row there. With
+/// hidden units these take the outputs' places, and the weights between them and the outputs lie in tiles of their own: see
+/// "A hidden layer" there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TileLayout {
     /// log2 of the ring degree.
@@ -25,19 +27,35 @@ pub struct TileLayout {
     pub batch: usize,
     /// Slots of a row, a power of two.
     pub columns: usize,
+    /// Hidden units, squared; 0 for a linear head.
+    pub hidden: usize,
 }
 
 impl TileLayout {
-    /// A layout with that many columns.
+    /// A layout of a linear head with that many columns.
     ///
     /// # Errors
     /// [`TrainError::Shape`] when the sizes do not fit each other or the ring; in particular when weights and momentum do
     /// not fit one ciphertext.
     pub fn new(
         log_n: u32,
+        sizes: [usize; 3],
+        batch: usize,
+        columns: usize,
+    ) -> Result<Self, TrainError> {
+        Self::with_hidden(log_n, sizes, batch, columns, 0)
+    }
+
+    /// A layout with that many columns and hidden units; none for a linear head.
+    ///
+    /// # Errors
+    /// As [`TileLayout::new`].
+    pub fn with_hidden(
+        log_n: u32,
         [rows, features, classes]: [usize; 3],
         batch: usize,
         columns: usize,
+        hidden: usize,
     ) -> Result<Self, TrainError> {
         if !(4..=17).contains(&log_n) {
             return Err(shape("log2 of the ring degree", "4 to 17", log_n));
@@ -48,6 +66,7 @@ impl TileLayout {
             ("features", features, 2..=1 << 16),
             ("classes", classes, 2..=64),
             ("rows of a minibatch", batch, 1..=1 << 24),
+            ("hidden units", hidden, 0..=64),
         ] {
             if !range.contains(&value) {
                 let needed = format!("{} to {}", range.start(), range.end());
@@ -61,9 +80,11 @@ impl TileLayout {
             classes,
             batch: batch.min(rows),
             columns,
+            hidden,
         };
-        if !columns.is_power_of_two() || columns > slots / 2 || columns < layout.outputs() {
-            let needed = format!("a power of two from {} to {}", layout.outputs(), slots / 2);
+        let least = layout.least_columns(LossKind::OneVsRest);
+        if !columns.is_power_of_two() || columns > slots / 2 || columns < least {
+            let needed = format!("a power of two from {least} to {}", slots / 2);
             return Err(shape("columns", needed, columns));
         }
         if 2 * layout.leaves().next_power_of_two() > layout.block_rows() {
@@ -82,15 +103,16 @@ impl TileLayout {
     /// # Errors
     /// [`TrainError::Shape`] when no number of columns fits.
     pub fn best(log_n: u32, sizes: [usize; 3], batch: usize) -> Result<Self, TrainError> {
-        Self::best_for(LossKind::OneVsRest, log_n, sizes, batch)
+        Self::best_for((LossKind::OneVsRest, 0), log_n, sizes, batch)
     }
 
-    /// As [`TileLayout::best`], among those with the columns that a loss needs: see [`TileLayout::least_columns`].
+    /// As [`TileLayout::best`], for a loss and hidden units: among those with the columns of
+    /// [`TileLayout::least_columns`].
     ///
     /// # Errors
     /// As [`TileLayout::best`].
     pub fn best_for(
-        loss: LossKind,
+        (loss, hidden): (LossKind, usize),
         log_n: u32,
         sizes: [usize; 3],
         batch: usize,
@@ -98,7 +120,7 @@ impl TileLayout {
         let mut best: Option<Self> = None;
         let mut refused = None;
         for log_columns in 0..log_n.clamp(2, 18) - 1 {
-            match Self::new(log_n, sizes, batch, 1 << log_columns) {
+            match Self::with_hidden(log_n, sizes, batch, 1 << log_columns, hidden) {
                 Ok(layout) if layout.columns < layout.least_columns(loss) => {}
                 Ok(layout) => {
                     if best
@@ -124,6 +146,38 @@ impl TileLayout {
         if self.classes == 2 { 1 } else { self.classes }
     }
 
+    /// Columns of the product with the features: hidden units, or outputs of a linear head.
+    pub fn units(&self) -> usize {
+        if self.hidden > 0 {
+            self.hidden
+        } else {
+            self.outputs()
+        }
+    }
+
+    /// Diagonals of the weights from hidden units to outputs, from unit `o - outputs + 1` to unit `o + hidden - 1` for output
+    /// `o`; none without hidden units.
+    pub fn diagonals(&self) -> usize {
+        match self.hidden {
+            0 => 0,
+            hidden => hidden + self.outputs() - 1,
+        }
+    }
+
+    /// Levels that prediction consumes: those of records to predict and of the head that it takes.
+    pub fn prediction_depth(&self) -> usize {
+        if self.hidden > 0 { 3 } else { 1 }
+    }
+
+    /// Lengths of the rows of weights: for each unit its features, then for each output its hidden units.
+    pub fn weight_rows(&self) -> Vec<usize> {
+        let mut rows = vec![self.features; self.units()];
+        if self.hidden > 0 {
+            rows.extend(vec![self.hidden; self.outputs()]);
+        }
+        rows
+    }
+
     /// Pairs of features.
     pub fn pairs(&self) -> usize {
         self.features.div_ceil(2)
@@ -134,22 +188,22 @@ impl TileLayout {
         self.slots() / self.columns
     }
 
-    /// Columns that a loss needs: a softmax sums over the outputs between columns of zeros.
+    /// Columns that a loss needs: a softmax sums over the outputs between columns of zeros, and so do hidden units.
     pub fn least_columns(&self, loss: LossKind) -> usize {
         match loss {
-            LossKind::OneVsRest => self.outputs(),
+            LossKind::OneVsRest => self.units().max(self.diagonals()),
             LossKind::Softmax => 2 * self.outputs() - 1,
         }
     }
 
-    /// How often the outputs fit into the columns.
+    /// How often the units fit into the columns.
     pub fn groups(&self) -> usize {
-        self.columns / self.outputs()
+        self.columns / self.units()
     }
 
     /// Columns that hold pairs.
     pub fn usable(&self) -> usize {
-        self.outputs() * (self.groups() - 1) + 1
+        self.units() * (self.groups() - 1) + 1
     }
 
     /// Tiles of a row block: how many ciphertexts its features take.
@@ -157,9 +211,14 @@ impl TileLayout {
         self.pairs().div_ceil(self.usable())
     }
 
-    /// Tiles of weights: each tile of features once for each of the shifts of the outputs.
+    /// Tiles of weights of the features: each tile of features once for each of the shifts of the units.
+    pub fn feature_leaves(&self) -> usize {
+        self.tiles() * self.units()
+    }
+
+    /// All tiles of weights: those of the features, then the diagonals from hidden units to outputs.
     pub fn leaves(&self) -> usize {
-        self.tiles() * self.outputs()
+        self.feature_leaves() + self.diagonals()
     }
 
     /// Number of the tile of weights that belongs to `tile` and `shift`.
@@ -199,9 +258,13 @@ impl TileLayout {
 
     /// Key switches of a step after the first, with a sigmoid of degree 7.
     pub fn key_switches(&self) -> usize {
-        let (outputs, leaves) = (self.outputs(), self.leaves());
+        let (outputs, leaves) = (self.units(), self.leaves());
         let window = (self.groups().ilog2() + self.groups().count_ones() - 1) as usize;
-        let block = outputs + 2 * (outputs - 1) + 2 * window + 1 + 4;
+        let mut block = outputs + 2 * (outputs - 1) + 2 * window + 1 + 4;
+        if self.hidden > 0 {
+            // Square, rotations of units and of what comes back to them, products with the weights, and one with the slope.
+            block += 3 * self.diagonals() + 4;
+        }
         let mut merge = 0;
         let mut left = leaves;
         for _ in 0..self.block_rows().ilog2() {

@@ -5,6 +5,7 @@
 //! `docs/maths/training.md`, "Minibatches".
 
 mod activation;
+mod hidden;
 mod layout;
 mod pack;
 mod plan;
@@ -20,6 +21,7 @@ pub use layout::TileLayout;
 pub use pack::TilePacker;
 pub use plan::{ActionPlan, MinibatchPlan};
 pub use program::Trainer;
+pub(crate) use reference::plain_logits;
 pub use reference::{Guarded, MinibatchReference, guard, minibatch_reference};
 pub use schedule::{Loss, LossKind, MinibatchSchedule, Recipe, StepPlan};
 pub use softmax::Softmax;

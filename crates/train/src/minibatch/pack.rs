@@ -108,7 +108,8 @@ impl TilePacker {
         Ok(slots)
     }
 
-    /// Weights `[output][feature]` from the decrypted slots of a dense point (of a state that is not halved, as the last one).
+    /// Weights, in rows of [`TileLayout::weight_rows`], from the decrypted slots of a dense point (of a state that is not
+    /// halved, as the last one).
     ///
     /// # Errors
     /// [`TrainError::Shape`] for another number of slots.
@@ -128,14 +129,11 @@ impl TilePacker {
             Turn::Forward,
         )?;
         let factor = self.schedule.point_scale * f64::from(1u32 << steps);
-        let mut weights = vec![vec![0.0; layout.features]; layout.outputs()];
-        for (leaf, column, output, feature) in positions(layout) {
-            let value = leaves[leaf].values()[column] / factor;
-            weights[output][feature] = if feature.is_multiple_of(2) {
-                value.re
-            } else {
-                value.im
-            };
+        let rows = layout.weight_rows().into_iter();
+        let mut weights: Vec<Vec<f64>> = rows.map(|length| vec![0.0; length]).collect();
+        for place in positions(layout) {
+            let value = leaves[place.leaf].values()[place.column] / factor;
+            weights[place.row][place.index] = if place.imaginary { value.im } else { value.re };
         }
         Ok(weights)
     }
@@ -147,19 +145,18 @@ impl TilePacker {
     /// [`TrainError::Shape`] for another number of weights.
     pub fn dense(&self, weights: &[Vec<f64>]) -> Result<Vec<Complex64>, TrainError> {
         let layout = &self.layout;
-        if weights.len() != layout.outputs()
-            || weights.iter().any(|head| head.len() != layout.features)
-        {
-            return Err(shape("weights", layout.outputs(), weights.len()));
+        if !weights.iter().map(Vec::len).eq(layout.weight_rows()) {
+            let needed = format!("{} of them", layout.weight_rows().len());
+            return Err(shape("rows of weights", needed, weights.len()));
         }
         let mut leaves = vec![vec![Complex64::ZERO; layout.columns]; layout.leaves()];
-        for (leaf, column, output, feature) in positions(layout) {
-            let value = weights[output][feature];
-            let part = &mut leaves[leaf][column];
-            if feature.is_multiple_of(2) {
-                part.re = value;
-            } else {
+        for place in positions(layout) {
+            let value = weights[place.row][place.index];
+            let part = &mut leaves[place.leaf][place.column];
+            if place.imaginary {
                 part.im = value;
+            } else {
+                part.re = value;
             }
         }
         let tower = layout.tower();
@@ -218,14 +215,39 @@ pub(super) fn target(layout: &TileLayout, label: usize, output: usize) -> f64 {
     if positive { 0.5 } else { -0.5 }
 }
 
-/// Leaf, column, output and feature of every weight.
-fn positions(layout: &TileLayout) -> impl Iterator<Item = (usize, usize, usize, usize)> + '_ {
-    let (outputs, usable) = (layout.outputs(), layout.usable());
-    (0..outputs).flat_map(move |output| {
+/// Where a weight lies: in which tile and column, and in which row of the weights at which index.
+struct Place {
+    leaf: usize,
+    column: usize,
+    row: usize,
+    index: usize,
+    imaginary: bool,
+}
+
+/// The places of all weights.
+fn positions(layout: &TileLayout) -> impl Iterator<Item = Place> + '_ {
+    let (units, outputs, usable) = (layout.units(), layout.outputs(), layout.usable());
+    let features = (0..units).flat_map(move |unit| {
         (0..layout.features).map(move |feature| {
             let (tile, column) = (feature / 2 / usable, feature / 2 % usable);
-            let shift = (output + outputs - column % outputs) % outputs;
-            (layout.leaf(tile, shift), column, output, feature)
+            let shift = (unit + units - column % units) % units;
+            Place {
+                leaf: layout.leaf(tile, shift),
+                column,
+                row: unit,
+                index: feature,
+                imaginary: !feature.is_multiple_of(2),
+            }
         })
-    })
+    });
+    let second = (0..if layout.hidden > 0 { outputs } else { 0 }).flat_map(move |output| {
+        (0..units).map(move |unit| Place {
+            leaf: layout.feature_leaves() + unit + outputs - 1 - output,
+            column: output,
+            row: units + output,
+            index: unit,
+            imaginary: false,
+        })
+    });
+    features.chain(second)
 }

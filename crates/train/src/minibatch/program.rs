@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use confide_tensor::{Evaluator, TensorError};
 
 use super::activation::residual;
+use super::hidden;
 use super::layout::TileLayout;
 use super::schedule::{Loss, MinibatchSchedule};
 use super::softmax;
@@ -16,9 +17,9 @@ const OP: &str = "minibatch step";
 
 /// Runs a schedule, one action at a time.
 pub struct Trainer<'a, E> {
-    ev: &'a E,
-    layout: &'a TileLayout,
-    schedule: &'a MinibatchSchedule,
+    pub(super) ev: &'a E,
+    pub(super) layout: &'a TileLayout,
+    pub(super) schedule: &'a MinibatchSchedule,
 }
 
 impl<'a, E: Evaluator> Trainer<'a, E> {
@@ -32,12 +33,21 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
     }
 
     /// Levels that the point must have for a step after the first. One-vs-rest: those of logits, sigmoid and product with the
-    /// features. The softmax refreshes what it is made from itself and needs logits and one level to gather them.
+    /// features, and four more with hidden units. The softmax refreshes what it is made from itself and needs logits and one level
+    /// to gather them.
     pub fn step_depth(&self) -> usize {
         match &self.schedule.loss {
-            Loss::OneVsRest(sigmoid) => 2 + (sigmoid.degree() + 1).ilog2() as usize,
+            Loss::OneVsRest(sigmoid) => {
+                let hidden = if self.layout.hidden > 0 { 4 } else { 0 };
+                2 + hidden + (sigmoid.degree() + 1).ilog2() as usize
+            }
             Loss::Softmax(_) => 2,
         }
+    }
+
+    /// Levels that prediction consumes.
+    pub fn prediction_depth(&self) -> usize {
+        self.layout.prediction_depth()
     }
 
     /// What follows a state.
@@ -118,9 +128,19 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         let (ev, t) = (self.ev, state.step);
         need(self.schedule.steps.len(), t + 1, true)?;
         self.check(batch)?;
+        if self.layout.hidden > 0 && state.point.is_none() {
+            let state = hidden::start(self, batch)?;
+            return self.step(&state, batch);
+        }
         let halved = self.refresh_follows(state, batch);
         let share = if halved { 0.5 } else { 1.0 };
         let factor = share * self.schedule.residual_factor(self.layout, t);
+        if let (Some(point), true) = (&state.point, self.layout.hidden > 0) {
+            let rows = self.layout.batch_rows(self.schedule.steps[t].batch).len();
+            let gradient = hidden::gradient(self, point, batch, (rows, factor))?;
+            ev.phase("update");
+            return self.update(state, gradient, halved);
+        }
         let residuals = match &state.point {
             None => {
                 ev.phase("labels");
@@ -133,7 +153,7 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
             }
             Some(point) => {
                 let logit_factor = self.schedule.logit_factor(self.layout);
-                let logits = self.logits(point, &batch.tiles)?;
+                let logits = self.products(&self.unpacked(point)?, &batch.tiles)?;
                 ev.phase("activation");
                 let factors = [logit_factor, factor];
                 match &self.schedule.loss {
@@ -151,7 +171,7 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
                 }
             }
         };
-        let gradient = self.gradient(residuals, &batch.tiles)?;
+        let gradient = self.merged(self.feature_leaves(residuals, &batch.tiles)?)?;
         ev.phase("update");
         self.update(state, gradient, halved)
     }
@@ -175,25 +195,34 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         left < depth + floor
     }
 
-    /// Logits of row blocks: real, in the first columns of each row times [`MinibatchSchedule::logit_factor`], one level
-    /// below the point. Other columns hold sums over parts of rows.
-    fn logits(&self, point: &E::Ct, blocks: &[Vec<E::Ct>]) -> Result<Vec<E::Ct>, TensorError> {
+    /// The conjugated tiles of weights of a point, times a power of two.
+    pub(super) fn unpacked(&self, point: &E::Ct) -> Result<Vec<E::Ct>, TensorError> {
         let (ev, layout) = (self.ev, self.layout);
         ev.phase("unpack weights");
-        let weights = split(
+        split(
             ev,
             &layout.tower(),
             ev.conjugate(point)?,
             0..layout.merge_steps(),
             layout.leaves(),
             Turn::Backward,
-        )?;
+        )
+    }
+
+    /// Features of row blocks times weights: real, in the columns of the units times [`MinibatchSchedule::logit_factor`], one
+    /// level below the weights. Other columns hold sums over parts of rows.
+    pub(super) fn products(
+        &self,
+        weights: &[E::Ct],
+        blocks: &[Vec<E::Ct>],
+    ) -> Result<Vec<E::Ct>, TensorError> {
+        let (ev, layout) = (self.ev, self.layout);
         ev.phase("logits");
-        let level = ev.level(point);
+        let level = weights.first().map_or(0, |weights| ev.level(weights));
         let mut logits = Vec::with_capacity(blocks.len());
         for tiles in blocks {
             let tiles = self.at_level(tiles, level)?;
-            let mut shifts = map(ev, (0..layout.outputs()).collect(), |shift| {
+            let mut shifts = map(ev, (0..layout.units()).collect(), |shift| {
                 let pairs: Vec<_> = tiles
                     .iter()
                     .enumerate()
@@ -206,29 +235,33 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
             while let Some(next) = shifts.pop() {
                 sum = ev.add(&ev.rotate(&sum, -1)?, &next)?;
             }
-            let sum = window(ev, sum, layout.outputs() as i64, layout.groups())?;
+            let sum = window(ev, sum, layout.units() as i64, layout.groups())?;
             logits.push(ev.add(&sum, &ev.conjugate(&sum)?)?);
         }
         Ok(logits)
     }
 
-    /// Sum over all rows of features times residuals, dense; one level below the residuals.
-    fn gradient(&self, residuals: Vec<E::Ct>, blocks: &[Vec<E::Ct>]) -> Result<E::Ct, TensorError> {
+    /// Features times residuals of the units, tile by tile; one level below the residuals.
+    pub(super) fn feature_leaves(
+        &self,
+        residuals: Vec<E::Ct>,
+        blocks: &[Vec<E::Ct>],
+    ) -> Result<Vec<E::Ct>, TensorError> {
         let (ev, layout) = (self.ev, self.layout);
         ev.phase("spread residuals");
-        let outputs = layout.outputs();
+        let units = layout.units();
         let mut spread = Vec::with_capacity(residuals.len());
         let mut tiles = Vec::with_capacity(residuals.len());
         for (residual, block) in residuals.into_iter().zip(blocks) {
-            let mut shifts = vec![window(ev, residual, -(outputs as i64), layout.groups())?];
-            for shift in 1..outputs {
+            let mut shifts = vec![window(ev, residual, -(units as i64), layout.groups())?];
+            for shift in 1..units {
                 shifts.push(ev.rotate(&shifts[shift - 1], 1)?);
             }
             tiles.push(self.at_level(block, ev.level(&shifts[0]))?);
             spread.push(shifts);
         }
         ev.phase("gradient");
-        let leaves = map(ev, (0..layout.leaves()).collect(), |leaf| {
+        map(ev, (0..layout.feature_leaves()).collect(), |leaf| {
             let (shift, tile) = (leaf / layout.tiles(), leaf % layout.tiles());
             let pairs: Vec<_> = tiles
                 .iter()
@@ -236,10 +269,13 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
                 .map(|(tiles, shifts)| (&*tiles[tile], &shifts[shift]))
                 .collect();
             ev.dot(&pairs)
-        })?;
-        drop((tiles, spread));
-        ev.phase("merge gradient");
-        merge(ev, &layout.tower(), leaves)
+        })
+    }
+
+    /// Tiles summed over all rows, dense; same level.
+    pub(super) fn merged(&self, leaves: Vec<E::Ct>) -> Result<E::Ct, TensorError> {
+        self.ev.phase("merge gradient");
+        merge(self.ev, &self.layout.tower(), leaves)
     }
 
     /// Next point and average at the level of the gradient.
@@ -297,24 +333,30 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         for tiles in blocks {
             need(tiles.len(), self.layout.tiles(), false)?;
         }
-        let point = state.point.as_ref().ok_or(empty())?;
-        if ev.level(point) >= 1 {
-            let logits = self.logits(point, blocks)?;
-            if !state.halved {
-                return Ok(logits);
+        let depth = self.layout.prediction_depth();
+        let own = state.point.as_ref().ok_or(empty())?;
+        let point = match (ev.level(own) >= depth, state.halved) {
+            (true, false) => own.clone(),
+            (true, true) => ev.add(own, own)?,
+            (false, halved) => {
+                let refreshed = self.refresh(&TrainingState {
+                    average: None,
+                    ..state.clone()
+                })?;
+                let point = refreshed.point.ok_or(empty())?;
+                // A refresh doubles.
+                if halved {
+                    point
+                } else {
+                    ev.mul_const(&point, 0.5)?
+                }
             }
-            return map(ev, logits, |z| ev.add(&z, &z));
+        };
+        let weights = self.unpacked(&point)?;
+        if self.layout.hidden == 0 {
+            return self.products(&weights, blocks);
         }
-        let refreshed = self.refresh(&TrainingState {
-            average: None,
-            ..state.clone()
-        })?;
-        let point = refreshed.point.as_ref().ok_or(empty())?;
-        let logits = self.logits(point, blocks)?;
-        if state.halved {
-            return Ok(logits);
-        }
-        map(ev, logits, |z| ev.mul_const(&z, 0.5))
+        Ok(hidden::forward(self, &weights, blocks)?.logits)
     }
 
     fn check(&self, batch: &Batch<E::Ct>) -> Result<(), TensorError> {
@@ -327,7 +369,7 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
             .try_for_each(|tiles| need(tiles.len(), self.layout.tiles(), false))
     }
 
-    fn at_level<'c>(
+    pub(super) fn at_level<'c>(
         &self,
         cts: &'c [E::Ct],
         level: usize,

@@ -3,6 +3,7 @@
 
 use num_complex::Complex64;
 
+use super::hidden;
 use super::layout::TileLayout;
 use super::pack::{TilePacker, target};
 use super::schedule::{Loss, MinibatchSchedule, Recipe};
@@ -15,10 +16,10 @@ const SCALE_DOWN: f64 = 0.9;
 /// Result of a reference run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MinibatchReference {
-    /// Weights `[output][feature]`.
+    /// Weights, in rows of [`TileLayout::weight_rows`].
     pub weights: Vec<Vec<f64>>,
-    /// Largest absolute logit at which the activation was taken: at most the sigmoid's range, or features must be scaled
-    /// down.
+    /// Largest absolute logit at which the activation was taken, or hidden unit before its square: at most the sigmoid's
+    /// range, or features must be scaled down.
     pub max_abs_z: f64,
     /// Largest absolute sum over part of a row and part of the next one, which share slots with the logits and go
     /// through the polynomial before they are masked: at most a few times the range.
@@ -63,7 +64,7 @@ impl MinibatchReference {
 }
 
 /// Runs a schedule on plain `rows x features` numbers (bias column included) and class labels. `watch` sees the point
-/// `[output][feature]` after every step.
+/// after every step, in rows of [`TileLayout::weight_rows`].
 ///
 /// # Errors
 /// [`TrainError::Shape`] for sizes other than the layout's or labels that are no class.
@@ -86,8 +87,10 @@ pub fn minibatch_reference(
         return Err(shape("label", format!("below {}", layout.classes), label));
     }
     let packer = TilePacker::new(layout, schedule);
-    let zero = vec![vec![0.0; layout.features]; layout.outputs()];
-    let (mut point, mut average) = (zero.clone(), zero.clone());
+    let zero = hidden::zeros(layout);
+    let mut point = hidden::initial(layout, schedule.seed);
+    let mut average = point.clone();
+    let units = layout.units();
     let mut found = MinibatchReference {
         weights: Vec::new(),
         max_abs_z: 0.0,
@@ -97,10 +100,10 @@ pub fn minibatch_reference(
     for (t, step) in schedule.steps.iter().enumerate() {
         let range = layout.batch_rows(step.batch);
         let mut gradient = zero.clone();
-        let mut last = vec![vec![0.0; layout.groups() + 1]; layout.outputs()];
+        let mut last = vec![vec![0.0; layout.groups() + 1]; units];
         for (row, &label) in rows[range.clone()].iter().zip(&labels[range.clone()]) {
-            let mut logits = Vec::with_capacity(point.len());
-            for (output, head) in point.iter().enumerate() {
+            let mut logits = Vec::with_capacity(units);
+            for (output, head) in point[..units].iter().enumerate() {
                 let heads = partial(layout, row, head, output);
                 let z = heads[layout.groups()];
                 found.max_abs_z = found.max_abs_z.max(z.abs());
@@ -113,13 +116,32 @@ pub fn minibatch_reference(
                 last[output] = heads;
                 logits.push(z);
             }
-            let values = activated(&schedule.loss, activation, &logits);
-            for (output, (value, gradient)) in values.iter().zip(&mut gradient).enumerate() {
-                let residual = value - target(layout, label, output);
+            let residuals = |logits: &[f64]| -> Vec<f64> {
+                let values = activated(&schedule.loss, activation, logits);
+                let values = values.into_iter().enumerate();
+                let apart = values.map(|(output, value)| value - target(layout, label, output));
+                apart.collect()
+            };
+            let (own, second) = gradient.split_at_mut(units);
+            let residuals = if layout.hidden == 0 {
+                residuals(&logits)
+            } else {
+                let (z, back) = hidden::backward(&logits, &point[units..], second, residuals);
+                found.max_abs_z = found.max_abs_z.max(z);
+                back
+            };
+            for (residual, gradient) in residuals.iter().zip(own) {
                 for (g, x) in gradient.iter_mut().zip(row) {
                     *g += residual * x;
                 }
             }
+        }
+        if layout.hidden > 0 && range.len() < layout.blocks() * layout.block_rows() {
+            // Rows without a record go through the polynomial too.
+            let logits = hidden::outputs(&vec![0.0; units], &point[units..]);
+            found.max_abs_z = logits
+                .iter()
+                .fold(found.max_abs_z, |most, z| most.max(z.abs()));
         }
         let rows = range.len().max(1) as f64;
         for ((points, averages), gradients) in point.iter_mut().zip(&mut average).zip(&gradient) {
@@ -194,6 +216,24 @@ pub fn guard(
     }
 }
 
+/// Logits `[row][output]` of records with weights in rows of [`TileLayout::weight_rows`].
+pub(crate) fn plain_logits(
+    layout: &TileLayout,
+    weights: &[Vec<f64>],
+    rows: &[Vec<f64>],
+) -> Vec<Vec<f64>> {
+    let (first, second) = weights.split_at(layout.units().min(weights.len()));
+    let logits = |row: &Vec<f64>| -> Vec<f64> {
+        let product = |head: &Vec<f64>| -> f64 { row.iter().zip(head).map(|(x, w)| x * w).sum() };
+        let units: Vec<f64> = first.iter().map(product).collect();
+        match layout.hidden {
+            0 => units,
+            _ => hidden::outputs(&units, second),
+        }
+    };
+    rows.iter().map(logits).collect()
+}
+
 /// Activations of the logits of a record, minus one half.
 fn activated(loss: &Loss, activation: Activation, logits: &[f64]) -> Vec<f64> {
     match (loss, activation) {
@@ -208,7 +248,7 @@ fn activated(loss: &Loss, activation: Activation, logits: &[f64]) -> Vec<f64> {
 
 /// Sums of the logit over the first groups of columns: of none, one, ... all of them.
 fn partial(layout: &TileLayout, row: &[f64], head: &[f64], output: usize) -> Vec<f64> {
-    let (outputs, usable) = (layout.outputs(), layout.usable());
+    let (outputs, usable) = (layout.units(), layout.usable());
     let mut sums = vec![0.0; layout.groups() + 1];
     for (feature, (x, w)) in row.iter().zip(head).enumerate() {
         let column = feature / 2 % usable;

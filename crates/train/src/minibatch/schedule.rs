@@ -78,6 +78,8 @@ pub struct Recipe {
     /// A power of two that the dense weights together with the momentum stay below in every slot; see
     /// [`MinibatchReference::max_dense`](super::MinibatchReference::max_dense).
     pub weight_bound: f64,
+    /// What the first weights of hidden units are drawn from; not used by a linear head.
+    pub seed: u64,
 }
 
 impl Recipe {
@@ -94,6 +96,21 @@ impl Recipe {
             momentum: 0.9,
             l2: 0.002,
             weight_bound: 64.0,
+            seed: 1,
+        }
+    }
+
+    /// For a head with so many hidden units; as [`Recipe::new`] for none. Their logits are quadratic in the features and grow
+    /// faster: smaller steps, a heavier penalty.
+    pub fn with_hidden(epochs: usize, hidden: usize) -> Self {
+        match hidden {
+            0 => Self::new(epochs),
+            _ => Self {
+                rate: (4.0 / (hidden as f64).sqrt()).min(1.0),
+                l2: 0.01,
+                weight_bound: 256.0,
+                ..Self::new(epochs)
+            },
         }
     }
 
@@ -132,6 +149,8 @@ pub struct MinibatchSchedule {
     pub data_scale: f64,
     /// Dense weights are encrypted times this; times half of it where a refresh is due.
     pub point_scale: f64,
+    /// Of the first weights of hidden units.
+    pub seed: u64,
 }
 
 impl MinibatchSchedule {
@@ -183,6 +202,7 @@ impl MinibatchSchedule {
             l2: recipe.l2,
             data_scale: natural.recip(),
             point_scale,
+            seed: recipe.seed,
         })
     }
 
@@ -199,10 +219,11 @@ impl MinibatchSchedule {
             all.collect::<Vec<_>>()
         };
         crate::plan::compare("order of the minibatches", &batches(self), &batches(other))?;
+        crate::plan::compare("seed", &self.seed, &other.seed)?;
         crate::plan::compare_numbers("schedule", &numbers(self), &numbers(other))
     }
 
-    /// Factor of logits made from dense weights: splitting doubles at each step, taking real parts doubles once more. It is
+    /// Factor of logits made from dense weights, and of hidden units before they are squared: splitting doubles at each step, taking real parts doubles once more. It is
     /// one over the range, where the factors of the sigmoid's polynomial are all of order 1 and lose least to noise.
     pub fn logit_factor(&self, layout: &TileLayout) -> f64 {
         self.data_scale * f64::from(2u32 << layout.merge_steps()) * self.point_scale
@@ -244,6 +265,9 @@ pub(crate) struct Recursion {
 fn softmax(layout: &TileLayout, range: f64) -> Result<Softmax, TrainError> {
     if !(1.0..=1024.0).contains(&range) {
         return Err(shape("range of the softmax", "1 to 1024", range));
+    }
+    if layout.hidden > 0 {
+        return Err(shape("hidden units with a softmax", 0, layout.hidden));
     }
     if layout.outputs() < 3 {
         return Err(shape("classes of a softmax", "at least 3", layout.classes));

@@ -11,9 +11,9 @@ pub struct TrainingState<Ct> {
     pub step: usize,
     /// Whether a refresh is due: it doubles, so the factor of such a state is half of the usual one.
     pub halved: bool,
-    /// Nesterov's point `v_t`, dense; none before the first step, where it is zero.
+    /// Nesterov's point `v_t`, dense; none before the first step, where it is zero, or public with hidden units.
     pub point: Option<Ct>,
-    /// The average `w_(t-1)`, dense; none before the second step.
+    /// The average `w_(t-1)`, dense; none where it is zero: before the second step, without hidden units.
     pub average: Option<Ct>,
 }
 
@@ -53,7 +53,8 @@ impl<Ct> TrainingState<Ct> {
             point: parts.next(),
             average: parts.next(),
         };
-        if available == needed {
+        // The first weights of hidden units are not zero.
+        if available == needed || (step == 1 && available == 2) {
             return Ok(state);
         }
         Err(TensorError::TooFewOperands {

@@ -7,5 +7,6 @@ mod misuse;
 mod noise;
 mod product;
 mod rotate;
+mod shifted;
 
 pub(crate) use fixture::{Fixture, ramp, rms};

@@ -19,19 +19,20 @@ use crate::output;
 pub fn measure(args: &TrainBenchArgs) -> Result<(), TrainError> {
     let begun = Instant::now();
     let sizes = [args.rows, args.features + 1, args.classes as usize];
+    let hidden = args.hidden.unwrap_or(0) as usize;
+    let loss = match args.softmax {
+        true => LossKind::Softmax,
+        false => LossKind::OneVsRest,
+    };
     let layout = match args.columns {
-        None => TileLayout::best(LOG_N, sizes, args.batch)?,
-        Some(columns) => TileLayout::new(LOG_N, sizes, args.batch, columns)?,
+        None => TileLayout::best_for((loss, hidden), LOG_N, sizes, args.batch)?,
+        Some(columns) => TileLayout::with_hidden(LOG_N, sizes, args.batch, columns, hidden)?,
     };
     let (set, levels) = preset(&layout)?;
     let recipe = Recipe {
-        loss: if args.softmax {
-            LossKind::Softmax
-        } else {
-            LossKind::OneVsRest
-        },
+        loss,
         degree: args.degree,
-        ..Recipe::new(args.steps.div_ceil(layout.batches()))
+        ..Recipe::with_hidden(args.steps.div_ceil(layout.batches()), hidden)
     };
     let mut schedule = MinibatchSchedule::new(&layout, &recipe)?;
     schedule.steps.truncate(args.steps);
@@ -204,6 +205,7 @@ fn summary(
             "batch": layout.batch, "threads": args.threads, "seconds": seconds, "bootstraps": refreshes,
             "key_switches": key_switches, "blocks": layout.blocks(), "block_rows": layout.block_rows(),
             "columns": layout.columns, "tiles": layout.tiles(), "degree": args.degree, "softmax": args.softmax,
+            "hidden": layout.hidden,
             "all_key_switches": ledger.key_switches(), "all_bootstraps": ledger.refreshes(),
             "bootstrap_thread_seconds": ledger.seconds(Op::Refresh),
         }),

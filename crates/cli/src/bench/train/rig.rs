@@ -27,12 +27,15 @@ pub struct Rig {
     pub key_bytes: usize,
 }
 
+/// Seed of all keys.
+pub const SEED: [u8; 32] = [1; 32];
+
 /// log2 of the ring degree of the preset.
 pub const LOG_N: u32 = 16;
 
 /// The preset, and the levels of its refreshes.
 pub fn preset(layout: &TileLayout) -> Result<(BootstrapParameters, RefreshLevels), TrainError> {
-    let set = Preset::N16.parameters()?;
+    let set = Preset::N16.parameters(Preset::N16.baby())?;
     let levels = RefreshLevels::of(&set, layout.log_period());
     Ok((set, levels))
 }
@@ -40,15 +43,23 @@ pub fn preset(layout: &TileLayout) -> Result<(BootstrapParameters, RefreshLevels
 impl Rig {
     /// Keys for a plan; the seed is fixed, so that every run is the same.
     pub fn new(set: BootstrapParameters, plan: &MinibatchPlan) -> Result<Self, TrainError> {
+        Self::with_periods(set, plan, &[])
+    }
+
+    /// As [`Rig::new`], with bootstraps of further periods (log2) than those of the plan.
+    pub fn with_periods(
+        set: BootstrapParameters,
+        plan: &MinibatchPlan,
+        more: &[u32],
+    ) -> Result<Self, TrainError> {
         let params = set.params().clone();
         let encoder = Encoder::new(&params);
-        let periods = plan.report.refreshed.iter();
+        let periods = plan.report.refreshed.iter().chain(more);
         let boots = periods
             .map(|&log_period| Bootstrapper::new(&set, &encoder, log_period))
             .collect::<Result<Vec<_>, _>>()?;
         let needed: Vec<_> = boots.iter().flat_map(Bootstrapper::keys).collect();
-        let seed = [1; 32];
-        let generator = KeyGenerator::new(&params, &seed);
+        let generator = KeyGenerator::new(&params, &SEED);
         let (mut keys, mut key_bytes) = (EvaluationKeys::new(), 0);
         for (kind, level) in plan.switching_keys(&needed) {
             key_bytes += SeededSwitchingKey::encoded_len_of(&params, kind, level)?;
@@ -56,7 +67,7 @@ impl Rig {
         }
         Ok(Self {
             secret: generator.secret_key(),
-            encryptor: Encryptor::new(&params, &seed),
+            encryptor: Encryptor::new(&params, &SEED),
             encoder,
             boots,
             keys,

@@ -74,13 +74,13 @@ impl MatrixProduct<'_, '_, '_> {
                     packed[(tile * count + i) * width..][..width].copy_from_slice(from);
                 }
             }
-            for (block, rows) in out.chunks_mut(ROWS).enumerate() {
-                let weights = &weights[block * ROWS * count..][..rows.len() * count];
-                for at in (0..len).step_by(width) {
+            // What a tile reads stays in the nearest cache for all outputs.
+            for at in (0..len).step_by(width) {
+                for (block, rows) in out.chunks_mut(ROWS).enumerate() {
                     let tile = Tile {
                         arithmetic,
                         packed: &packed[at * count..][..width * count],
-                        weights,
+                        weights: &weights[block * ROWS * count..][..rows.len() * count],
                         at: start + at,
                     };
                     match rows {

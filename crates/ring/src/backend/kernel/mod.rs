@@ -154,8 +154,12 @@ impl<A: Arithmetic> Backend for Kernels<A> {
         self.run(switch::Complete { table, half });
     }
 
-    fn switch_limb(&self, job: LimbSwitch<'_, '_>) {
-        self.run(job);
+    fn switch_limbs(&self, jobs: &mut [LimbSwitch<'_, '_>]) {
+        self.run(switch::LimbSwitches(jobs));
+    }
+
+    fn switch_limb(&self, job: &mut LimbSwitch<'_, '_>) {
+        self.switch_limbs(std::slice::from_mut(job));
     }
 
     fn gather(&self, out: &mut [u64], source: &[u64], index: &[u32]) {

@@ -115,18 +115,27 @@ impl Job for Complete<'_> {
     }
 }
 
-impl Job for LimbSwitch<'_, '_> {
+pub(super) struct LimbSwitches<'a, 'b, 'd>(pub &'a mut [LimbSwitch<'b, 'd>]);
+
+impl Job for LimbSwitches<'_, '_, '_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        self.check();
+        let Some(table) = self.0.first().map(|job| job.table) else {
+            return;
+        };
+        for job in &*self.0 {
+            job.check();
+            let (own, first) = (job.table, table);
+            assert!(own.degree() == first.degree() && own.modulus() == first.modulus());
+        }
         // SAFETY: jobs run inside `dispatch`, which has the features; lengths are checked.
         unsafe {
-            if !fits::<A>(self.table.degree()) {
-                Transform::<A::Small>::new(self.table).switch(self);
-            } else if A::is_narrow(self.table.modulus()) {
-                Transform::<A::Narrow>::new(self.table).switch(self);
+            if !fits::<A>(table.degree()) {
+                Transform::<A::Small>::new(table).switch(self.0);
+            } else if A::is_narrow(table.modulus()) {
+                Transform::<A::Narrow>::new(table).switch(self.0);
             } else {
-                Transform::<A>::new(self.table).switch(self);
+                Transform::<A>::new(table).switch(self.0);
             }
         }
     }
@@ -199,57 +208,66 @@ impl<A: Arithmetic> Transform<A> {
         }
     }
 
+    /// Block by block: jobs with the same key find it in the cache.
     #[inline(always)]
-    unsafe fn switch(&self, job: LimbSwitch<'_, '_>) {
+    unsafe fn switch(&self, jobs: &mut [LimbSwitch<'_, '_>]) {
+        let ordered = jobs.iter().any(|job| job.order.is_some());
+        let mut unordered = Buffer::scratch(if ordered { 2 * self.block() } else { 0 });
+        for target in 0..self.blocks() {
+            for job in &mut *jobs {
+                // SAFETY: the jobs were checked: all slices have n words.
+                unsafe { self.switch_block(job, target, unordered.as_mut_ptr()) };
+            }
+        }
+    }
+
+    /// Block `target` of the results, with room for two blocks if they are to be put in order.
+    #[inline(always)]
+    unsafe fn switch_block(&self, job: &mut LimbSwitch<'_, '_>, target: usize, local: *mut u64) {
         let block = self.block();
-        let mut unordered = Buffer::scratch(job.order.map_or(0, |_| 2 * block));
-        let [out0, out1] = job.out;
-        let mut division = job.division;
         // SAFETY: the job was checked: all slices have n words.
         unsafe {
-            for target in 0..self.blocks() {
-                let source = match job.order {
-                    Some(order) => order[target * block] as usize / block,
-                    None => target,
-                };
-                let at = source * block;
-                let mut factors = Vec::with_capacity(job.digits.len());
-                for (digit, keys) in job.digits.iter_mut().zip(job.keys) {
-                    let values = match digit {
-                        DigitLimb::Values(values) => values.as_ptr(),
-                        DigitLimb::Half(half) => {
-                            let half = half.as_mut_ptr();
-                            self.forward_block::<false, FACTORS>(half.add(at), source);
-                            half.cast_const()
-                        }
-                    };
-                    let [key0, key1] = keys.map(|key| key.as_ptr().add(at));
-                    factors.push((values.add(at), key0, key1));
-                }
-                let mut remainders = [core::ptr::null(); 2];
-                if let Some(division) = &mut division {
-                    for (r, half) in remainders.iter_mut().zip(&mut division.remainders) {
-                        let half = half.as_mut_ptr().add(at);
-                        self.forward_block::<false, CANONICAL>(half, source);
-                        *r = half.cast_const();
+            let source = match job.order {
+                Some(order) => order[target * block] as usize / block,
+                None => target,
+            };
+            let at = source * block;
+            let mut factors = Vec::with_capacity(job.digits.len());
+            for (digit, keys) in job.digits.iter_mut().zip(job.keys) {
+                let values = match digit {
+                    DigitLimb::Values(values) => values.as_ptr(),
+                    DigitLimb::Half(half) => {
+                        let half = half.as_mut_ptr();
+                        self.forward_block::<false, FACTORS>(half.add(at), source);
+                        half.cast_const()
                     }
-                }
-                let direct = [out0.as_mut_ptr().add(at), out1.as_mut_ptr().add(at)];
-                let local = unordered.as_mut_ptr();
-                let local = [local, local.wrapping_add(block)];
-                let to = if job.order.is_some() { local } else { direct };
-                let side = |k: usize| Side {
-                    out: to[k],
-                    remainder: remainders[k],
-                    addend: job.addends[k].map(|a| &a[at..at + block]),
                 };
-                let inverse = division.as_ref().map(|d| d.inverse);
-                self.products(&factors, [side(0), side(1)], inverse, job.factor);
-                if let Some(order) = job.order {
-                    for (local, out) in local.into_iter().zip([&mut *out0, &mut *out1]) {
-                        let words = target * block..(target + 1) * block;
-                        Self::permute(local, at, &mut out[words.clone()], &order[words]);
-                    }
+                let [key0, key1] = keys.map(|key| key.as_ptr().add(at));
+                factors.push((values.add(at), key0, key1));
+            }
+            let mut remainders = [core::ptr::null(); 2];
+            if let Some(division) = &mut job.division {
+                for (r, half) in remainders.iter_mut().zip(&mut division.remainders) {
+                    let half = half.as_mut_ptr().add(at);
+                    self.forward_block::<false, CANONICAL>(half, source);
+                    *r = half.cast_const();
+                }
+            }
+            let [out0, out1] = &mut job.out;
+            let direct = [out0.as_mut_ptr().add(at), out1.as_mut_ptr().add(at)];
+            let local = [local, local.wrapping_add(block)];
+            let to = if job.order.is_some() { local } else { direct };
+            let side = |k: usize| Side {
+                out: to[k],
+                remainder: remainders[k],
+                addend: job.addends[k].map(|a| &a[at..at + block]),
+            };
+            let inverse = job.division.as_ref().map(|d| d.inverse);
+            self.products(&factors, [side(0), side(1)], inverse, job.factor);
+            if let Some(order) = job.order {
+                for (local, out) in local.into_iter().zip([out0, out1]) {
+                    let words = target * block..(target + 1) * block;
+                    Self::permute(local, at, &mut out[words.clone()], &order[words]);
                 }
             }
         }

@@ -1,0 +1,279 @@
+//! Weighted sums of rotated and masked ciphertexts: the linear part of layers with borders.
+//!
+//! Rotations stay over `Q P` until they are summed, so that each sum is divided by `P` once, together with the rescale:
+//! see [`Ring::shifted_sums`](confide_ring::Ring::shifted_sums).
+
+use confide_ring::{PrimeSet, Ring, RnsPoly, ShiftedSums};
+
+use super::scalar::to_integer;
+use super::{Evaluator, has_level, same_scale, two_parts};
+use crate::ciphertext::Ciphertext;
+use crate::encoding::Encoder;
+use crate::error::CkksError;
+use crate::keys::EvaluationKeys;
+
+/// Largest weight times its scale.
+const MAX_BITS: f64 = 62.0;
+
+/// A factor of slots that may have been rotated; see [`Shift`].
+pub struct Mask {
+    poly: RnsPoly,
+    level: usize,
+    scale: f64,
+}
+
+impl Mask {
+    /// The values of `period`, repeated over all slots, at `scale`, for ciphertexts of `level`. A short period takes
+    /// little memory, and only twice its length of coefficients are rounded.
+    ///
+    /// # Errors
+    /// [`CkksError::InvalidArgument`] unless the length of the period divides the number of slots; those of
+    /// [`Encoder::encode`].
+    pub fn new(
+        encoder: &Encoder,
+        period: &[f64],
+        level: usize,
+        scale: f64,
+    ) -> Result<Self, CkksError> {
+        let params = encoder.params();
+        let slots = params.slots();
+        if period.is_empty() || !slots.is_multiple_of(period.len()) {
+            let (needed, available) = (format!("a divisor of {slots}"), period.len().to_string());
+            return Err(CkksError::InvalidArgument {
+                op: "Mask::new",
+                what: "length of a period",
+                needed,
+                available,
+            });
+        }
+        let values: Vec<_> = period
+            .iter()
+            .map(|&x| x.into())
+            .cycle()
+            .take(slots)
+            .collect();
+        let poly = encoder.encode_extended(&values, level, scale)?;
+        let blocks = params.ring().blocks(&poly, 2 * period.len());
+        Ok(Self {
+            poly: blocks.unwrap_or(poly),
+            level,
+            scale,
+        })
+    }
+}
+
+/// What is done with a ciphertext before it is weighted: a rotation, then a factor.
+pub struct Shift<'a> {
+    /// Slot `i + rotation` goes to slot `i`.
+    pub rotation: i64,
+    /// A factor.
+    pub mask: Option<&'a Mask>,
+}
+
+/// Sums over the same sources.
+pub struct WeightedSums<'a> {
+    /// Numbers of the sources.
+    pub sources: &'a [usize],
+    /// For each sum the weight of each source.
+    pub rows: &'a [Vec<f64>],
+}
+
+/// A sum that has not been divided: two polynomials over `Q P`, `P`-fold, or over `Q` where nothing was rotated.
+pub struct LazySum {
+    parts: [RnsPoly; 2],
+    level: usize,
+    scale: f64,
+}
+
+impl Evaluator {
+    /// For each of `sums`, for each of its rows, the sum of its sources times their weights, added to `before` if that is
+    /// given. Source `s` is input `sources[s].0` after shift `sources[s].1`. Inputs are of one level; weights are rounded
+    /// so that each sum has the scale `scale`. No level consumed; [`Evaluator::finish_sum`] is what comes next.
+    ///
+    /// # Errors
+    /// [`CkksError::InvalidArgument`] without inputs, for a source or a sum of what is not there, or a row of another
+    /// length; [`CkksError::LevelTooLow`] for inputs of different levels or a mask of a lower one;
+    /// [`CkksError::ScaleMismatch`] for sums before of another scale; [`CkksError::Overflow`] for a weight that reaches
+    /// 2^62; [`CkksError::InvalidScale`], [`CkksError::NotFinite`], and those of [`Evaluator::rotate`].
+    pub fn shifted_sums(
+        &self,
+        before: Option<Vec<LazySum>>,
+        (inputs, shifts, sources): (&[&Ciphertext], &[Shift<'_>], &[(usize, usize)]),
+        sums: &[WeightedSums<'_>],
+        scale: f64,
+        keys: &EvaluationKeys,
+    ) -> Result<Vec<LazySum>, CkksError> {
+        const OP: &str = "shifted_sums";
+        let ring = self.params.ring();
+        self.params.check_scale(OP, scale)?;
+        let first = inputs
+            .first()
+            .ok_or_else(|| invalid(OP, "number of inputs", 1, 0))?;
+        let level = first.level;
+        for ct in inputs {
+            self.check(OP, ct)?;
+            two_parts(OP, ct)?;
+            has_level(OP, ct.level.min(level), ct.level.max(level))?;
+        }
+        let mut turned = Vec::with_capacity(shifts.len());
+        for shift in shifts {
+            let galois = ring.galois_for_rotation(shift.rotation);
+            let key = match galois {
+                1 => None,
+                _ => Some(&self.galois_key(OP, keys, galois, level)?.digits[..]),
+            };
+            let factor = match shift.mask {
+                Some(mask) => {
+                    has_level(OP, mask.level, level)?;
+                    let set = self.params.qp_set(OP, mask.level)?;
+                    self.params.check_blocks(OP, &mask.poly, set)?;
+                    Some(&mask.poly)
+                }
+                None => None,
+            };
+            turned.push(confide_ring::Shift {
+                key,
+                galois,
+                factor,
+            });
+        }
+        let mut scales = Vec::with_capacity(sources.len());
+        for &(input, shift) in sources {
+            let (Some(ct), Some(shift)) = (inputs.get(input), shifts.get(shift)) else {
+                return Err(invalid(
+                    OP,
+                    "inputs and shifts of a source",
+                    inputs.len(),
+                    input,
+                ));
+            };
+            scales.push(ct.scale * shift.mask.map_or(1.0, |mask| mask.scale));
+        }
+        let mut integers = Vec::with_capacity(sums.len());
+        for one in sums {
+            if one.sources.is_empty() || one.sources.iter().any(|&s| s >= sources.len()) {
+                let most = one.sources.iter().max().map_or(0, |s| s + 1);
+                return Err(invalid(OP, "sources of a sum", sources.len(), most));
+            }
+            let mut own = Vec::with_capacity(one.rows.len() * one.sources.len());
+            for row in one.rows {
+                if row.len() != one.sources.len() {
+                    return Err(invalid(OP, "length of a row", one.sources.len(), row.len()));
+                }
+                for (&weight, &s) in row.iter().zip(one.sources) {
+                    own.push(small_integer(OP, weight, scale / scales[s])?);
+                }
+            }
+            integers.push(own);
+        }
+        let ring_sums: Vec<ShiftedSums<'_>> = sums
+            .iter()
+            .zip(&integers)
+            .map(|(one, weights)| ShiftedSums {
+                sources: one.sources,
+                weights,
+            })
+            .collect();
+        let extended = turned.iter().any(|shift| shift.key.is_some());
+        let set = PrimeSet {
+            q: level + 1,
+            p: if extended { ring.p_len() } else { 0 },
+        };
+        let before = match before {
+            Some(before) => Some(self.check_sums(before, sums, (set, level, scale))?),
+            None => None,
+        };
+        let digits: Vec<_> = (0..self.params.digits(level))
+            .map(|digit| self.params.digit_range(digit, level))
+            .collect();
+        let parts: Vec<[&RnsPoly; 2]> = inputs
+            .iter()
+            .map(|ct| [&ct.parts[0], &ct.parts[1]])
+            .collect();
+        let out = ring.shifted_sums((&parts, &digits), &turned, sources, &ring_sums, set, before);
+        Ok(out
+            .into_iter()
+            .map(|parts| LazySum {
+                parts,
+                level,
+                scale,
+            })
+            .collect())
+    }
+
+    /// About how many bytes [`Evaluator::shifted_sums`] needs beside what it reads and makes, for `inputs` that are rotated
+    /// to `sources` at a level with so many digits, on so many threads.
+    pub fn shifted_sums_memory(
+        degree: usize,
+        (level, digits): (usize, usize),
+        (inputs, sources): (usize, usize),
+        threads: usize,
+    ) -> usize {
+        Ring::shifted_sums_memory(degree, level + 1, digits, inputs, sources, threads)
+    }
+
+    /// The parts of sums to which others are added.
+    fn check_sums(
+        &self,
+        before: Vec<LazySum>,
+        sums: &[WeightedSums<'_>],
+        (set, level, scale): (PrimeSet, usize, f64),
+    ) -> Result<Vec<[RnsPoly; 2]>, CkksError> {
+        const OP: &str = "shifted_sums";
+        let rows = sums.iter().map(|one| one.rows.len()).sum();
+        if before.len() != rows {
+            return Err(invalid(OP, "number of sums", rows, before.len()));
+        }
+        for sum in &before {
+            same_scale(OP, sum.scale, scale)?;
+            let fits = sum.level == level && sum.parts.iter().all(|part| part.set() == set);
+            if !fits {
+                return Err(invalid(OP, "level of sums before", level, sum.level));
+            }
+        }
+        Ok(before.into_iter().map(|sum| sum.parts).collect())
+    }
+
+    /// The ciphertext of a sum, rescaled, both divisions in one. Consumes one level.
+    ///
+    /// # Errors
+    /// [`CkksError::LevelTooLow`] at level 0, [`CkksError::InvalidScale`].
+    pub fn finish_sum(&self, sum: LazySum) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "finish_sum";
+        has_level(OP, sum.level, 1)?;
+        let (ring, scale) = (
+            self.params.ring(),
+            sum.scale / self.params.q(sum.level) as f64,
+        );
+        self.params.check_scale(OP, scale)?;
+        let divide = |poly: RnsPoly| match poly.set().p {
+            0 => ring.rescale(poly),
+            _ => ring.mod_down_rescale(poly),
+        };
+        Ok(Ciphertext {
+            parts: sum.parts.into_iter().map(divide).collect(),
+            level: sum.level - 1,
+            scale,
+        })
+    }
+}
+
+fn invalid(op: &'static str, what: &'static str, needed: usize, available: usize) -> CkksError {
+    CkksError::InvalidArgument {
+        op,
+        what,
+        needed: needed.to_string(),
+        available: available.to_string(),
+    }
+}
+
+fn small_integer(op: &'static str, weight: f64, scale: f64) -> Result<i64, CkksError> {
+    let integer = to_integer(op, weight, scale)?;
+    let bits = (integer as f64).abs().log2();
+    let fits = i64::try_from(integer).ok().filter(|_| bits < MAX_BITS);
+    fits.ok_or(CkksError::Overflow {
+        op,
+        needed: bits,
+        available: MAX_BITS,
+    })
+}
