@@ -87,6 +87,7 @@ fn job() -> JobSpec {
         features: vec![digest; plan.layout.blocks * plan.layout.packs()],
         labels: vec![digest; plan.layout.blocks],
         sparse: Vec::new(),
+        validation: Vec::new(),
     }
 }
 
@@ -133,6 +134,18 @@ fn frames() -> Vec<Vec<u8>> {
             request: None,
             job: confide_protocol::JobId(digest),
             state: JobState::Done(report()),
+        },
+        WorkerMessage::JobUpdate {
+            request: Some(6),
+            job: confide_protocol::JobId(digest),
+            state: JobState::Running {
+                phase: "validate".into(),
+                done: 1,
+                total: 2,
+                elapsed_ms: 3,
+                remaining_ms: Some(3),
+                outputs: vec![(ObjectKind::Validation { step: 4 }, digest, 1000)],
+            },
         },
         WorkerMessage::ShuttingDown,
     ];

@@ -73,6 +73,7 @@ fn matching_job(plan: &TrainingPlan) -> JobSpec {
         features: vec![digest; plan.feature_vectors()],
         labels: vec![digest; plan.label_vectors()],
         sparse,
+        validation: vec![digest; plan.validation_vectors()],
     }
 }
 

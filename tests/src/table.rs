@@ -39,10 +39,13 @@ pub struct Upload {
     pub records: Vec<Digest>,
     /// Keys of a sparse secret.
     pub sparse: Vec<Digest>,
+    /// Ciphertexts of validation records.
+    pub validation: Vec<Digest>,
 }
 
 impl Upload {
-    /// Makes keys and encrypts training records with their classes, and records to predict.
+    /// Makes keys and encrypts training records with their classes, and records to predict. As validation records the
+    /// first training records will do.
     ///
     /// # Panics
     /// When the engine refuses.
@@ -86,6 +89,17 @@ impl Upload {
             .enumerate()
             .map(|(index, slots)| make(ObjectJob::Records { batch: 0, index }, Some(slots)))
             .collect();
+        let tiles = plan.prediction_vectors(1).expect("a record fits").max(1);
+        let validation = (0..plan.validation_vectors())
+            .map(|index| {
+                let rows = &rows[..plan.validation_rows()];
+                let mut blocks = rows.chunks(plan.max_prediction_rows());
+                let block = blocks.nth(index / tiles).expect("a block of records");
+                let mut packs = packer.records(block).expect("records fit");
+                let slots = packs.swap_remove(index % tiles);
+                make(ObjectJob::Validation { index }, Some(slots))
+            })
+            .collect();
         Self {
             relin: relin.expect("plans multiply"),
             objects,
@@ -94,6 +108,7 @@ impl Upload {
             labels,
             records,
             sparse,
+            validation,
         }
     }
 
@@ -109,6 +124,7 @@ impl Upload {
             features: self.features.clone(),
             labels: self.labels.clone(),
             sparse: self.sparse.clone(),
+            validation: self.validation.clone(),
         }
     }
 

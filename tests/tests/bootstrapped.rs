@@ -2,17 +2,20 @@
 
 use std::path::Path;
 
-use confide_protocol::{Digest, JobReport, JobState, ObjectKind};
+use confide_protocol::{Digest, JobReport, JobState, ObjectKind, Output};
 use confide_tests::{
     party::Party,
     table::{Table, Upload, opener},
     worker::Worker,
 };
 use confide_train::bootstrapped::BootstrapWish;
-use confide_train::{PlanRequest, TrainingPlan};
+use confide_train::minibatch::minibatch_reference;
+use confide_train::{Activation, PlanRequest, TrainingPlan};
 
 /// Largest difference between encrypted and clear weights and logits.
 const TOLERANCE: f64 = 5e-3;
+/// Records whose scores come back on the way.
+const VALIDATION: usize = 20;
 
 fn done(state: JobState) -> JobReport {
     match state {
@@ -34,9 +37,34 @@ fn plan(rows: usize, features: usize) -> TrainingPlan {
     request.max_memory_bytes = 12 << 30;
     request.bootstrapping = Some(BootstrapWish {
         batch: rows.div_ceil(2),
+        validation: VALIDATION,
         ..BootstrapWish::new(2)
     });
     TrainingPlan::of_request(&request, &Default::default()).expect("a plan exists")
+}
+
+/// Scores that a running job has made.
+fn scores_so_far(state: &JobState) -> &[Output] {
+    match state {
+        JobState::Running { outputs, .. } => outputs,
+        _ => &[],
+    }
+}
+
+/// Logits of records with weights in the clear.
+fn logits_of(weights: &[Vec<f64>], records: &[Vec<f64>]) -> Vec<f64> {
+    let logit = |record: &Vec<f64>| record.iter().zip(&weights[0]).map(|(x, w)| x * w).sum();
+    records.iter().map(logit).collect()
+}
+
+fn assert_near(found: &[Vec<f64>], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(
+            (found[0] - expected).abs() < TOLERANCE,
+            "{found:?} {expected}"
+        );
+    }
 }
 
 /// Whether the job has saved where it stands.
@@ -63,9 +91,22 @@ async fn training_with_bootstraps_goes_on_where_it_was_killed() {
 
     // Undisturbed.
     let id = party.start(upload.train(&plan)).await.unwrap();
+    let state = party
+        .job_until(id, |state| !scores_so_far(state).is_empty())
+        .await;
+    let early = scores_so_far(&state)[0];
+    assert_eq!(early.0, ObjectKind::Validation { step: 2 });
+    let first_scores = party.download(early.1).await;
+    // The end may have come meanwhile.
+    party.session.attach_job(id);
     let report = done(party.job_until(id, JobState::is_final).await);
     println!("{report:?}");
     let head = head_of(&report);
+    let kinds: Vec<_> = report.outputs.iter().map(|(kind, _, _)| *kind).collect();
+    let after = |step| ObjectKind::Validation { step };
+    assert_eq!(kinds, [ObjectKind::Head, after(2), after(4)]);
+    assert_eq!(report.outputs[1], early);
+    let outputs = report.outputs.clone();
     let count = |name: &str| {
         report
             .counts
@@ -97,33 +138,56 @@ async fn training_with_bootstraps_goes_on_where_it_was_killed() {
             "{weights:?} {reference:?}"
         );
     }
+
+    // What was told on the way: the scores of the head as it was then.
+    let last_scores = party.download(outputs[2].1).await;
+    let TrainingPlan::Bootstrapped(inner) = &plan else {
+        panic!("bootstraps were asked for");
+    };
+    assert_eq!(inner.validation.points, [2, 4]);
+    let validation = &table.rows[..VALIDATION];
+    minibatch_reference(
+        &inner.layout,
+        &inner.schedule,
+        &table.rows,
+        &table.labels,
+        Activation::Polynomial,
+        &mut |step, weights| {
+            let scores = match step + 1 {
+                2 => &first_scores,
+                4 => &last_scores,
+                _ => return,
+            };
+            assert_eq!(scores.len() as u64, plan.score_bytes());
+            let found = opener.open_scores(scores, VALIDATION).unwrap();
+            assert_near(&found, &logits_of(weights, validation));
+        },
+    )
+    .unwrap();
+
     let job = upload.predict(&plan, head, table.records.len());
     let report = done(party.run(job).await.unwrap());
     let (_, scores, _) = report.outputs[0];
     let scores = party.download(scores).await;
     let logits = opener.open_scores(&scores, table.records.len()).unwrap();
-    for (record, logits) in table.records.iter().zip(&logits) {
-        let pairs = record.iter().zip(&reference.weights[0]);
-        let expected: f64 = pairs.map(|(x, w)| x * w).sum();
-        assert!(
-            (logits[0] - expected).abs() < TOLERANCE,
-            "{logits:?} {expected}"
-        );
-    }
+    assert_near(&logits, &logits_of(&reference.weights, &table.records));
     assert!(worker.terminate().await);
 
-    // Killed after the first checkpoint: another client's store, the same job.
+    // Killed after the first scores: another client's store, the same job.
     let dir = tempfile::tempdir().unwrap();
     let worker = Worker::start(dir.path(), &[]).await;
     let mut party = Party::connect(worker.url(), 1).await;
     party.upload(&upload.objects).await;
     let id = party.start(upload.train(&plan)).await.unwrap();
-    party.job_until(id, |_| has_checkpoint(dir.path())).await;
+    party
+        .job_until(id, |state| !scores_so_far(state).is_empty())
+        .await;
+    assert!(has_checkpoint(dir.path()));
     worker.kill().await;
     let worker = Worker::start(dir.path(), &["--log-format", "json"]).await;
     party.url = worker.url();
     let report = done(party.job_until(id, JobState::is_final).await);
-    assert_eq!(head_of(&report), head, "the same bytes as undisturbed");
+    assert_eq!(report.outputs, outputs, "the same bytes as undisturbed");
     let count = |name: &str| {
         report
             .counts

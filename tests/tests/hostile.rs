@@ -25,6 +25,7 @@ impl Honest<'_> {
             features: self.upload.features.clone(),
             labels: self.upload.labels.clone(),
             sparse: vec![],
+            validation: vec![],
         };
         change(&mut parts);
         JobSpec::Train {
@@ -34,6 +35,7 @@ impl Honest<'_> {
             features: parts.features,
             labels: parts.labels,
             sparse: parts.sparse,
+            validation: parts.validation,
         }
     }
 
@@ -50,6 +52,7 @@ struct Parts {
     features: Vec<Digest>,
     labels: Vec<Digest>,
     sparse: Vec<Digest>,
+    validation: Vec<Digest>,
 }
 
 /// The error of a job, whether it was refused or failed.
@@ -88,6 +91,7 @@ async fn hostile_jobs_get_an_error_while_others_go_on() {
         features: vec![],
         labels: vec![],
         sparse: vec![],
+        validation: vec![],
     };
     assert_eq!(error_of(party, unreadable).await.code, code::PLAN_MALFORMED);
     type Change = fn(&mut Parts);
@@ -117,12 +121,13 @@ async fn hostile_jobs_get_an_error_while_others_go_on() {
     }
 
     // Lists of objects: an unknown Galois element, one too few, one twice, a label missing.
-    let lists: [(&str, Change); 6] = [
+    let lists: [(&str, Change); 7] = [
         ("unknown element", |p| p.galois[0].0 ^= 1 << 9),
         ("key missing", |p| p.galois.truncate(p.galois.len() - 1)),
         ("key twice", |p| p.galois.push(p.galois[0])),
         ("label missing", |p| p.labels.clear()),
         ("key of a sparse secret", |p| p.sparse.push(p.labels[0])),
+        ("validation record", |p| p.validation.push(p.labels[0])),
         ("feature twice", |p| p.features.push(p.features[0])),
     ];
     for (what, change) in lists {
@@ -233,6 +238,7 @@ async fn a_job_beyond_the_workers_memory_is_refused() {
         features: digests(table.plan.layout.blocks * table.plan.layout.packs()),
         labels: digests(table.plan.layout.blocks),
         sparse: vec![],
+        validation: vec![],
     };
     let error = error_of(&mut party, job).await;
     assert_eq!(error.code, code::MEMORY, "{error:?}");

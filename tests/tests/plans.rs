@@ -54,7 +54,7 @@ async fn plans_keep_the_workers_limits_and_hostile_requests_are_refused() {
         code::PLAN_MALFORMED
     );
     type Change = fn(&mut PlanRequest);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("rows", |r| r.rows = usize::MAX),
         ("features", |r| r.features = usize::MAX),
         ("classes", |r| r.classes = 1 << 40),
@@ -65,6 +65,12 @@ async fn plans_keep_the_workers_limits_and_hostile_requests_are_refused() {
         ("ring degree", |r| r.log_n = Some(u32::MAX)),
         ("epochs", |r| r.bootstrapping = wish(usize::MAX, 64)),
         ("no minibatch", |r| r.bootstrapping = wish(1, 0)),
+        ("validation", |r| {
+            r.bootstrapping = Some(BootstrapWish {
+                validation: usize::MAX,
+                ..BootstrapWish::new(1)
+            });
+        }),
     ];
     for (what, change) in changes {
         let mut hostile = request.clone();

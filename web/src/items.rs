@@ -11,7 +11,7 @@ use wasm_bindgen::JsValue;
 #[derive(Serialize)]
 struct ItemView {
     job: ObjectJob,
-    /// `relinearisation`, `galois`, `sparse`, `features`, `labels` or `records`.
+    /// `relinearisation`, `galois`, `sparse`, `features`, `labels`, `records` or `validation`.
     kind: &'static str,
     /// `locked` or `key`.
     form: &'static str,
@@ -40,6 +40,7 @@ pub(crate) fn kind(job: &ObjectJob) -> &'static str {
         ObjectJob::Features { .. } => "features",
         ObjectJob::Labels { .. } => "labels",
         ObjectJob::Records { .. } => "records",
+        ObjectJob::Validation { .. } => "validation",
         ObjectJob::RelinKey { .. } => "relinearisation",
         ObjectJob::GaloisKey { .. } => "galois",
         ObjectJob::SparseKey { .. } => "sparse",

@@ -4,7 +4,7 @@ use crate::bridge::{Fault, array32, from_js, internal, throw, to_js};
 use confide_client::ledger::{Entry, Form};
 use confide_client::session::{Event, Object, Session};
 use confide_client::workflow::{ObjectJob, WorkerFacts};
-use confide_protocol::{Digest, JobId, JobState};
+use confide_protocol::{Digest, JobId, JobState, ObjectKind, Output};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Link {
     pub(crate) session: Session,
     /// Downloads that wait to be opened.
     downloads: BTreeMap<Digest, Vec<u8>>,
+    /// What jobs have made so far.
+    made: BTreeMap<JobId, Vec<Output>>,
 }
 
 /// Something that happened, for the page.
@@ -74,6 +76,8 @@ enum StateView {
         total: u64,
         elapsed_ms: u64,
         remaining_ms: Option<u64>,
+        /// Scores of validation records that can be fetched.
+        scores: usize,
     },
     Done {
         outputs: Vec<(String, u64)>,
@@ -83,6 +87,8 @@ enum StateView {
         counts: Vec<(String, u64)>,
         /// The worker's ledger: seconds by phase.
         phases: Vec<(String, f64)>,
+        /// Scores of validation records.
+        scores: usize,
     },
     Failed {
         error: Fault,
@@ -131,6 +137,7 @@ impl Link {
         Ok(Self {
             session,
             downloads: BTreeMap::new(),
+            made: BTreeMap::new(),
         })
     }
 
@@ -300,6 +307,12 @@ impl Link {
             .ok_or_else(|| internal("a result was opened before it arrived", &name.short()))
     }
 
+    /// What a job has made so far.
+    pub(crate) fn made(&self, job: &str) -> Result<&[Output], JsValue> {
+        let made = self.made.get(&JobId(digest(job)?));
+        Ok(made.map_or(&[], Vec::as_slice))
+    }
+
     fn view(&mut self, event: Event) -> Option<EventView> {
         Some(match event {
             Event::Connected {
@@ -329,10 +342,21 @@ impl Link {
                     digest: digest.to_hex(),
                 }
             }
-            Event::Job { job, state } => EventView::Job {
-                job: job.0.to_hex(),
-                state: Self::state(state),
-            },
+            Event::Job { job, state } => {
+                match &state {
+                    JobState::Running { outputs, .. } => {
+                        self.made.insert(job, outputs.clone());
+                    }
+                    JobState::Done(report) => {
+                        self.made.insert(job, report.outputs.clone());
+                    }
+                    _ => {}
+                }
+                EventView::Job {
+                    job: job.0.to_hex(),
+                    state: Self::state(state),
+                }
+            }
             Event::Deleted {
                 request,
                 objects,
@@ -368,12 +392,14 @@ impl Link {
                 total,
                 elapsed_ms,
                 remaining_ms,
+                outputs,
             } => StateView::Running {
                 phase,
                 done,
                 total,
                 elapsed_ms,
                 remaining_ms,
+                scores: scores(&outputs),
             },
             JobState::Done(report) => StateView::Done {
                 outputs: report
@@ -385,6 +411,7 @@ impl Link {
                 peak_bytes: report.peak_rss_bytes,
                 counts: report.counts.clone(),
                 phases: report.seconds.clone(),
+                scores: scores(&report.outputs),
             },
             JobState::Failed(error) => StateView::Failed {
                 error: error.into(),
@@ -392,6 +419,14 @@ impl Link {
             JobState::Cancelled => StateView::Cancelled,
         }
     }
+}
+
+/// Scores of validation records among the objects of a job.
+fn scores(outputs: &[Output]) -> usize {
+    let kinds = outputs.iter().map(|(kind, _, _)| kind);
+    kinds
+        .filter(|kind| matches!(kind, ObjectKind::Validation { .. }))
+        .count()
 }
 
 /// A digest from its hexadecimal digits.

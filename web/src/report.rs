@@ -1,7 +1,9 @@
 //! Plans and results as the page shows them.
 
 use confide_client::metrics::{Metrics, measure, probabilities, roc_curve};
-use confide_client::workflow::{ClearHeads, Outcome, PlanSummary, TrainingReport, TrainingRun};
+use confide_client::workflow::{
+    ClearHeads, CurvePoint, Outcome, PlanSummary, TrainingReport, TrainingRun,
+};
 use serde::Serialize;
 
 use crate::items::kind;
@@ -27,6 +29,10 @@ pub(crate) struct PlanView {
     client_seconds: f64,
     security_bits: u32,
     memory_bytes: f64,
+    /// Points of the curve that will be drawn; 0 without one.
+    points: usize,
+    /// How often every record is used.
+    epochs: usize,
     notes: Vec<String>,
     /// The plan for experts.
     text: String,
@@ -64,6 +70,8 @@ pub(crate) fn plan_view(run: &TrainingRun) -> Result<PlanView, ClientError> {
         // Plans below the hard limits of the 2024 guidelines are refused before they get here.
         security_bits: 128,
         memory_bytes: summary.memory_bytes as f64,
+        points: run.plan().validation_points().len(),
+        epochs: run.plan().steps() / run.plan().epoch_steps().max(1),
         notes: run.notes().to_vec(),
         text: summary.text,
     })
@@ -106,6 +114,8 @@ pub(crate) struct ReportView {
     encrypted: Figures,
     clear: Figures,
     scores: Scores,
+    /// Loss and accuracy while it trained, on records that were set aside.
+    curve: Vec<CurvePoint>,
     notes: Vec<String>,
 }
 
@@ -156,6 +166,7 @@ impl ReportView {
                 program: of_positive(&program),
                 truth: truth.clone(),
             },
+            curve: report.curve.clone(),
             notes: report.notes.clone(),
         }
     }

@@ -9,10 +9,9 @@ use crate::report::{ReportView, plan_view};
 use crate::workbench::Workbench;
 use confide_client::workflow::{
     ClearHeads, Digests, Outcome, ResultOpener, SavedModel, TrainingOptions, TrainingReport,
-    TrainingRun, TrainingSetup, WorkerFacts, results_csv,
+    TrainingRun, TrainingSetup, Validation, WorkerFacts, results_csv,
 };
 use confide_protocol::Digest;
-use confide_train::minibatch::LossKind;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroize;
 
@@ -33,23 +32,10 @@ impl Setup {
         let chosen = workbench
             .chosen()
             .ok_or_else(|| internal("the records are not ready", ""))?;
-        let choices = workbench.choices_ref();
-        let classes = chosen.dataset.classes.len();
-        let softmax = choices.softmax && choices.epochs.is_some() && classes > 2;
         let options = TrainingOptions {
-            test_fraction: choices.test_fraction,
-            seed: u64::from(choices.seed),
-            positive: (classes == 2).then(|| chosen.dataset.classes[chosen.positive].name.clone()),
-            epochs: choices.epochs.map(|epochs| epochs as usize),
-            loss: match softmax {
-                true => LossKind::Softmax,
-                false => LossKind::OneVsRest,
-            },
-            hidden: choices
-                .hidden
-                .filter(|_| choices.epochs.is_some() && !softmax)
-                .map(|hidden| hidden as usize),
-            ..TrainingOptions::default()
+            positive: (chosen.dataset.classes.len() == 2)
+                .then(|| chosen.dataset.classes[chosen.positive].name.clone()),
+            ..workbench.choices_ref().options(&chosen.dataset)
         };
         Ok(Self {
             inner: TrainingSetup::new(chosen.dataset.clone(), options).map_err(throw)?,
@@ -83,6 +69,7 @@ impl Setup {
         let facts: WorkerFacts = from_js(facts)?;
         let run = self.inner.accept(plan, &facts).map_err(throw)?;
         Ok(Training {
+            validation: Validation::new(&run),
             run,
             plan: plan.to_vec(),
             digests: Digests::new(),
@@ -106,6 +93,7 @@ pub struct Training {
     clear: Option<ClearHeads>,
     weights: Option<Vec<Vec<f64>>>,
     logits: Vec<Vec<f64>>,
+    validation: Validation,
     head: Option<Digest>,
     report: Option<TrainingReport>,
 }
@@ -178,6 +166,45 @@ impl Training {
     pub fn start_training(&self, link: &mut Link) -> Result<String, JsValue> {
         let spec = self.run.train_job(&self.digests).map_err(throw)?;
         Ok(link.session.start_job(spec).map_err(throw)?.0.to_hex())
+    }
+
+    /// The scores of validation records to fetch that a job has newly made: their names, and the most bytes of each.
+    ///
+    /// # Errors
+    /// When the worker does not follow the plan.
+    #[wasm_bindgen(js_name = newScores)]
+    pub fn new_scores(&mut self, link: &Link, job: &str) -> Result<JsValue, JsValue> {
+        let new = self.validation.told(link.made(job)?).map_err(throw)?;
+        let limit = self.validation.max_bytes() as f64;
+        let new: Vec<(String, f64)> = new.iter().map(|one| (one.to_hex(), limit)).collect();
+        to_js(&new)
+    }
+
+    /// Opens scores of validation records that were downloaded; answers the curve so far. Nothing of it goes anywhere
+    /// but to the page.
+    ///
+    /// # Errors
+    /// When they are not there or decrypt to nonsense.
+    #[wasm_bindgen(js_name = openPoint)]
+    pub fn open_point(&mut self, link: &mut Link, hex: &str) -> Result<JsValue, JsValue> {
+        let (name, bytes) = link.take(hex)?;
+        let opener = self
+            .opener
+            .as_ref()
+            .ok_or_else(|| internal("no key is ready to open results", ""))?;
+        self.validation
+            .arrived(opener, &name, &bytes)
+            .map_err(throw)?;
+        to_js(&self.validation.points())
+    }
+
+    /// Refuses an end of the training at which scores are missing.
+    ///
+    /// # Errors
+    /// When the worker does not follow the plan.
+    #[wasm_bindgen(js_name = endScores)]
+    pub fn end_scores(&self) -> Result<(), JsValue> {
+        self.validation.ended().map_err(throw)
     }
 
     /// Starts the scoring of the test records with a trained head; answers the jobs' names and numbers of records.
@@ -312,6 +339,7 @@ impl Training {
                 Outcome {
                     weights: weights.clone(),
                     logits: self.logits.clone(),
+                    curve: self.validation.points(),
                 },
                 clear,
             )),

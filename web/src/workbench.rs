@@ -8,6 +8,8 @@ use confide_client::intake::{
     Table, positive_class, read_csv,
 };
 use confide_client::prepare::{Split, split};
+use confide_client::workflow::{TrainingOptions, VALIDATION_FRACTION};
+use confide_train::minibatch::LossKind;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -28,6 +30,9 @@ pub(crate) struct Choices {
     /// How often every record is used, with bootstraps; few steps without them when absent.
     #[serde(default)]
     pub(crate) epochs: Option<u32>,
+    /// Whether loss and accuracy are drawn while a long training runs.
+    #[serde(default)]
+    pub(crate) curve: bool,
     /// The softmax instead of one-vs-rest, where there are epochs and three classes or more.
     #[serde(default)]
     pub(crate) softmax: bool,
@@ -71,8 +76,29 @@ impl Choices {
             test_fraction: 0.2,
             seed: 1,
             epochs: None,
+            curve: false,
             softmax: false,
             hidden: None,
+        }
+    }
+
+    /// What is decided for the training of a table.
+    pub(crate) fn options(&self, dataset: &Dataset) -> TrainingOptions {
+        let softmax = self.softmax && self.epochs.is_some() && dataset.classes.len() > 2;
+        TrainingOptions {
+            test_fraction: self.test_fraction,
+            seed: u64::from(self.seed),
+            epochs: self.epochs.map(|epochs| epochs as usize),
+            validation: self.curve.then_some(VALIDATION_FRACTION),
+            loss: match softmax {
+                true => LossKind::Softmax,
+                false => LossKind::OneVsRest,
+            },
+            hidden: self
+                .hidden
+                .filter(|_| self.epochs.is_some() && !softmax)
+                .map(|hidden| hidden as usize),
+            ..TrainingOptions::default()
         }
     }
 
@@ -128,6 +154,8 @@ struct DatasetView {
     missing: usize,
     train_rows: usize,
     test_rows: usize,
+    /// Training records set aside to draw the progress.
+    aside: usize,
     features: usize,
     dropped: usize,
     filled: usize,
@@ -138,6 +166,8 @@ pub(crate) struct Chosen {
     pub(crate) dataset: Dataset,
     pub(crate) split: Split,
     pub(crate) positive: usize,
+    /// How many of the training records are set aside.
+    aside: usize,
 }
 
 /// A file of records and the choices made for it.
@@ -225,6 +255,7 @@ impl Workbench {
             missing: gaps,
             train_rows: 0,
             test_rows: 0,
+            aside: 0,
             features: self.choices.features.len(),
             dropped: 0,
             filled: 0,
@@ -339,10 +370,16 @@ impl Workbench {
         let named = |name: &String| dataset.classes.iter().position(|class| class.name == *name);
         let positive = self.choices.positive.as_ref().and_then(named);
         let positive = positive.unwrap_or_else(|| positive_class(&dataset.classes).0);
+        let mut train = split.train.clone();
+        let aside = self
+            .choices
+            .options(&dataset)
+            .set_aside(&mut train, &dataset)?;
         Ok(Chosen {
             dataset,
             split,
             positive,
+            aside: aside.len(),
         })
     }
 
@@ -351,6 +388,7 @@ impl Workbench {
             dataset,
             split,
             positive,
+            aside,
         } = chosen;
         view.classes = dataset
             .classes
@@ -368,6 +406,7 @@ impl Workbench {
             .extend(split.notes.iter().map(|note| ProblemView::note(note)));
         view.train_rows = split.train.len();
         view.test_rows = split.test.len();
+        view.aside = *aside;
         view.features = dataset.records.features.len();
         view.dropped = self.table.rows() + self.table.ragged_rows - dataset.records.rows();
         view.filled = dataset

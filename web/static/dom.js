@@ -75,10 +75,11 @@ export function field(label, control, { hint, id } = {}) {
 
 const opened = new Set();
 
-/** An expandable section; it stays as the user left it when a view is built anew. */
+/** An expandable section; it stays as the user left it when a view is built anew. Of a summary in parts the first tells it from others. */
 export function details(summary, ...children) {
-  const element = h("details", { open: opened.has(summary) }, h("summary", null, summary), h("div", { class: "details-body" }, ...children));
-  element.addEventListener("toggle", () => (element.open ? opened.add(summary) : opened.delete(summary)));
+  const [name] = [summary].flat();
+  const element = h("details", { open: opened.has(name) }, h("summary", null, summary), h("div", { class: "details-body" }, ...children));
+  element.addEventListener("toggle", () => (element.open ? opened.add(name) : opened.delete(name)));
   return element;
 }
 

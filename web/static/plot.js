@@ -56,6 +56,24 @@ export function rocPlot({ title, description, xLabel, yLabel, chance, curves }) 
   );
 }
 
+/** The least of 1, 2, 2.5, 5 and 10 times a power of ten that is not below a positive number. */
+export function niceTop(value) {
+  const unit = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
+  return [1, 2, 2.5, 5, 10].map((step) => step * unit).find((step) => step >= value * (1 - 1e-9)) ?? 10 * unit;
+}
+
+/** One line through points `[x, y]`, each marked. */
+export function linePlot({ title, description, xLabel, yLabel, xDomain, yDomain, xTicks, yTicks, yFormat, points }) {
+  const places = points.map(([px, py]) => [x(px, xDomain), y(py, yDomain)]);
+  return frame(
+    title,
+    description,
+    axes({ xTicks, yTicks, xLabel, yLabel, xDomain, yDomain, yFormat }),
+    s("path", { class: "curve series-locked", d: places.map(([px, py], index) => `${index ? "L" : "M"}${point(px, py)}`).join("") }),
+    places.map(([px, py]) => s("circle", { class: "point", cx: px.toFixed(1), cy: py.toFixed(1), r: 3.5 })),
+  );
+}
+
 const niceStep = (value) => [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000].find((step) => value / step <= 4) ?? value / 4;
 
 /** Two histograms of probabilities back to back: the first group upwards, the second downwards. */

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Peer, Worker, job, object};
-use confide_protocol::{ClientMessage, JobState, WorkerMessage, code};
+use confide_protocol::{ClientMessage, JobState, ObjectKind, WorkerMessage, code};
 
 fn queued(state: &JobState) -> Option<u32> {
     match state {
@@ -73,6 +73,55 @@ async fn a_job_is_run_once_and_its_end_is_remembered() {
     assert!(!state.is_final(), "{state:?}");
     peer.end_of(id).await;
     assert_eq!(worker.runs(), 1);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_running_job_has_made_can_be_fetched_and_is_told_again_after_a_restart() {
+    let made = |state: &JobState| match state {
+        JobState::Running { outputs, .. } => outputs.first().copied(),
+        _ => None,
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let worker = Worker::start(dir.path()).await;
+    let mut peer = Peer::connect(&worker.url, 1).await;
+    let (digest, _) = peer.upload(1, &object(10, 1)).await.unwrap();
+    let (id, _) = peer.start(job("makes", digest)).await.unwrap();
+    let state = peer.wait_for(id, |state| made(state).is_some()).await;
+    let told = made(&state).unwrap();
+    assert_eq!((told.0, told.2), (ObjectKind::Validation { step: 3 }, 4));
+    // Whoever comes later hears of it at once.
+    let mut later = Peer::connect(&worker.url, 1).await;
+    later
+        .send(&ClientMessage::AttachJob {
+            request: 2,
+            job: id,
+        })
+        .await;
+    let (_, state) = later.job_answer().await.unwrap();
+    assert_eq!(made(&state), Some(told));
+    worker.stop().await;
+
+    let worker = Worker::start(dir.path()).await;
+    let mut peer = Peer::connect(&worker.url, 1).await;
+    let (_, state) = peer.start(job("makes", digest)).await.unwrap();
+    if made(&state).is_none() {
+        peer.wait_for(id, |state| made(state) == Some(told)).await;
+    }
+    let mut other = Peer::connect(&worker.url, 1).await;
+    assert_eq!(other.download(1, told.1, vec![]).await.unwrap(), b"part");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_whose_outputs_would_not_fit_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let worker = Worker::start(dir.path()).await;
+    let mut peer = Peer::connect(&worker.url, 1).await;
+    let (digest, _) = peer.upload(1, &object(10, 1)).await.unwrap();
+    let refused = peer.start(job("huge", digest)).await;
+    assert_eq!(refused.unwrap_err(), code::QUOTA);
+    assert_eq!(worker.runs(), 0);
     worker.stop().await;
 }
 

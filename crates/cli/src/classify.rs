@@ -278,7 +278,7 @@ impl Exchange<'_> {
                 .await?;
             self.progress.phase("worker", "Worker: waiting", 1, false);
             let spec = self.run.job(job, &digests)?;
-            let report = run_job(self.link, self.progress, self.interrupt, spec).await?;
+            let report = run_job(self.link, self.progress, self.interrupt, spec, &mut ()).await?;
             self.progress.phase("results", "Fetching scores", 0, false);
             let mut outputs = Vec::with_capacity(report.outputs.len());
             let mut done: Vec<Digest> = images

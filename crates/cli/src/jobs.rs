@@ -7,7 +7,7 @@ use confide_client::ClientError;
 use confide_client::session::{Event, Session};
 use confide_client::vault::Vault;
 use confide_client::workflow::{TrainingRun, TrainingSetup, WorkerFacts};
-use confide_protocol::{Digest, JobId, JobReport, JobSpec, JobState, ObjectKind, code};
+use confide_protocol::{Digest, JobId, JobReport, JobSpec, JobState, ObjectKind, Output, code};
 use std::time::Duration;
 
 /// Ctrl-C, seen once.
@@ -111,15 +111,52 @@ pub async fn plan(
     }
 }
 
+/// Sees what a job makes while it goes on. It may fetch objects; nothing of what is in them reaches the job.
+pub trait Spectator {
+    /// All objects that the job has made so far.
+    fn made(&mut self, link: &Link, outputs: &[Output]) -> Result<(), Failure>;
+
+    /// An object that was fetched.
+    fn arrived(
+        &mut self,
+        progress: &Progress,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> Result<(), Failure>;
+
+    /// Whether all that was to come has come, once the job is done.
+    fn ended(&self) -> Result<bool, Failure>;
+}
+
+/// Nobody watches.
+impl Spectator for () {
+    fn made(&mut self, _: &Link, _: &[Output]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn arrived(&mut self, _: &Progress, _: &Digest, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn ended(&self) -> Result<bool, Failure> {
+        Ok(true)
+    }
+}
+
 /// Runs a job to its end, with progress. An interruption cancels it at the worker.
 pub async fn run_job(
     link: &mut Link,
     progress: &Progress,
     interrupt: &mut Interrupt,
     spec: JobSpec,
+    spectator: &mut impl Spectator,
 ) -> Result<JobReport, Failure> {
+    let mut done = None;
     let job = link.ask(move |session| session.start_job(spec)).await??;
     loop {
+        if done.is_some() && spectator.ended()? {
+            return Ok(done.unwrap_or_default());
+        }
         let news = tokio::select! {
             news = link.next() => news,
             () = interrupt.wait() => {
@@ -138,15 +175,23 @@ pub async fn run_job(
                     done,
                     total,
                     remaining_ms,
+                    outputs,
                     ..
                 } => {
+                    spectator.made(link, &outputs)?;
                     progress.say(&format!("Worker: {phase}"));
                     progress.set(done, total, remaining_ms);
                 }
-                JobState::Done(report) => return Ok(report),
+                JobState::Done(report) => {
+                    spectator.made(link, &report.outputs)?;
+                    done = Some(report);
+                }
                 JobState::Failed(error) => return Err(error.into()),
                 JobState::Cancelled => return Err(Failure::Cancelled),
             },
+            News::Event(Event::Downloaded { digest, bytes }) => {
+                spectator.arrived(progress, &digest, &bytes)?;
+            }
             News::Event(event) => failed(event)?,
             News::Lost(reason) => progress.note(&format!(
                 "Connection lost ({reason}); the job goes on, connecting again."

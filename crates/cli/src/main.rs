@@ -3,6 +3,7 @@
 
 mod bench;
 mod classify;
+mod curve;
 mod failure;
 mod images;
 mod jobs;

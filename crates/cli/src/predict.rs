@@ -116,7 +116,7 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
     let opener = ResultOpener::new(vault.seed(), prediction.plan())?;
     let mut logits = Vec::new();
     for (job, rows) in prediction.jobs(&digests)? {
-        let report = run_job(&mut link, &progress, &mut interrupt, job).await?;
+        let report = run_job(&mut link, &progress, &mut interrupt, job, &mut ()).await?;
         let (_, scores) = fetch(
             &mut link,
             &progress,

@@ -88,6 +88,16 @@ pub struct TrainingRecords {
     /// Most records in a minibatch; 1024 when absent
     #[arg(long, value_name = "NUMBER", requires = "epochs")]
     pub batch: Option<usize>,
+    /// Set a part of the training records aside (0.1 when no number is given) and print their loss and accuracy after each
+    /// epoch; nothing is chosen by them, and the test records have no part in it
+    #[arg(
+        long,
+        value_name = "FRACTION",
+        requires = "epochs",
+        num_args = 0..=1,
+        default_missing_value = "0.1"
+    )]
+    pub validate: Option<f64>,
     /// What is minimised; the softmax needs --epochs and three classes or more, and takes about four times as long
     #[arg(long, value_enum, default_value = "one-vs-rest")]
     pub loss: Loss,
@@ -116,6 +126,7 @@ impl TrainingRecords {
             upload_rate: self.upload_mbit.map(|mbit| u64::from(mbit) * 125_000),
             epochs: self.epochs,
             batch: self.batch,
+            validation: self.validate,
             loss: self.loss.into(),
             hidden: self.hidden,
         };

@@ -1,5 +1,6 @@
 //! `confide train`.
 
+use crate::curve::Curve;
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, fetch, plan, run_job};
 use crate::keyfile::{PassphraseSource, open_or_ephemeral};
@@ -15,7 +16,7 @@ use confide_client::session::Event;
 use confide_client::vault::Vault;
 use confide_client::workflow::{
     ObjectFactory, Outcome, Prediction, ResultOpener, SavedModel, TrainingReport, TrainingRun,
-    results_csv,
+    Validation, results_csv,
 };
 use confide_protocol::{Digest, JobReport, ObjectKind};
 use serde::Serialize;
@@ -201,8 +202,10 @@ async fn exchange(
         tokio::task::spawn_blocking(move || run.clear_heads())
     };
     progress.phase("train", "Worker: waiting", 1, false);
-    let trained = run_job(link, progress, interrupt, run.train_job(&digests)?).await?;
     let opener = ResultOpener::new(vault.seed(), run.plan())?;
+    let mut curve = Curve::new(Validation::new(run), &opener);
+    let job = run.train_job(&digests)?;
+    let trained = run_job(link, progress, interrupt, job, &mut curve).await?;
     let (head, head_bytes) = fetch(
         link,
         progress,
@@ -216,7 +219,7 @@ async fn exchange(
     progress.phase("predict", "Worker: predicting test records", 1, false);
     let mut logits = Vec::new();
     for (job, rows) in run.predict_jobs(head, &digests)? {
-        let report = run_job(link, progress, interrupt, job).await?;
+        let report = run_job(link, progress, interrupt, job, &mut ()).await?;
         let (_, scores) = fetch(
             link,
             progress,
@@ -232,6 +235,7 @@ async fn exchange(
     let outcome = Outcome {
         weights: opener.open_head(&head_bytes)?,
         logits,
+        curve: curve.points(),
     };
     let clear = clear.await.map_err(|_| {
         ClientError::new(

@@ -101,6 +101,7 @@ fn ten_rows_train_and_predict_encrypted() {
     let outcome = Outcome {
         weights: opener.open_head(&store[&head]).unwrap(),
         logits,
+        curve: Vec::new(),
     };
     let report = run.report(&outcome, &run.clear_heads().unwrap()).unwrap();
     assert_eq!(report.accuracy_encrypted, Some(1.0));

@@ -49,6 +49,7 @@ fn five_splits_lose_no_accuracy_to_the_program() {
                 &Outcome {
                     weights: clear.program.clone(),
                     logits,
+                    curve: Vec::new(),
                 },
                 &clear,
             )

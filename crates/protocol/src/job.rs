@@ -30,7 +30,16 @@ pub enum ObjectKind {
     Images,
     /// Encrypted features that a network made of images.
     ImageFeatures,
+    /// Encrypted scores of validation records, made while a training goes on. Several of one step are in the order of
+    /// the records.
+    Validation {
+        /// Steps of the training that were done.
+        step: u32,
+    },
 }
+
+/// An object that a job made: kind, digest, bytes.
+pub type Output = (ObjectKind, Digest, u64);
 
 /// A job. Plans are bytes of `confide-train` or `confide-model`; objects are named by digest and must be in
 /// the client's store.
@@ -50,6 +59,8 @@ pub enum JobSpec {
         labels: Vec<Digest>,
         /// Keys to and from the sparse secret, in the plan's order; none without bootstraps.
         sparse: Vec<Digest>,
+        /// Validation records in the plan's order; none without validation.
+        validation: Vec<Digest>,
     },
     /// Predict records with a trained head.
     Predict {
@@ -89,7 +100,7 @@ impl JobSpec {
     /// Every object that the job reads.
     #[must_use]
     pub fn inputs(&self) -> Vec<Digest> {
-        let (relin, galois, first, second, sparse) = match self {
+        let (relin, galois, rest) = match self {
             Self::Infer { keys, images, .. } => {
                 return keys.iter().chain(images).copied().collect();
             }
@@ -99,13 +110,12 @@ impl JobSpec {
                 features,
                 labels,
                 sparse,
+                validation,
                 ..
             } => (
                 relin,
                 galois,
-                features.as_slice(),
-                labels.as_slice(),
-                sparse.as_slice(),
+                [features.as_slice(), labels, sparse, validation],
             ),
             Self::Predict {
                 relin,
@@ -116,16 +126,12 @@ impl JobSpec {
             } => (
                 relin,
                 galois,
-                std::slice::from_ref(head),
-                records.as_slice(),
-                [].as_slice(),
+                [std::slice::from_ref(head), records, &[], &[]],
             ),
         };
         std::iter::once(relin)
             .chain(galois.iter().map(|(_, digest)| digest))
-            .chain(first)
-            .chain(second)
-            .chain(sparse)
+            .chain(rest.into_iter().flatten())
             .copied()
             .collect()
     }
@@ -141,24 +147,31 @@ impl JobSpec {
     }
 
     pub(crate) fn check(&self) -> Result<(), ProtocolError> {
-        let (galois, first, second, sparse) = match self {
+        let (galois, sparse, ciphertexts) = match self {
             Self::Train {
                 galois,
                 features,
                 labels,
                 sparse,
+                validation,
                 ..
-            } => (galois.len(), features.len(), labels.len(), sparse.len()),
+            } => (
+                galois.len(),
+                sparse.len(),
+                [features.len(), labels.len(), validation.len()],
+            ),
             Self::Predict {
                 galois, records, ..
-            } => (galois.len(), 1, records.len(), 0),
-            Self::Infer { keys, images, .. } => (keys.len(), images.len(), 0, 0),
+            } => (galois.len(), 0, [1, records.len(), 0]),
+            Self::Infer { keys, images, .. } => (keys.len(), 0, [images.len(), 0, 0]),
         };
+        let [first, second, third] = ciphertexts;
         for (what, have) in [
             ("list of keys", galois),
             ("list of keys of the sparse secret", sparse),
             ("list of ciphertexts", first),
             ("list of ciphertexts", second),
+            ("list of ciphertexts", third),
         ] {
             if have > MAX_DIGESTS {
                 return Err(ProtocolError::TooMany {
@@ -207,6 +220,8 @@ pub enum JobState {
         elapsed_ms: u64,
         /// Estimate of the time left, in milliseconds, once there is one.
         remaining_ms: Option<u64>,
+        /// Objects made so far; they can be fetched now and are among the report's outputs.
+        outputs: Vec<Output>,
     },
     /// Finished.
     Done(JobReport),
@@ -227,8 +242,8 @@ impl JobState {
 /// What a finished job gave, and what it took.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JobReport {
-    /// Objects made: kind, digest, bytes. They can be fetched like any other object.
-    pub outputs: Vec<(ObjectKind, Digest, u64)>,
+    /// Objects made. They can be fetched like any other object.
+    pub outputs: Vec<Output>,
     /// Seconds by phase.
     pub seconds: Vec<(String, f64)>,
     /// Most memory that the worker held during the job, in bytes.

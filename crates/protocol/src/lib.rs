@@ -18,12 +18,12 @@ pub use frame::{
     ChunkFrame, Frame, decode_client, decode_worker, encode_chunk, encode_client, encode_worker,
     from_bytes, to_bytes,
 };
-pub use job::{JobId, JobReport, JobSpec, JobState, ObjectKind};
+pub use job::{JobId, JobReport, JobSpec, JobState, ObjectKind, Output};
 pub use message::{ClientMessage, Limits, ModelEntry, ModelFile, WorkerMessage};
 pub use transfer::{ChunkReceiver, ChunkRequest, ChunkSender};
 
 /// The version that both sides of a connection must speak.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 /// Path of the WebSocket on the worker's port.
 pub const SOCKET_PATH: &str = "/socket";
 /// Bytes of data in every chunk but the last of a transfer.

@@ -47,6 +47,7 @@ fn job() -> impl Strategy<Value = JobSpec> {
                     features: first,
                     labels: second,
                     sparse: vec![relin],
+                    validation: vec![relin; 2],
                 }
             } else {
                 JobSpec::Predict {
@@ -117,6 +118,11 @@ fn state() -> impl Strategy<Value = JobState> {
                 total: n,
                 elapsed_ms: n / 3,
                 remaining_ms,
+                outputs: vec![(
+                    ObjectKind::Validation { step: n as u32 },
+                    Digest([n as u8; 32]),
+                    n,
+                )],
             }
         }),
         (digest(), kind(), 0.0..1e9f64).prop_map(|(digest, kind, seconds)| {
@@ -387,6 +393,7 @@ fn job_names_depend_on_job_and_token() {
         features: vec![],
         labels: vec![],
         sparse: vec![],
+        validation: vec![],
     };
     let token = Token([1; 32]);
     assert_eq!(job(1).id(&token), job(1).id(&token));

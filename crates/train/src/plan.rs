@@ -87,12 +87,14 @@ pub struct UploadBytes {
     pub labels: u64,
     /// Features of the records to predict.
     pub prediction: u64,
+    /// Features of the validation records.
+    pub validation: u64,
 }
 
 impl UploadBytes {
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.keys + self.features + self.labels + self.prediction
+        self.keys + self.features + self.labels + self.prediction + self.validation
     }
 }
 
@@ -205,6 +207,7 @@ impl Plan {
             labels: data_len * layout.blocks as u64,
             prediction: (packs * batches) as u64
                 * SeededCiphertext::encoded_len(params, prediction_level) as u64,
+            validation: 0,
         };
         let download = Ciphertext::encoded_len(params, prediction_level - 1, 2) as u64;
         Ok(Self {

@@ -5,10 +5,12 @@ mod common;
 use std::sync::Arc;
 
 use common::{distance, table};
-use confide_tensor::{ClearEvaluator, RefreshLevels};
-use confide_train::bootstrapped::{BootstrapWish, BootstrappedPlan, head, predict_block};
-use confide_train::minibatch::{Batch, LossKind, Trainer, TrainingState};
-use confide_train::{PlanRequest, TablePacker, TrainError, TrainingPlan};
+use confide_tensor::{ClearEvaluator, Evaluator, RefreshLevels};
+use confide_train::bootstrapped::{
+    BootstrapWish, BootstrappedPlan, head, predict_block, validation_scores,
+};
+use confide_train::minibatch::{Batch, LossKind, Trainer, TrainingState, minibatch_reference};
+use confide_train::{Activation, PlanRequest, TablePacker, TrainError, TrainingPlan};
 
 const SIZES: [usize; 3] = [300, 9, 3];
 
@@ -19,6 +21,7 @@ fn request() -> PlanRequest {
     request.max_memory_bytes = 12 << 30;
     request.bootstrapping = Some(BootstrapWish {
         batch: 128,
+        validation: 20,
         ..BootstrapWish::new(2)
     });
     request
@@ -61,10 +64,56 @@ fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
             labels: (0..blocks).map(label).collect(),
         }))
     };
+    let records = &rows[..20];
+    let encrypt = |slots: Vec<_>| {
+        ev.encrypt(&slots, plan.layout.prediction_depth())
+            .expect("fits")
+    };
+    let packed = || -> Vec<_> {
+        let packed = packer.records(records).expect("records fit").into_iter();
+        packed.map(encrypt).collect()
+    };
+    let logits_of = |weights: &[Vec<f64>], row: &[f64]| -> Vec<f64> {
+        let logit = |head: &Vec<f64>| head.iter().zip(row).map(|(w, x)| w * x).sum();
+        weights.iter().map(logit).collect()
+    };
     let trainer = Trainer::new(&ev, &plan.layout, &plan.schedule);
+    let blocks = [packed()];
+    let mut curve = Vec::new();
     let end = trainer
-        .run(TrainingState::start(), &mut batches, &mut |_, _| Ok(()))
+        .run(
+            TrainingState::start(),
+            &mut batches,
+            &mut |action, state| {
+                if plan.validation.is_due(action, state.step) {
+                    let scores = validation_scores(&ev, &trainer, state, &blocks)?;
+                    curve.push((state.step, scores));
+                }
+                Ok(())
+            },
+        )
         .expect("fits the levels");
+    assert_eq!(plan.validation.points, [3, 6]);
+    assert_eq!(
+        curve.iter().map(|(step, _)| *step).collect::<Vec<_>>(),
+        [3, 6]
+    );
+    minibatch_reference(
+        &plan.layout,
+        &plan.schedule,
+        &rows,
+        &labels,
+        Activation::Polynomial,
+        &mut |step, weights| {
+            for (_, scores) in curve.iter().filter(|(at, _)| *at == step + 1) {
+                let found = packer.logits(scores[0].values(), 20).expect("logits");
+                let expected = records.iter().map(|row| logits_of(weights, row));
+                assert!(distance(&found, &expected.collect::<Vec<_>>()) < 1e-8);
+                assert_eq!(ev.level(&scores[0]), 0);
+            }
+        },
+    )
+    .expect("same sizes");
     let head = head(&ev, &trainer, &end).expect("a head");
     let weights = packer.weights(head.values()).expect("weights");
     let reference = whole.reference(&rows, &labels).expect("same sizes");
@@ -72,21 +121,10 @@ fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
     assert!(apart < 1e-9, "{apart:e}");
     assert!(reference.largest <= whole.range(), "{}", reference.largest);
 
-    let records = &rows[..20];
-    let encrypt = |slots: Vec<_>| {
-        ev.encrypt(&slots, plan.layout.prediction_depth())
-            .expect("fits")
-    };
-    let packed: Vec<_> = packer.records(records).expect("records fit");
-    let packed = packed.into_iter().map(encrypt).collect();
-    let scores = predict_block(&ev, &plan.layout, &plan.schedule, head, packed).expect("scores");
+    let scores = predict_block(&ev, &plan.layout, &plan.schedule, head, packed()).expect("scores");
     let logits = packer.logits(scores.values(), 20).expect("logits");
-    for (row, logits) in records.iter().zip(&logits) {
-        for (head, logit) in reference.weights.iter().zip(logits) {
-            let expected: f64 = head.iter().zip(row).map(|(w, x)| w * x).sum();
-            assert!((logit - expected).abs() < 1e-8, "{logit} {expected}");
-        }
-    }
+    let expected = records.iter().map(|row| logits_of(&reference.weights, row));
+    assert!(distance(&logits, &expected.collect::<Vec<_>>()) < 1e-8);
 }
 
 #[test]
@@ -95,7 +133,7 @@ fn an_altered_plan_is_refused() {
     let request = request();
     let check = |plan: BootstrappedPlan| TrainingPlan::Bootstrapped(plan).check(&request);
     check(honest.clone()).expect("the plan follows from its choice");
-    let changes: [fn(&mut BootstrappedPlan); 8] = [
+    let changes: [fn(&mut BootstrappedPlan); 10] = [
         |plan| plan.version += 1,
         |plan| plan.shape.rows += 1,
         |plan| plan.choice.recipe.epochs = 3,
@@ -104,6 +142,8 @@ fn an_altered_plan_is_refused() {
         |plan| plan.schedule.steps[1].rate *= 1.01,
         |plan| plan.upload.keys -= 1,
         |plan| plan.costs.memory_bytes /= 2,
+        |plan| plan.choice.validation = 0,
+        |plan| plan.validation.points.push(7),
     ];
     for (index, change) in changes.iter().enumerate() {
         let mut plan = honest.clone();

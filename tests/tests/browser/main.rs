@@ -165,6 +165,86 @@ async fn browser_trains_and_predicts_on_the_sample() {
     }
 }
 
+/// Epochs of the long training: the fewest with a bootstrap between.
+const EPOCHS: usize = 4;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_draws_the_progress_of_a_long_training() {
+    let page = Page::open("progress").await;
+    make_key(&page).await;
+    page.press("#key-next").await;
+    let line = |row: usize| {
+        let (class, noise) = (row % 2, (row * 7919) % 1009);
+        let value = noise as f64 / 1009.0 + class as f64;
+        let other = (row * 31) % 17;
+        format!("{value:.3},{other},{}", ["well", "ill"][class])
+    };
+    let lines: Vec<String> = (0..200).map(line).collect();
+    let file = page.file(
+        "patients.csv",
+        &format!("marker,age,outcome\n{}\n", lines.join("\n")),
+    );
+    page.choose("#csv", &file).await;
+    page.wait("#ask-plan:not([disabled])").await;
+    page.script("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        .await;
+    // At once: a field that is cleared first is a choice of its own, and the view is built anew.
+    let choose = format!(
+        "const field = document.getElementById('epochs'); field.value = {EPOCHS}; field.dispatchEvent(new Event('change'))"
+    );
+    page.script(&choose).await;
+    page.press("#curve-wanted").await;
+    page.wait("#curve-wanted:checked").await;
+    page.press("#ask-plan").await;
+    let manifest = page.text("#manifest").await;
+    assert!(
+        manifest.contains("Measurements of the records set aside"),
+        "{manifest}"
+    );
+    assert!(
+        manifest.contains("Working keys for refreshing"),
+        "{manifest}"
+    );
+    page.shot("plan").await;
+    let begun = Instant::now();
+    page.press("#agree").await;
+    page.press("#start-run").await;
+    page.wait("#curve-waiting").await;
+    // Points appear while the service goes on: scoring and opening are still to come.
+    page.wait_for("#curve svg.plot", RUN).await;
+    println!("first point after {:.1} s", begun.elapsed().as_secs_f64());
+    page.wait("#stop-run").await;
+    page.shots("train").await;
+    page.wait_for("#measures", RUN).await;
+    println!(
+        "long training in the browser: {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
+    page.shots("results").await;
+
+    page.script("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        .await;
+    let points = page.texts("#curve-points tbody tr").await;
+    assert_eq!(points.len(), EPOCHS, "{points:?}");
+    let cells: Vec<&str> = points[EPOCHS - 1].split('\t').collect();
+    assert_eq!(cells[0], EPOCHS.to_string());
+    let loss: f64 = cells[1].parse().expect("a loss");
+    assert!(loss < 2f64.ln() && percent(cells[2]) > 90.0, "{points:?}");
+    let told = page
+        .script("return [...document.querySelectorAll('#curve svg')].every((one) => one.querySelector('title').textContent && one.querySelector('desc').textContent)")
+        .await;
+    assert_eq!(told, true, "plots are described in words");
+    page.press("#open-ledger").await;
+    let sent = page.texts("#ledger tbody tr").await;
+    let aside: Vec<&String> = sent
+        .iter()
+        .filter(|row| row.contains("set aside"))
+        .collect();
+    assert!(!aside.is_empty() && aside.iter().all(|row| row.contains("locked")));
+    page.check_quiet().await;
+    page.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn browser_shows_where_a_value_is_missing() {
     let page = Page::open("missing").await;

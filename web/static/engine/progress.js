@@ -16,7 +16,7 @@ export class Progress {
   constructor(id, estimates, emit) {
     this.#estimates = estimates;
     this.#emit = emit;
-    this.#state = { id, status: "working", fraction: 0, remaining: null, elapsed: 0, phases: {} };
+    this.#state = { id, status: "working", fraction: 0, remaining: null, elapsed: 0, phases: {}, curve: [] };
   }
 
   /** A copy for the page. */
@@ -36,6 +36,12 @@ export class Progress {
     const begins = this.#state.phases[name]?.status !== "working";
     this.#state.phases[name] = { status: "working", done, total, unit, queued, remaining };
     this.#publish(begins);
+  }
+
+  /** The curve has another point. */
+  curve(points) {
+    this.#state.curve = points;
+    this.#publish(true);
   }
 
   /** A phase is over. */

@@ -19,7 +19,6 @@ export function estimates(plan, threads) {
 /** What a run ends with when the user stopped it. */
 export const STOPPED = { code: "CF-0006", message: "", detail: "stopped by the user" };
 
-/** Keys, locking, sending, training, scoring, opening. */
 /** Seconds by phase, phases of one name together. */
 function summed(phases) {
   const sums = new Map();
@@ -27,10 +26,14 @@ function summed(phases) {
   return [...sums];
 }
 
+/** Keys, locking, sending, training, scoring, opening. */
 export class Run {
   #context;
   #pool = null;
   #job = null;
+  #limit = 0;
+  /** Scores on their way to the curve. */
+  #points = [];
   #stopped = false;
   progress;
   /** Resolves when the run has ended, however. */
@@ -119,12 +122,13 @@ export class Run {
   /** Follows a job; one that is still ending from an earlier stop is started again. */
   async #follow(start, onState) {
     for (let attempt = 0; ; attempt += 1) {
-      this.#job = start();
+      const name = start();
+      this.#job = name;
       try {
-        const done = await this.#context.service.job(this.#job, onState);
+        const done = await this.#context.service.job(name, (state) => onState(state, name));
         this.#job = null;
         this.#guard();
-        return done;
+        return { ...done, name };
       } catch (error) {
         if (this.#stopped || error?.code !== STOPPED.code || attempt === 5) throw error;
         await new Promise((resolve) => setTimeout(resolve, 500));
@@ -133,15 +137,48 @@ export class Run {
     }
   }
 
-  async #train() {
+  /** Fetches and opens the scores that a training has newly made. They are drawn: nothing of them goes back. */
+  #draw(name) {
     const { service, training } = this.#context;
+    for (const [scores, limit] of training.newScores(service.link, name)) {
+      const opened = service.download(scores, limit).then(() => this.progress.curve(training.openPoint(service.link, scores)));
+      // Failures are met when the training ends; this keeps them from being reported as unhandled before.
+      opened.catch(() => {});
+      this.#points.push(opened);
+    }
+  }
+
+  /** Hears of a training: how far it is, and what it has made. A service that does not follow the plan is left. */
+  #watchTraining() {
+    const watch = this.#watch("train");
+    let told = 0;
+    return (state, name) => {
+      watch(state);
+      if ((state.scores ?? 0) === told) return;
+      told = state.scores ?? 0;
+      try {
+        this.#draw(name);
+      } catch (error) {
+        this.#context.service.cancel(name);
+        this.#context.service.abandon(error);
+      }
+    };
+  }
+
+  async #train() {
+    const { service, training, key } = this.#context;
     this.progress.set("train");
-    const done = this.#follow(() => training.startTraining(service.link), this.#watch("train"));
+    this.#limit = withSeed(key, (seed) => training.prepareOpening(seed));
+    const done = this.#follow(() => training.startTraining(service.link), this.#watchTraining());
     // A failure is met below; this keeps it from being reported as unhandled before.
     done.catch(() => {});
     // The comparison in the clear is worked out here while the service works on the locked copy.
     training.trainClear();
     const head = await done;
+    this.#draw(head.name);
+    training.endScores();
+    await Promise.all(this.#points);
+    this.#guard();
     this.progress.finish("train");
     return head;
   }
@@ -159,9 +196,9 @@ export class Run {
   }
 
   async #open(head, batches) {
-    const { service, training, key } = this.#context;
+    const { service, training } = this.#context;
     this.progress.set("open");
-    const limit = withSeed(key, (seed) => training.prepareOpening(seed));
+    const limit = this.#limit;
     const name = head.outputs[0][0];
     await service.download(name, limit);
     training.openHead(service.link, name);

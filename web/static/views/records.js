@@ -124,7 +124,7 @@ function split({ choices }) {
   const share = h("input", { type: "number", min: 5, max: 50, step: 5, value: Math.round(choices.test_fraction * 100), onchange: (event) => choose({ test_fraction: Math.min(50, Math.max(5, Number(event.target.value) || 20)) / 100 }) });
   const seed = h("input", { type: "number", min: 0, max: 4294967295, step: 1, value: choices.seed, onchange: (event) => choose({ seed: Math.max(0, Math.trunc(Number(event.target.value) || 0)) }) });
   return details(
-    `${words.split} (${percent(choices.test_fraction, 0)})`,
+    [words.split, ` (${percent(choices.test_fraction, 0)})`],
     h("div", { class: "pair" }, field(`${words.holdout} (%)`, share, { id: "test-share", hint: words.holdoutHint }), field(words.seed, seed, { id: "split-seed", hint: words.seedHint })),
   );
 }
@@ -138,14 +138,16 @@ const hiddenUnits = (wanted) => (wanted >= 1 ? Math.min(MOST_HIDDEN, Math.max(2,
 function training({ choices, dataset }) {
   const epochs = h("input", { type: "number", min: 0, max: MOST_EPOCHS, step: 1, value: choices.epochs ?? 0, onchange: (event) => choose({ epochs: Math.min(MOST_EPOCHS, Math.max(0, Math.trunc(Number(event.target.value) || 0))) || null }) });
   const hidden = h("input", { type: "number", min: 0, max: MOST_HIDDEN, step: 1, value: choices.hidden ?? 0, onchange: (event) => choose({ hidden: hiddenUnits(Number(event.target.value)) }) });
+  const drawn = h("input", { type: "checkbox", id: "curve-wanted", checked: choices.curve, onchange: () => choose({ curve: drawn.checked }) });
   return details(
-    `${words.training} (${choices.epochs ? words.trainingLong(choices.epochs) : words.trainingQuick})`,
+    [words.training, ` (${choices.epochs ? words.trainingLong(choices.epochs) : words.trainingQuick})`],
     h("p", null, words.trainingLead),
     field(words.epochs, epochs, { id: "epochs", hint: words.epochsHint }),
     choices.epochs &&
       dataset?.classes.length > 2 &&
       h("label", { class: "tick", for: "softmax" }, h("input", { type: "checkbox", id: "softmax", checked: choices.softmax, onchange: (event) => choose({ softmax: event.target.checked }) }), h("span", null, words.softmax)),
     choices.epochs && !(choices.softmax && dataset?.classes.length > 2) && field(words.hidden, hidden, { id: "hidden", hint: words.hiddenHint }),
+    choices.epochs ? h("label", { class: "tick", for: "curve-wanted" }, drawn, h("span", null, words.curve, h("span", { class: "hint" }, words.curveHint))) : null,
   );
 }
 
@@ -182,13 +184,14 @@ function summary({ dataset }) {
     "p",
     { class: "ready" },
     words.ready(dataset.train_rows, dataset.test_rows, dataset.features),
+    dataset.aside > 0 ? ` ${words.setAside(dataset.aside)}` : null,
     dataset.dropped > 0 ? ` ${words.dropped(dataset.dropped)}` : null,
     dataset.filled > 0 ? ` ${words.filled(dataset.filled)}` : null,
   );
 }
 
 export const shape = ({ table, choices, dataset, busy, connection }) =>
-  `${table?.name}/${table?.rows}/${JSON.stringify(choices)}/${dataset?.ready}/${dataset?.problems_total}/${dataset?.train_rows}/${dataset?.positive}/${busy}/${connection.status === "online"}`;
+  `${table?.name}/${table?.rows}/${JSON.stringify(choices)}/${dataset?.ready}/${dataset?.problems_total}/${dataset?.train_rows}/${dataset?.aside}/${dataset?.positive}/${busy}/${connection.status === "online"}`;
 
 export function build(state) {
   const { table, dataset, busy, connection } = state;
@@ -212,7 +215,7 @@ export function build(state) {
     missing(state),
     features(state),
     h("section", { class: "card plain-card" }, summary(state), split(state), training(state)),
-    dataset?.ready ? notice("info", h("p", { id: "ask-hint" }, words.askHint(dataset.train_rows, dataset.features, dataset.classes.length))) : null,
+    dataset?.ready ? notice("info", h("p", { id: "ask-hint" }, words.askHint(dataset.train_rows - dataset.aside, dataset.features, dataset.classes.length, dataset.aside))) : null,
     online ? null : notice("warning", h("p", null, words.offline)),
     actions(
       state.plan

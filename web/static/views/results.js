@@ -4,6 +4,7 @@ import { button, details, download, h, notice } from "../dom.js";
 import { exportFile, go } from "../actions.js";
 import { bytes, count, duration, fraction, percent } from "../format.js";
 import { rocPlot, splitHistogram } from "../plot.js";
+import { curve } from "./curve.js";
 import { actions, head, section } from "./page.js";
 import { tile } from "./plan.js";
 import { text } from "../text.js";
@@ -162,6 +163,7 @@ export function build({ report, predictor }) {
     section(words.compare, h("p", null, words.compareLead), comparison(report), agreement(report)),
     plots(report),
     section(words.confusion, confusion(report)),
+    report.curve?.length > 0 ? section(text.curve.title, curve(report.curve, report.curve.at(-1).epoch)) : null,
     report.notes.length > 0 ? section(words.notes, h("ul", { class: "plain-list" }, report.notes.map((line) => h("li", null, line)))) : null,
     costs(report),
     ledger(report),

@@ -3,7 +3,8 @@
 import { button, fill, h, icon, announce } from "../dom.js";
 import { resumeRun, stopRun } from "../actions.js";
 import { duration, percent } from "../format.js";
-import { actions, head } from "./page.js";
+import { curve } from "./curve.js";
+import { actions, head, section } from "./page.js";
 import { text } from "../text.js";
 
 const words = text.train;
@@ -48,8 +49,10 @@ export function build(state) {
   const place = h("div", { role: "status" });
   const stop = button(words.cancel, stopRun, { kind: "danger", id: "stop-run" });
   const resume = button(words.resume, resumeRun, { kind: "primary", id: "resume-run", iconName: "arrow" });
+  const drawing = h("div", null);
   let said = "";
   let shown = "";
+  let drawn = -1;
   const refresh = ({ run, connection }) => {
     if (!run) return;
     PHASES.forEach((phase, index) => rows[index].refresh(run.phases[phase]));
@@ -57,6 +60,8 @@ export function build(state) {
     const working = run.status === "working";
     remaining.textContent = working ? (run.remaining === null ? words.working : words.remaining(run.remaining)) : run.status === "done" ? words.done : "";
     elapsed.textContent = words.elapsed(run.elapsed);
+    if (run.curve.length !== drawn) fill(drawing, curve(run.curve, state.plan?.epochs ?? 0));
+    drawn = run.curve.length;
     stop.hidden = !working;
     resume.hidden = working || run.status === "done";
     const phase = PHASES.find((name) => run.phases[name]?.status === "working");
@@ -72,6 +77,7 @@ export function build(state) {
     { class: "view" },
     head(words.title, words.lead),
     h("section", { class: "card" }, h("div", { class: "row spread" }, remaining, elapsed), overall, h("ol", { class: "phases" }, rows.map((one) => one.element))),
+    state.plan?.points > 0 ? section(text.curve.title, drawing) : null,
     place,
     actions(resume, stop),
   );

@@ -57,6 +57,7 @@ pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<TrainingPlan, Wir
                 batch: choice.batch,
                 loss: choice.recipe.loss,
                 hidden: choice.hidden,
+                validation: choice.validation,
             })
         }
     };
@@ -132,10 +133,13 @@ fn check_objects(spec: &JobSpec, plan: &TrainingPlan) -> Result<(), WireError> {
             features,
             labels,
             sparse,
+            validation,
             ..
         } => {
             count("feature ciphertexts", plan.feature_vectors(), features)?;
             count("label ciphertexts", plan.label_vectors(), labels)?;
+            let records = plan.validation_vectors();
+            count("ciphertexts of validation records", records, validation)?;
             let keys = plan.switching_keys();
             let encapsulation = |(kind, _): &&(KeyKind, _)| {
                 matches!(kind, KeyKind::ToSparse(_) | KeyKind::FromSparse(_))

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use confide_ckks::bootstrap::Bootstrapper;
 use confide_ckks::{Ciphertext, Encoder, Parameters};
-use confide_protocol::{JobReport, ObjectKind};
+use confide_protocol::{Digest, JobReport, ObjectKind, Output};
 use confide_tensor::{CkksEvaluator, CostModel, Evaluator, Ledger, Observed, Op, TensorError};
-use confide_train::bootstrapped::{BootstrappedPlan, head};
-use confide_train::minibatch::{Batch, TileLayout, Trainer};
+use confide_train::bootstrapped::{BootstrappedPlan, head, validation_scores};
+use confide_train::minibatch::{Batch, TileLayout, Trainer, TrainingState};
 
 use super::checkpoint::Checkpoint;
 use super::train::Inputs;
@@ -55,7 +55,9 @@ pub(super) fn train(
         state,
         done,
         counts: before,
+        outputs,
     } = saved.unwrap_or_default();
+    watch.made(&outputs);
     let observed = Observed::new(
         &evaluator,
         &progress,
@@ -75,20 +77,37 @@ pub(super) fn train(
         held: BTreeMap::new(),
         failed: None,
     };
-    let mut unsaved = None;
-    let ended = trainer.run(state, &mut |batch| records.batch(batch), &mut |_, state| {
-        let so_far = (observed.done(), counts(&before, &observed.ledger()));
-        let bytes = Checkpoint::write(state, so_far, params);
-        let saved = bytes.and_then(|bytes| Ok(objects.save_checkpoint(&bytes)?));
-        saved.map_err(|stopped| {
-            unsaved = Some(stopped);
-            TensorError::Cancelled
-        })
-    });
+    let mut validation = Validation {
+        params,
+        objects,
+        watch,
+        records: records.validation()?,
+        outputs,
+    };
+    let mut failed = None;
+    let ended = trainer.run(
+        state,
+        &mut |batch| records.batch(batch),
+        &mut |action, state| {
+            let mut save = || {
+                if plan.validation.is_due(action, state.step) {
+                    validation.store(&observed, &trainer, state)?;
+                }
+                let counts = counts(&before, &observed.ledger());
+                let so_far = (observed.done(), counts, &*validation.outputs);
+                objects.save_checkpoint(&Checkpoint::write(state, so_far, params)?)?;
+                Ok(())
+            };
+            save().map_err(|stopped| {
+                failed = Some(stopped);
+                TensorError::Cancelled
+            })
+        },
+    );
     let state = match ended {
         Ok(state) => state,
         Err(error) => {
-            let reason = unsaved.or(records.failed);
+            let reason = failed.or(records.failed);
             return Err(reason.unwrap_or_else(|| observe::stopped(&error)));
         }
     };
@@ -98,17 +117,16 @@ pub(super) fn train(
         .to_bytes(params)
         .map_err(|error| load::scheme(&error))?;
     let digest = objects.write(ObjectKind::Head, &bytes)?;
-    let mut figures = work::counts(
-        &keys,
-        inputs.features.len() + inputs.labels.len(),
-        &Ledger::default(),
-    );
+    let read = inputs.features.len() + inputs.labels.len() + inputs.validation.len();
+    let mut figures = work::counts(&keys, read, &Ledger::default());
     for (op, count) in counts(&before, &observed.ledger()) {
         work::set(&mut figures, op, count);
     }
     figures.push(("steps".to_owned(), state.step as u64));
+    let mut outputs = vec![(ObjectKind::Head, digest, bytes.len() as u64)];
+    outputs.append(&mut validation.outputs);
     Ok(JobReport {
-        outputs: vec![(ObjectKind::Head, digest, bytes.len() as u64)],
+        outputs,
         seconds: progress.seconds(),
         peak_rss_bytes: 0,
         counts: figures,
@@ -124,6 +142,42 @@ fn counts(before: &[(Op, u64)], ledger: &Ledger) -> Vec<(Op, u64)> {
     COUNTED
         .map(|op| (op, earlier(op) + ledger.count(op)))
         .to_vec()
+}
+
+/// The way of scores to the data party: made from a state, stored, told. Nothing comes back and nothing is changed by it.
+struct Validation<'a> {
+    params: &'a Parameters,
+    objects: &'a dyn Objects,
+    watch: &'a dyn Watch,
+    /// Tiles of each row block.
+    records: Vec<Vec<Ciphertext>>,
+    /// All scores so far.
+    outputs: Vec<Output>,
+}
+
+impl Validation<'_> {
+    /// Scores the records with a state.
+    fn store<E: Evaluator<Ct = Ciphertext>>(
+        &mut self,
+        ev: &E,
+        trainer: &Trainer<'_, E>,
+        state: &TrainingState<Ciphertext>,
+    ) -> Result<(), Stopped> {
+        let scores = validation_scores(ev, trainer, state, &self.records)
+            .map_err(|error| observe::stopped(&error))?;
+        let kind = ObjectKind::Validation {
+            step: state.step as u32,
+        };
+        for scores in scores {
+            let bytes = scores
+                .to_bytes(self.params)
+                .map_err(|error| load::scheme(&error))?;
+            let digest = self.objects.write(kind, &bytes)?;
+            self.outputs.push((kind, digest, bytes.len() as u64));
+        }
+        self.watch.made(&self.outputs);
+        Ok(())
+    }
 }
 
 /// Most bytes of encrypted records that are kept between steps; beyond that they are read again.
@@ -162,20 +216,40 @@ impl Records<'_> {
         Ok(batch)
     }
 
+    /// Tiles of each block of validation records.
+    fn validation(&self) -> Result<Vec<Vec<Ciphertext>>, Stopped> {
+        let records = self.fresh(
+            "validation records",
+            self.plan.layout.prediction_depth(),
+            self.inputs.validation,
+        )?;
+        let mut records = records.into_iter();
+        let tiles = self.plan.layout.tiles();
+        Ok((0..self.plan.validation.blocks(&self.plan.layout))
+            .map(|_| records.by_ref().take(tiles).collect())
+            .collect())
+    }
+
+    fn fresh(
+        &self,
+        what: &str,
+        level: usize,
+        digests: &[Digest],
+    ) -> Result<Vec<Ciphertext>, Stopped> {
+        let Self {
+            params,
+            evaluator,
+            objects,
+            watch,
+            ..
+        } = *self;
+        load::fresh(what, params, evaluator, level, digests, objects, watch)
+    }
+
     fn read(&self, index: usize) -> Result<Batch<Ciphertext>, Stopped> {
         let layout: &TileLayout = &self.plan.layout;
         let (blocks, tiles) = (layout.blocks(), layout.tiles());
-        let fresh = |what, digests| {
-            load::fresh(
-                what,
-                self.params,
-                self.evaluator,
-                self.plan.data_level,
-                digests,
-                self.objects,
-                self.watch,
-            )
-        };
+        let fresh = |what, digests| self.fresh(what, self.plan.data_level, digests);
         // Admission has counted both lists.
         let features = &self.inputs.features[index * blocks * tiles..][..blocks * tiles];
         let labels = &self.inputs.labels[index * blocks..][..blocks];

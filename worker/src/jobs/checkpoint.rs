@@ -1,7 +1,7 @@
-//! Where a training with bootstraps stands, as bytes: the state's ciphertexts, and what it took so far.
+//! Where a training with bootstraps stands, as bytes: the state's ciphertexts, what it took and what it made so far.
 
 use confide_ckks::{Ciphertext, Parameters};
-use confide_protocol::{code, from_bytes, to_bytes};
+use confide_protocol::{Output, code, from_bytes, to_bytes};
 use confide_tensor::{CkksEvaluator, Op};
 use confide_train::minibatch::TrainingState;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Stopped, load};
 use crate::fault;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A state, and what led to it.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(super) struct Checkpoint {
     pub done: u64,
     /// Operations so far.
     pub counts: Vec<(Op, u64)>,
+    /// Scores of the validation records so far; they were stored before this.
+    pub outputs: Vec<Output>,
 }
 
 /// What stands before the ciphertexts in a file: `BLAKE3 of the rest | length of the header, u32 | header |
@@ -30,15 +32,16 @@ struct Header {
     halved: bool,
     done: u64,
     counts: Vec<(Op, u64)>,
+    outputs: Vec<Output>,
     /// Bytes of each ciphertext.
     parts: Vec<usize>,
 }
 
 impl Checkpoint {
-    /// Bytes of a state, of its progress and of the operations so far.
+    /// Bytes of a state, of its progress, of the operations and of the scores so far.
     pub(super) fn write(
         state: &TrainingState<Ciphertext>,
-        (done, counts): (u64, Vec<(Op, u64)>),
+        (done, counts, outputs): (u64, Vec<(Op, u64)>, &[Output]),
         params: &Parameters,
     ) -> Result<Vec<u8>, Stopped> {
         let parts = state.parts().map(|part| part.to_bytes(params));
@@ -51,6 +54,7 @@ impl Checkpoint {
             halved: state.halved,
             done,
             counts,
+            outputs: outputs.to_vec(),
             parts: parts.iter().map(Vec::len).collect(),
         })
         .map_err(|error| {
@@ -120,6 +124,7 @@ impl Checkpoint {
             state,
             done: header.done,
             counts: header.counts,
+            outputs: header.outputs,
         })
     }
 }

@@ -130,6 +130,18 @@ impl JobRunner for Compute {
         }
     }
 
+    fn output_bytes(&self, spec: &JobSpec) -> u64 {
+        match (spec, admission::decode(spec.plan())) {
+            (JobSpec::Train { .. }, Ok(plan)) => {
+                // Scores have one prime, the widest; a head has one more for each level.
+                let head = plan.prediction_level() + 1;
+                (plan.validation_outputs() + head) as u64 * plan.score_bytes()
+            }
+            (JobSpec::Predict { .. }, Ok(plan)) => plan.score_bytes(),
+            (JobSpec::Infer { .. }, _) | (_, Err(_)) => 0,
+        }
+    }
+
     fn run(
         &self,
         spec: &JobSpec,
@@ -148,6 +160,7 @@ impl JobRunner for Compute {
                 features,
                 labels,
                 sparse,
+                validation,
             } => {
                 let inputs = train::Inputs {
                     keys: load::Keys {
@@ -157,6 +170,7 @@ impl JobRunner for Compute {
                     },
                     features,
                     labels,
+                    validation,
                 };
                 match &admission::decode(plan)? {
                     TrainingPlan::Levelled(plan) => train::run(plan, inputs, objects, watch),

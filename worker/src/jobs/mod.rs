@@ -16,7 +16,7 @@ pub use compute::Compute;
 use std::path::PathBuf;
 
 use confide_protocol::{
-    Digest, JobReport, JobSpec, Limits, ModelEntry, ObjectKind, WireError, code,
+    Digest, JobReport, JobSpec, Limits, ModelEntry, ObjectKind, Output, WireError, code,
 };
 
 use crate::fault;
@@ -57,6 +57,11 @@ pub trait JobRunner: Send + Sync + 'static {
     /// # Errors
     /// What is wrong with the job.
     fn check(&self, spec: &JobSpec, limits: &Limits) -> Result<(), WireError>;
+
+    /// Bytes of the objects that a checked job will store, for the client's account.
+    fn output_bytes(&self, _spec: &JobSpec) -> u64 {
+        0
+    }
 
     /// Runs a checked job to its end. Called on the worker's compute threads.
     ///
@@ -101,6 +106,9 @@ pub trait Objects: Sync {
 pub trait Watch: Sync {
     /// Reports progress: units of work done, of all.
     fn progress(&self, phase: &str, done: u64, total: u64);
+
+    /// Tells of all objects that the job has made so far and that can be fetched while it goes on.
+    fn made(&self, _outputs: &[Output]) {}
 
     /// Whether the job is to stop. Asked at least every second or two.
     fn stop_wanted(&self) -> bool;

@@ -12,6 +12,7 @@ pub(super) struct Inputs<'a> {
     pub keys: load::Keys<'a>,
     pub features: &'a [Digest],
     pub labels: &'a [Digest],
+    pub validation: &'a [Digest],
 }
 
 /// Runs an admitted job. The same inputs give the same bytes on every machine: evaluation is

@@ -3,13 +3,13 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
 };
 
-use confide_protocol::{Digest, JobId, JobState, ObjectKind, WireError, code};
+use confide_protocol::{Digest, JobId, JobState, ObjectKind, Output, WireError, code};
 
 use super::{CANCEL, GO, Inner, Job, Shared};
 use crate::{
@@ -145,6 +145,7 @@ impl Inner {
             total: 0,
             elapsed_ms: 0,
             remaining_ms: None,
+            outputs: Vec::new(),
         });
         self.announce_positions();
     }
@@ -186,6 +187,8 @@ struct JobWatch<'a> {
     began: Instant,
     /// The most units of work that were reported: progress of parallel parts may come out of turn.
     furthest: AtomicU64,
+    /// What can be fetched already.
+    outputs: Mutex<Vec<Output>>,
 }
 
 impl<'a> JobWatch<'a> {
@@ -194,7 +197,14 @@ impl<'a> JobWatch<'a> {
             job,
             began: Instant::now(),
             furthest: AtomicU64::new(0),
+            outputs: Mutex::default(),
         }
+    }
+}
+
+impl JobWatch<'_> {
+    fn outputs(&self) -> MutexGuard<'_, Vec<Output>> {
+        self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -215,6 +225,18 @@ impl Watch for JobWatch<'_> {
             total,
             elapsed_ms: elapsed.as_millis() as u64,
             remaining_ms: remaining,
+            outputs: self.outputs().clone(),
+        });
+    }
+
+    fn made(&self, outputs: &[Output]) {
+        *self.outputs() = outputs.to_vec();
+        self.job.state.send_if_modified(|state| match state {
+            JobState::Running { outputs: told, .. } => {
+                *told = outputs.to_vec();
+                true
+            }
+            _ => false,
         });
     }
 

@@ -154,6 +154,7 @@ impl JobQueue {
             return Ok(job.state.subscribe());
         }
         self.shared.admit(&inner, &namespace)?;
+        self.shared.room(&namespace, &spec)?;
         // Written down before it is promised.
         self.shared.store.record_job(&namespace, &id, &spec)?;
         let receiver = self.shared.enqueue(&mut inner, namespace, id, spec, 0);
@@ -282,6 +283,24 @@ impl Shared {
                 code::BUSY,
                 "the worker takes no more jobs now",
                 "Try again later.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether the job's outputs will fit into the client's part of the store, as it is now.
+    fn room(&self, namespace: &Namespace, spec: &JobSpec) -> Result<(), WireError> {
+        let need = self
+            .store
+            .stored_bytes(namespace)
+            .saturating_add(self.runner.output_bytes(spec));
+        if need > self.limits.max_client_bytes {
+            return Err(fault::limit(
+                code::QUOTA,
+                "your part of the store with what the job will add",
+                need,
+                self.limits.max_client_bytes,
+                "Delete objects that you no longer need.",
             ));
         }
         Ok(())

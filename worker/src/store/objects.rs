@@ -38,6 +38,12 @@ impl Store {
         }
     }
 
+    /// Bytes that a client's objects are charged.
+    #[must_use]
+    pub fn stored_bytes(&self, namespace: &Namespace) -> u64 {
+        self.lock().usage(namespace).1
+    }
+
     /// Opens a complete object: the file and its bytes.
     ///
     /// # Errors

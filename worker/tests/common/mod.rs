@@ -27,7 +27,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungsten
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs jobs whose plan is a word: `echo` joins its inputs behind the word, `slow` waits until it is stopped,
-/// `panic` panics, `fail` fails, `refuse` is not admitted.
+/// `makes` too and has an output before, `panic` panics, `fail` fails, `refuse` is not admitted, `huge` has large outputs.
 #[derive(Default)]
 pub struct FakeRunner {
     pub runs: AtomicUsize,
@@ -50,6 +50,10 @@ impl JobRunner for FakeRunner {
         }
     }
 
+    fn output_bytes(&self, spec: &JobSpec) -> u64 {
+        if spec.plan() == b"huge" { 1 << 60 } else { 0 }
+    }
+
     fn run(
         &self,
         spec: &JobSpec,
@@ -61,7 +65,11 @@ impl JobRunner for FakeRunner {
         match spec.plan() {
             b"panic" => panic!("a job's own fault"),
             b"fail" => Err(WireError::new(code::COMPUTE, Blame::Worker, "failed", "").into()),
-            plan if plan.starts_with(b"slow") => {
+            plan if plan.starts_with(b"slow") || plan == b"makes" => {
+                if plan == b"makes" {
+                    let kind = ObjectKind::Validation { step: 3 };
+                    watch.made(&[(kind, objects.write(kind, b"part")?, 4)]);
+                }
                 while !watch.stop_wanted() {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -413,5 +421,6 @@ pub fn job(plan: &str, input: Digest) -> JobSpec {
         features: vec![],
         labels: vec![],
         sparse: Vec::new(),
+        validation: Vec::new(),
     }
 }

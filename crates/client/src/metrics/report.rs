@@ -76,6 +76,15 @@ pub fn probabilities(logits: &[f64], positive: usize, loss: LossKind) -> Vec<f64
     }
 }
 
+/// Mean of `-ln p` over records, `p` the probability of the true class; none without records. Probabilities below 1e-12
+/// count as that.
+pub fn log_loss(classes: &[usize], probabilities: &[Vec<f64>]) -> Option<f64> {
+    let of_true = |(&class, row): (&usize, &Vec<f64>)| row.get(class).copied().unwrap_or(0.0);
+    let losses = classes.iter().zip(probabilities).map(of_true);
+    let sum: f64 = losses.map(|p| -p.max(1e-12).ln()).sum();
+    (!classes.is_empty()).then(|| sum / classes.len() as f64)
+}
+
 /// Measures probabilities (`probabilities[i][class]`) against the true classes.
 ///
 /// `positive` is the index of the positive class, of use with two classes. Figures that the records cannot give
@@ -233,6 +242,15 @@ mod tests {
         ] {
             assert!(metrics.accuracy.is_none() && metrics.auc.is_none() && metrics.brier.is_none());
         }
+    }
+
+    #[test]
+    fn the_loss_of_certain_undecided_and_wrong_records() {
+        let rows = [vec![1.0, 0.0], vec![0.5, 0.5], vec![0.25, 0.75]];
+        let loss = log_loss(&[0, 1, 0], &rows).unwrap();
+        assert!((loss - (2f64.ln() + 4f64.ln()) / 3.0).abs() < 1e-12);
+        assert!((log_loss(&[1], &rows[..1]).unwrap() - 1e12f64.ln()).abs() < 1e-9);
+        assert_eq!(log_loss(&[], &[]), None);
     }
 
     #[test]

@@ -9,4 +9,4 @@ mod split;
 
 pub use matrix::Matrix;
 pub use preprocessing::{FitOptions, Preprocessing};
-pub use split::{Split, shuffle, split};
+pub use split::{Split, set_aside, shuffle, split};

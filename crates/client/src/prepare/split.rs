@@ -70,6 +70,33 @@ pub fn split(
     Ok(Split { train, test, notes })
 }
 
+/// Sets a part of the training records aside to draw a curve with, at most `most`, from each class in proportion; every
+/// class keeps at least one to train. `train` loses them. The same seed gives the same records.
+///
+/// # Errors
+/// `CC-3001` when the fraction is not within 0 and 0.9.
+pub fn set_aside(
+    train: &mut Vec<usize>,
+    classes_of_rows: &[usize],
+    classes: usize,
+    fraction: f64,
+    most: usize,
+    seed: u64,
+) -> Result<Vec<usize>, ClientError> {
+    let own: Vec<usize> = train.iter().map(|&row| classes_of_rows[row]).collect();
+    let cap = most as f64 / own.len().max(1) as f64;
+    let fraction = if fraction > cap { cap } else { fraction };
+    // Apart from the seed of the split: the two draws are to have nothing to do with each other.
+    let parts = split(&own, classes, fraction, seed ^ 0x5eed_0f0f_7a11_da7e)?;
+    let mut aside: Vec<usize> = parts.test.iter().map(|&place| train[place]).collect();
+    // Each class is rounded on its own, so a few may be too many.
+    shuffle(&mut aside, seed);
+    aside.truncate(most);
+    aside.sort_unstable();
+    train.retain(|row| aside.binary_search(row).is_err());
+    Ok(aside)
+}
+
 /// Puts rows in an order that looks random, the same for the same seed on every machine.
 pub fn shuffle(rows: &mut [usize], seed: u64) {
     SplitMix(seed).shuffle(rows);
@@ -112,6 +139,25 @@ mod tests {
         assert_eq!(split.test.len(), 42 + 71);
         assert_eq!(split, super::split(&rows, 2, 0.2, 1).unwrap());
         assert_ne!(split.test, super::split(&rows, 2, 0.2, 2).unwrap().test);
+    }
+
+    #[test]
+    fn what_is_set_aside_does_not_train_and_no_test_record_is_touched() {
+        let rows: Vec<usize> = (0..569).map(|i| usize::from(i < 212)).collect();
+        let split = split(&rows, 2, 0.2, 1).unwrap();
+        let mut train = split.train.clone();
+        let aside = set_aside(&mut train, &rows, 2, 0.1, 512, 1).unwrap();
+        assert_eq!(aside.len(), 46);
+        assert_eq!(aside.iter().filter(|&&row| rows[row] == 1).count(), 17);
+        let mut both = [train.as_slice(), &aside].concat();
+        both.sort_unstable();
+        assert_eq!(both, split.train);
+        let mut train = split.train.clone();
+        assert_eq!(
+            set_aside(&mut train, &rows, 2, 0.5, 30, 1).unwrap().len(),
+            30
+        );
+        assert_eq!(train.len(), split.train.len() - 30);
     }
 
     #[test]

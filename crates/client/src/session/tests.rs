@@ -154,6 +154,7 @@ impl Worker {
                         total: 9,
                         elapsed_ms: 1,
                         remaining_ms: None,
+                        outputs: Vec::new(),
                     },
                     _ => JobState::Done(JobReport::default()),
                 };

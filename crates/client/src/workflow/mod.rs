@@ -19,6 +19,7 @@ mod predict;
 mod report;
 mod run;
 mod setup;
+mod validation;
 
 pub use model::SavedModel;
 pub use objects::{Item, ObjectFactory, ObjectJob};
@@ -26,7 +27,8 @@ pub use opener::ResultOpener;
 pub use predict::PredictionRun;
 pub use report::{ClearHeads, Outcome, PlanSummary, Prediction, TrainingReport, results_csv};
 pub use run::{Digests, TrainingRun};
-pub use setup::{TrainingOptions, TrainingSetup, WorkerFacts};
+pub use setup::{TrainingOptions, TrainingSetup, VALIDATION_FRACTION, WorkerFacts};
+pub use validation::{CurvePoint, Validation};
 
 use crate::ClientError;
 use confide_train::TrainError;

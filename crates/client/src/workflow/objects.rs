@@ -59,6 +59,11 @@ pub enum ObjectJob {
         /// Place in the plan's order.
         index: usize,
     },
+    /// Records that validate a training while it runs.
+    Validation {
+        /// Place in the plan's order.
+        index: usize,
+    },
 }
 
 impl ObjectJob {
@@ -67,7 +72,7 @@ impl ObjectJob {
         match *self {
             Self::Features { .. } => ObjectKind::Features,
             Self::Labels { .. } => ObjectKind::Labels,
-            Self::Records { .. } => ObjectKind::Records,
+            Self::Records { .. } | Self::Validation { .. } => ObjectKind::Records,
             Self::RelinKey { .. } => ObjectKind::RelinearisationKey,
             Self::GaloisKey { element, .. } => ObjectKind::GaloisKey { element },
             Self::SparseKey { .. } => ObjectKind::SparseKey,
@@ -89,7 +94,8 @@ impl ObjectJob {
             Self::Features { .. }
             | Self::Labels { .. }
             | Self::Records { .. }
-            | Self::Images { .. } => None,
+            | Self::Images { .. }
+            | Self::Validation { .. } => None,
         }
     }
 
@@ -108,6 +114,7 @@ impl ObjectJob {
             Self::Features { index } => format!("features {}", index + 1),
             Self::Labels { index } => format!("labels {}", index + 1),
             Self::Records { batch, index } => format!("records {}.{}", batch + 1, index + 1),
+            Self::Validation { index } => format!("validation records {}", index + 1),
             Self::RelinKey { .. } => "relinearisation key".to_owned(),
             Self::GaloisKey { element, .. } => format!("rotation key {element}"),
             Self::SparseKey { kind, .. } => kind.to_string(),
@@ -138,7 +145,7 @@ impl Item {
         params: &Parameters,
     ) -> Result<Self, ClientError> {
         let level = match job {
-            ObjectJob::Records { .. } => plan.prediction_level(),
+            ObjectJob::Records { .. } | ObjectJob::Validation { .. } => plan.prediction_level(),
             _ => plan.data_level(),
         };
         Self::new(job, params, level)
@@ -235,7 +242,7 @@ impl ObjectFactory {
         slots: Option<&[Complex64]>,
     ) -> Result<Object, ClientError> {
         let level = match *job {
-            ObjectJob::Records { .. } => self.prediction_level,
+            ObjectJob::Records { .. } | ObjectJob::Validation { .. } => self.prediction_level,
             _ => self.data_level,
         };
         let bytes = match job.switching_key() {

@@ -2,6 +2,7 @@
 
 use super::from_train;
 use super::run::TrainingRun;
+use super::validation::CurvePoint;
 use crate::ClientError;
 use crate::metrics::{Metrics, measure, most_probable, probabilities};
 use confide_train::TrainingPlan;
@@ -25,6 +26,8 @@ pub struct Outcome {
     pub weights: Vec<Vec<f64>>,
     /// Logits `[row][output]` of the test records.
     pub logits: Vec<Vec<f64>>,
+    /// Points of the curve, in the order of steps.
+    pub curve: Vec<CurvePoint>,
 }
 
 /// Prediction of one record.
@@ -123,6 +126,8 @@ pub struct TrainingReport {
     pub classes: Vec<String>,
     /// The positive class of two, and why it is that one.
     pub positive: Option<(String, String)>,
+    /// Loss and accuracy while it trained, on records that were set aside; empty without validation.
+    pub curve: Vec<CurvePoint>,
     /// Records that trained.
     pub train_rows: usize,
     /// Records that tested.
@@ -205,6 +210,7 @@ impl TrainingRun {
             clear_program,
             positive: (names.len() == 2).then_some(reason),
             classes: names,
+            curve: outcome.curve.clone(),
             train_rows: self.guarded.rows.len(),
             test_rows: self.test_rows.len(),
             features: self.setup.dataset.records.features.len(),

@@ -26,6 +26,8 @@ pub struct TrainingRun {
     train_labels: Vec<usize>,
     /// Test records as they are encrypted.
     pub(super) test_rows: Vec<Vec<f64>>,
+    /// Validation records as they are encrypted.
+    validation_rows: Vec<Vec<f64>>,
     packer: TablePacker,
     notes: Vec<String>,
 }
@@ -41,7 +43,16 @@ impl TrainingRun {
         let (test, shortened) = setup
             .preprocessing
             .transform(&setup.dataset.records, &setup.split.test)?;
+        let (validation, _) = setup
+            .preprocessing
+            .transform(&setup.dataset.records, &setup.validation)?;
         let mut notes = setup.notes.clone();
+        if !setup.validation.is_empty() {
+            notes.push(format!(
+                "{} training records are set aside: they draw the curve and do not train.",
+                setup.validation.len()
+            ));
+        }
         notes.extend(guarded.notes.clone());
         if shortened > 0 {
             notes.push(format!(
@@ -52,6 +63,7 @@ impl TrainingRun {
             packer: TablePacker::new(&plan),
             train_labels: setup.labels(&setup.split.train),
             test_rows: to_rows(&test),
+            validation_rows: to_rows(&validation),
             params,
             guarded,
             setup,
@@ -83,6 +95,7 @@ impl TrainingRun {
         let data = self
             .data_jobs()
             .into_iter()
+            .chain(self.validation_jobs())
             .chain(self.record_jobs().into_iter().flatten());
         let mut items = data
             .map(|job| Item::of_training(job, &self.plan, &self.params))
@@ -96,6 +109,11 @@ impl TrainingRun {
         let features = (0..self.plan.feature_vectors()).map(|index| ObjectJob::Features { index });
         let labels = (0..self.plan.label_vectors()).map(|index| ObjectJob::Labels { index });
         features.chain(labels).collect()
+    }
+
+    /// Validation records in the plan's order.
+    fn validation_jobs(&self) -> impl Iterator<Item = ObjectJob> {
+        (0..self.plan.validation_vectors()).map(|index| ObjectJob::Validation { index })
     }
 
     /// The slots of a data object, to be given to a factory; none for keys.
@@ -113,6 +131,13 @@ impl TrainingRun {
                 self.packer
                     .records(rows)
                     .map(|packs| packs.into_iter().nth(index))
+            }
+            ObjectJob::Validation { index } => {
+                let tiles = self.plan.prediction_vectors(1).map_err(from_train)?.max(1);
+                let rows = batch_of(&self.plan, &self.validation_rows, index / tiles);
+                self.packer
+                    .records(rows)
+                    .map(|packs| packs.into_iter().nth(index % tiles))
             }
             ObjectJob::Images { .. }
             | ObjectJob::RelinKey { .. }
@@ -136,6 +161,8 @@ impl TrainingRun {
                 _ => features.push(digest),
             }
         }
+        let validation = self.validation_jobs();
+        let validation = validation.map(|job| digest_of(digests, &job));
         Ok(JobSpec::Train {
             plan: plan_bytes(&self.plan)?,
             relin: keys.relin,
@@ -143,6 +170,7 @@ impl TrainingRun {
             features,
             labels,
             sparse: keys.sparse,
+            validation: validation.collect::<Result<_, _>>()?,
         })
     }
 
@@ -171,6 +199,13 @@ impl TrainingRun {
             .test
             .iter()
             .map(|&row| self.setup.dataset.classes_of_rows[row])
+            .collect()
+    }
+
+    /// Class of each validation record, an index into the classes.
+    pub(super) fn validation_classes(&self) -> Vec<usize> {
+        let rows = self.setup.validation.iter();
+        rows.map(|&row| self.setup.dataset.classes_of_rows[row])
             .collect()
     }
 
@@ -213,7 +248,7 @@ impl TrainingRun {
 }
 
 /// Batches of `rows` records, as large as the plan allows: the number of records in each.
-fn batches(plan: &TrainingPlan, rows: usize) -> impl Iterator<Item = usize> {
+pub(super) fn batches(plan: &TrainingPlan, rows: usize) -> impl Iterator<Item = usize> {
     let size = plan.max_prediction_rows().max(1);
     (0..rows.div_ceil(size)).map(move |batch| size.min(rows - batch * size))
 }

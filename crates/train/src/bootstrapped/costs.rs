@@ -36,15 +36,16 @@ pub(super) fn predict(
     let model = &with_refreshes(model, set, &measured.periods, &shape)?;
     let reports = [&measured.training, &measured.prediction];
     let mut phases: Vec<(String, f64)> = Vec::new();
-    for (name, micros) in reports
-        .iter()
-        .flat_map(|report| report.micros(model, &shape))
-    {
+    for (name, micros) in measured.training.micros(model, &shape) {
         match phases.iter_mut().find(|(other, _)| *other == name) {
             Some((_, sum)) => *sum += micros,
             None => phases.push((name, micros)),
         }
     }
+    // Its phases have the names of those of training, which a worker has to tell from them.
+    let prediction = measured.prediction.micros(model, &shape);
+    let prediction = prediction.iter().map(|(_, micros)| micros).sum();
+    phases.push(("predict".to_owned(), prediction));
     let work: f64 = phases.iter().map(|(_, micros)| micros).sum();
     let phases = phases.into_iter().map(|(name, micros)| PhaseCost {
         name,

@@ -91,6 +91,7 @@ impl fmt::Display for BootstrappedPlan {
         )?;
         writeln!(f, "  keys        {}", self.keys.len())?;
         self.upload.write_line(self.shape.predict_rows, f)?;
+        self.write_validation(f)?;
         writeln!(
             f,
             "  download    {:.2} MB a block of {} predictions",
@@ -112,5 +113,28 @@ impl fmt::Display for BootstrappedPlan {
             )?;
         }
         Ok(())
+    }
+}
+
+impl BootstrappedPlan {
+    /// What validation adds, and what the worker sees of it.
+    fn write_validation(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let validation = &self.validation;
+        if validation.rows == 0 {
+            return Ok(());
+        }
+        let points = validation.points.len();
+        let scores = validation.outputs(&self.layout) as u64 * self.download;
+        writeln!(
+            f,
+            "  validation  {} records set aside, {:.1} MB of the upload; their scores after {points} of the steps, {:.1} MB of download",
+            validation.rows,
+            megabytes(self.upload.validation),
+            megabytes(scores),
+        )?;
+        writeln!(
+            f,
+            "              the worker sees how many records and after which steps, no class and no score; nothing goes back to it"
+        )
     }
 }

@@ -6,6 +6,7 @@ mod display;
 mod head;
 mod preset;
 mod tradeoff;
+mod validation;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ pub use head::{head, predict_block};
 use preset::BootstrapNeeds;
 pub use preset::Preset;
 pub use tradeoff::{BABY_STEPS, KeyTradeoff};
+pub use validation::{MAX_POINTS, Validation, scores as validation_scores};
 
 /// Version of the plan's meaning: parties with different versions do not work together.
 pub const VERSION: u32 = 2;
@@ -52,6 +54,8 @@ pub struct BootstrappedChoice {
     pub hidden: usize,
     /// What the optimiser does.
     pub recipe: Recipe,
+    /// Records whose scores are sent back while the training goes on; none without validation.
+    pub validation: usize,
 }
 
 impl BootstrappedChoice {
@@ -100,8 +104,10 @@ pub struct BootstrappedPlan {
     pub log_periods: Vec<u32>,
     /// Exact bytes to upload.
     pub upload: UploadBytes,
-    /// Exact bytes of a block of predictions.
+    /// Exact bytes of a block of predictions or of validation scores.
     pub download: u64,
+    /// Which scores are sent back on the way.
+    pub validation: Validation,
     /// Predicted time, memory and operations.
     pub costs: Costs,
     /// Bytes and time with other numbers of baby steps, that of this plan included: what was weighed. A guide that is
@@ -156,16 +162,17 @@ impl BootstrappedPlan {
             let needed = format!("at most {MAX_TILE_STEPS}");
             return Err(shape("steps times tiles", needed, work));
         }
+        let validation = Validation::new(&layout, &schedule, choice.validation)?;
         let set = choice.preset.parameters(tradeoff::checked(choice.baby)?)?;
-        let measured = measure(&layout, &schedule, &set)?;
-        let program = (layout, schedule);
+        let measured = measure(&layout, &schedule, &validation, &set)?;
+        let program = (layout, schedule, validation);
         Self::assemble(table, choice, program, &set, &measured, (threads, model))
     }
 
     fn assemble(
         table: &TableShape,
         choice: &BootstrappedChoice,
-        (layout, schedule): (TileLayout, MinibatchSchedule),
+        (layout, schedule, validation): (TileLayout, MinibatchSchedule, Validation),
         set: &BootstrapParameters,
         measured: &Measured,
         (threads, model): (usize, &CostModel),
@@ -187,6 +194,7 @@ impl BootstrappedPlan {
             features: data_len * blocks * layout.tiles() as u64,
             labels: data_len * blocks,
             prediction: record_len * (record_blocks * layout.tiles()) as u64,
+            validation: record_len * validation.vectors(&layout) as u64,
         };
         let found = (measured, &needs);
         let costs = costs::predict(choice, &layout, (set, &keys), found, threads, model)?;
@@ -202,6 +210,7 @@ impl BootstrappedPlan {
             log_periods: measured.periods.clone(),
             upload,
             download: Ciphertext::encoded_len(params, 0, 2) as u64,
+            validation,
             costs,
             tradeoffs: Vec::new(),
         })
@@ -262,6 +271,7 @@ impl BootstrappedPlan {
             &wish.batch.min(self.shape.rows),
             &self.choice.batch,
         )?;
+        compare("validation", &wish.validation, &self.choice.validation)?;
         compare("hidden units", &wish.hidden, &self.choice.hidden)?;
         compare("loss", &wish.loss, &self.choice.recipe.loss)?;
         let told = self.tradeoffs.len().min(BABY_STEPS.len());
@@ -284,6 +294,7 @@ impl BootstrappedPlan {
         compare("periods", &own.log_periods, &self.log_periods)?;
         compare("upload", &own.upload, &self.upload)?;
         compare("download", &own.download, &self.download)?;
+        compare("validation", &own.validation, &self.validation)?;
         let memory = |plan: &Self| plan.costs.memory_bytes;
         compare("predicted memory", &memory(&own), &memory(self))?;
         own.schedule.compare(&self.schedule)
@@ -297,6 +308,8 @@ pub struct BootstrapWish {
     pub epochs: usize,
     /// Most records in a minibatch.
     pub batch: usize,
+    /// Records whose encrypted scores are sent back while the training goes on; 0 for none.
+    pub validation: usize,
     /// Which loss is minimised; a softmax needs three classes or more.
     pub loss: LossKind,
     /// Hidden units, squared; 0 for a linear head.
@@ -313,15 +326,17 @@ impl BootstrapWish {
             epochs,
             batch: Self::BATCH,
             loss: LossKind::OneVsRest,
+            validation: 0,
             hidden: 0,
         }
     }
 }
 
-/// Runs training and prediction on counters.
+/// Runs training, validation and prediction on counters.
 fn measure(
     layout: &TileLayout,
     schedule: &MinibatchSchedule,
+    validation: &Validation,
     set: &BootstrapParameters,
 ) -> Result<Measured, TrainError> {
     let levels = RefreshLevels::of(set, layout.log_period());
@@ -334,13 +349,22 @@ fn measure(
         tiles: tiles.collect::<Result<_, _>>()?,
         labels: fresh(layout.blocks(), levels.output)?,
     });
+    let records = validation.blocks(layout);
+    let records: Vec<_> = (0..records)
+        .map(|_| fresh(layout.tiles(), layout.prediction_depth()))
+        .collect::<Result<_, _>>()?;
     let trainer = Trainer::new(&ev, layout, schedule);
     let end = trainer.run(
         TrainingState::start(),
         &mut |_| Ok(batch.clone()),
-        &mut |_, _| Ok(()),
+        &mut |action, state| {
+            if validation.is_due(action, state.step) {
+                validation::scores(&ev, &trainer, state, &records)?;
+            }
+            Ok(())
+        },
     )?;
-    drop(batch);
+    drop((batch, records));
     let level = ev.level(&head(&ev, &trainer, &end)?);
     drop(end);
     let training = ev.report();

@@ -60,15 +60,16 @@ impl BootstrappedPlan {
                 loss: wish.loss,
                 ..Recipe::with_hidden(wish.epochs, wish.hidden)
             },
+            validation: wish.validation,
         };
         let first = Self::derive_on(&table, &choice(preset.baby()), request.threads, model)?;
-        let schedule = &first.schedule;
+        let (schedule, validation) = (&first.schedule, &first.validation);
         // Levels do not depend on baby steps, so one run on counters serves all.
-        let measured = measure(&first.layout, schedule, &first.bootstrapping()?)?;
+        let measured = measure(&first.layout, schedule, validation, &first.bootstrapping()?)?;
         let (mut tradeoffs, mut best, mut refused) = (Vec::new(), None, None);
         for baby in BABY_STEPS {
             let set = preset.parameters(baby)?;
-            let program = (first.layout.clone(), schedule.clone());
+            let program = (first.layout.clone(), schedule.clone(), validation.clone());
             let on = (request.threads, model);
             let plan = Self::assemble(&table, &choice(baby), program, &set, &measured, on)?;
             let allowed = request.limits_of(&plan.upload, &plan.costs);

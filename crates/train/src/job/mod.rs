@@ -225,6 +225,54 @@ impl TrainingPlan {
         }
     }
 
+    /// Records whose scores are sent back while the training goes on; 0 without validation.
+    pub fn validation_rows(&self) -> usize {
+        match self {
+            Self::Levelled(_) => 0,
+            Self::Bootstrapped(plan) => plan.validation.rows,
+        }
+    }
+
+    /// Steps after which they are, ascending.
+    pub fn validation_points(&self) -> &[usize] {
+        match self {
+            Self::Levelled(_) => &[],
+            Self::Bootstrapped(plan) => &plan.validation.points,
+        }
+    }
+
+    /// Ciphertexts of the validation records.
+    pub fn validation_vectors(&self) -> usize {
+        match self {
+            Self::Levelled(_) => 0,
+            Self::Bootstrapped(plan) => plan.validation.vectors(&plan.layout),
+        }
+    }
+
+    /// Ciphertexts of their scores, of all points.
+    pub fn validation_outputs(&self) -> usize {
+        match self {
+            Self::Levelled(_) => 0,
+            Self::Bootstrapped(plan) => plan.validation.outputs(&plan.layout),
+        }
+    }
+
+    /// Exact bytes of a ciphertext of scores.
+    pub fn score_bytes(&self) -> u64 {
+        match self {
+            Self::Levelled(plan) => plan.download,
+            Self::Bootstrapped(plan) => plan.download,
+        }
+    }
+
+    /// Steps of the optimiser in which every record is used once.
+    pub fn epoch_steps(&self) -> usize {
+        match self {
+            Self::Levelled(_) => 1,
+            Self::Bootstrapped(plan) => plan.layout.batches(),
+        }
+    }
+
     /// Trained columns: one for two classes, one a class otherwise.
     pub fn outputs(&self) -> usize {
         match self {

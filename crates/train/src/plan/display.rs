@@ -90,13 +90,17 @@ impl UploadBytes {
     ) -> fmt::Result {
         writeln!(
             f,
-            "  upload      {:.1} MB: keys {:.1}, features {:.1}, labels {:.1}, {} records to predict {:.1}",
+            "  upload      {:.1} MB: keys {:.1}, features {:.1}, labels {:.1}, {} records to predict {:.1}{}",
             megabytes(self.total()),
             megabytes(self.keys),
             megabytes(self.features),
             megabytes(self.labels),
             predict_rows,
-            megabytes(self.prediction)
+            megabytes(self.prediction),
+            match self.validation {
+                0 => String::new(),
+                bytes => format!(", validation {:.1}", megabytes(bytes)),
+            }
         )
     }
 }
