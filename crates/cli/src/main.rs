@@ -12,12 +12,14 @@ mod keys;
 mod link;
 mod models;
 mod output;
+mod phases;
 mod plan;
 mod plan_model;
 mod predict;
 mod progress;
 mod records;
 mod train;
+mod train_images;
 mod upload;
 
 use clap::{Parser, Subcommand};
@@ -38,7 +40,7 @@ enum Command {
     /// Make, copy and inspect key files
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Train a head on the encrypted records of a CSV file and test it
+    /// Train a head on the encrypted records of a CSV file, or on encrypted images, and test it
     Train(train::TrainArgs),
     /// Predict the records of a CSV file with a trained head
     Predict(predict::PredictArgs),

@@ -1,6 +1,7 @@
 //! Options that choose file, columns and rows.
 
 use crate::failure::Failure;
+use confide_client::ClientError;
 use confide_client::intake::{MissingPolicy, Severity, Table, read_csv};
 use confide_client::workflow::TrainingOptions;
 use confide_train::minibatch::LossKind;
@@ -49,11 +50,11 @@ impl From<Loss> for LossKind {
 #[derive(clap::Args, Clone, Debug)]
 pub struct TrainingRecords {
     /// CSV file with a header
-    #[arg(long, value_name = "FILE")]
-    pub csv: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "label")]
+    pub csv: Option<PathBuf>,
     /// Column with the classes, numbers or text
-    #[arg(long, value_name = "COLUMN")]
-    pub label: String,
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    pub label: Option<String>,
     /// Feature columns, separated by commas; all columns of numbers when absent
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub features: Option<Vec<String>>,
@@ -109,10 +110,15 @@ pub struct TrainingRecords {
 impl TrainingRecords {
     /// Reads the file, shows its problems, splits and prepares the records.
     pub fn prepare(&self) -> Result<confide_client::workflow::TrainingSetup, Failure> {
-        let table = read_table(&self.csv)?;
+        let (Some(csv), Some(label)) = (&self.csv, &self.label) else {
+            let remedy = "Give --csv FILE and --label COLUMN.";
+            let message = "There is no table to train on.";
+            return Err(ClientError::new("CC-6065", message, remedy).into());
+        };
+        let table = read_table(csv)?;
         show_problems(&table, self.missing != Missing::Report);
         let selection = confide_client::intake::Selection {
-            label: self.label.clone(),
+            label: label.clone(),
             features: self.features.clone(),
             exclude: self.exclude.clone(),
             missing: self.missing.into(),
