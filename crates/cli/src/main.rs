@@ -41,7 +41,7 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Train a head on the encrypted records of a CSV file, or on encrypted images, and test it
-    Train(train::TrainArgs),
+    Train(Box<train::TrainArgs>),
     /// Predict the records of a CSV file with a trained head
     Predict(predict::PredictArgs),
     /// Classify images with a network of the worker, which sees neither images nor results

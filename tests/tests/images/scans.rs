@@ -114,7 +114,8 @@ pub fn setup(folder: &Path, mut images: Vec<NamedImage>, mut kinds: Vec<String>)
         if setup.counts()[0].is_multiple_of(2) {
             return setup;
         }
-        (images.pop(), kinds.pop());
+        images.pop();
+        kinds.pop();
     }
 }
 

@@ -74,6 +74,7 @@ pub(super) fn train(
         params,
         evaluator: &evaluator,
         observed: &observed,
+        progress: &progress,
         objects,
         watch,
         held: BTreeMap::new(),
@@ -195,6 +196,7 @@ struct Records<'a> {
     evaluator: &'a CkksEvaluator<'a>,
     /// The same with progress, for what takes time.
     observed: &'a Observed<'a, CkksEvaluator<'a>, observe::Progress<'a>>,
+    progress: &'a observe::Progress<'a>,
     objects: &'a dyn Objects,
     watch: &'a dyn Watch,
     held: BTreeMap<usize, Arc<Batch<Ciphertext>>>,
@@ -258,6 +260,7 @@ impl Records<'_> {
         kept: &KeptFeatures,
         digests: &[Digest],
     ) -> Result<Vec<Ciphertext>, Stopped> {
+        self.progress.enter("refresh features");
         let tiles = kept::read(kept, digests, self.objects, self.watch)?;
         let refreshed = tiles.iter().map(|tile| kept.refreshed(self.observed, tile));
         refreshed
