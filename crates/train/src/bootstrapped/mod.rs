@@ -110,6 +110,8 @@ pub struct BootstrappedPlan {
     pub bootstraps: usize,
     /// log2 of the periods of what they refresh, ascending.
     pub log_periods: Vec<u32>,
+    /// Level of the trained head, and at which records to predict or to validate are encrypted.
+    pub prediction_level: usize,
     /// Exact bytes to upload.
     pub upload: UploadBytes,
     /// Exact bytes of a block of predictions or of validation scores.
@@ -187,7 +189,8 @@ impl BootstrappedPlan {
         (threads, model): (usize, &CostModel),
     ) -> Result<Self, TrainError> {
         let params = set.params();
-        let data_level = RefreshLevels::of(set, layout.log_period()).output;
+        let levels = RefreshLevels::of(set, layout.log_period());
+        let (data_level, prediction_level) = (levels.output, layout.prediction_level(levels.input));
         let needs = BootstrapNeeds::of(set, &measured.periods)?;
         let keys = keys(measured, &needs);
         let mut key_bytes = 0;
@@ -195,7 +198,7 @@ impl BootstrappedPlan {
             key_bytes += SeededSwitchingKey::encoded_len_of(params, key.kind, key.level)? as u64;
         }
         let data_len = SeededCiphertext::encoded_len(params, data_level) as u64;
-        let record_len = SeededCiphertext::encoded_len(params, layout.prediction_depth()) as u64;
+        let record_len = SeededCiphertext::encoded_len(params, prediction_level) as u64;
         let blocks = (layout.batches() * layout.blocks()) as u64;
         let record_blocks = table.predict_rows.div_ceil(layout.block_rows()).max(1);
         // What the compute party made itself is not sent.
@@ -216,6 +219,7 @@ impl BootstrappedPlan {
             layout,
             schedule,
             data_level,
+            prediction_level,
             keys,
             bootstraps: measured.bootstraps,
             log_periods: measured.periods.clone(),
@@ -320,6 +324,11 @@ impl BootstrappedPlan {
         let own = Self::derive(&self.shape, &self.choice, self.costs.threads)?;
         compare("layout", &own.layout, &self.layout)?;
         compare("data level", &own.data_level, &self.data_level)?;
+        compare(
+            "prediction level",
+            &own.prediction_level,
+            &self.prediction_level,
+        )?;
         compare("keys", &own.keys, &self.keys)?;
         compare("bootstraps", &own.bootstraps, &self.bootstraps)?;
         compare("periods", &own.log_periods, &self.log_periods)?;
@@ -415,7 +424,7 @@ fn measure(
     });
     let records = validation.blocks(layout);
     let records: Vec<_> = (0..records)
-        .map(|_| fresh(layout.tiles(), layout.prediction_depth()))
+        .map(|_| fresh(layout.tiles(), layout.prediction_level(levels.input)))
         .collect::<Result<_, _>>()?;
     let trainer = Trainer::new(&ev, layout, schedule);
     let end = trainer.run(
