@@ -11,7 +11,7 @@ use crate::output;
 use crate::phases::{Phase, Phases};
 use crate::progress::{Progress, human_bytes, human_seconds};
 use crate::train::{TrainArgs, factories, forget, threads, to_json, write};
-use crate::upload::{Slots, upload};
+use crate::upload::{Slots, digests, upload};
 use confide_client::ClientError;
 use confide_client::intake::read_labels;
 use confide_client::ledger::LedgerSummary;
@@ -23,7 +23,7 @@ use confide_client::workflow::images::{
 };
 use confide_client::workflow::{Digests, Item, ObjectFactory, ResultOpener, WorkerFacts};
 use confide_model::{Card, Model};
-use confide_protocol::{Digest, JobReport, ObjectKind};
+use confide_protocol::{Digest, JobReport, ObjectKind, code};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -192,6 +192,7 @@ async fn train(args: &TrainArgs) -> Result<(ImageResult, Vec<Classification>), F
     let mut exchange = Exchange {
         run: &run,
         vault: &vault,
+        ephemeral: args.key.is_none(),
         threads: threads(args.threads),
         link: &mut link,
         progress: &mut progress,
@@ -268,6 +269,8 @@ async fn plan(
 struct Exchange<'a> {
     run: &'a Arc<ImageRun>,
     vault: &'a Vault,
+    /// Whether the key ends with this run.
+    ephemeral: bool,
     threads: usize,
     link: &'a mut Link,
     progress: &'a mut Progress,
@@ -345,40 +348,80 @@ impl Exchange<'_> {
         let keys = run.feature_keys()?;
         let text = "Making and uploading keys of the network";
         let made = self.feature_factories()?;
-        let mut digests = self.send("network_keys", text, keys, made).await?;
+        let mut all = self.send("network_keys", text, keys, made).await?;
         self.phases.end("network_keys", self.link, 0);
         let jobs: usize = run.jobs().iter().sum();
         let mut kept = Vec::with_capacity(jobs);
         for job in 0..jobs {
             let items = run.image_items(job)?;
-            let text = format!(
-                "Encrypting and uploading images, part {} of {jobs}",
-                job + 1
-            );
-            let made = self.feature_factories()?;
-            let images = self.send("images", &text, items, made).await?;
-            self.phases.end("images", self.link, 0);
-            let sent: Vec<Digest> = images.values().copied().collect();
-            digests.extend(images);
-            self.progress.phase("features", "Worker: waiting", 1, false);
-            let spec = run.feature_job(job, &digests)?;
-            let report = run_job(self.link, self.progress, self.interrupt, spec, &mut ()).await?;
-            let made = report
-                .outputs
-                .iter()
-                .find(|(kind, _, _)| *kind == ObjectKind::ImageFeatures);
+            let report = match self.earlier(job, items.clone(), &all).await? {
+                Some(report) => report,
+                None => self.made(job, items, &mut all).await?,
+            };
+            let mut outputs = report.outputs.iter();
+            let made = outputs.find(|(kind, _, _)| *kind == ObjectKind::ImageFeatures);
             let made = made.map(|(_, digest, _)| *digest);
             kept.push(made.ok_or_else(no_result)?);
-            // Features stay; images are not needed any more. An answer is of no interest.
-            self.link
-                .ask(move |session| {
-                    sent.chunks(confide_protocol::MAX_DIGESTS)
-                        .try_for_each(|some| session.delete(some.to_vec()).map(drop))
-                })
-                .await??;
             self.ended("features", report);
         }
         Ok(kept)
+    }
+
+    /// The end of a job that an earlier start of this command ran with the same key and images: its features are still kept.
+    async fn earlier(
+        &mut self,
+        job: usize,
+        items: Vec<Item>,
+        keys: &Digests,
+    ) -> Result<Option<JobReport>, Failure> {
+        if self.ephemeral {
+            return Ok(None);
+        }
+        let text = "Looking for features of an earlier start";
+        self.progress.phase("images", text, 0, false);
+        let mut all = digests(items, self.feature_factories()?, self.slots()).await?;
+        all.extend(keys.iter().map(|(key, digest)| (*key, *digest)));
+        let spec = self.run.feature_job(job, &all)?;
+        match run_job(self.link, self.progress, self.interrupt, spec, &mut ()).await {
+            Ok(report) => Ok(Some(report)),
+            Err(Failure::Worker(error)) if error.code == code::UNKNOWN_OBJECT => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Uploads the images of a job and runs it.
+    async fn made(
+        &mut self,
+        job: usize,
+        items: Vec<Item>,
+        all: &mut Digests,
+    ) -> Result<JobReport, Failure> {
+        let jobs: usize = self.run.jobs().iter().sum();
+        let text = format!(
+            "Encrypting and uploading images, part {} of {jobs}",
+            job + 1
+        );
+        let factories = self.feature_factories()?;
+        let images = self.send("images", &text, items, factories).await?;
+        self.phases.end("images", self.link, 0);
+        let sent: Vec<Digest> = images.values().copied().collect();
+        all.extend(images);
+        self.progress.phase("features", "Worker: waiting", 1, false);
+        let spec = self.run.feature_job(job, all)?;
+        let report = run_job(self.link, self.progress, self.interrupt, spec, &mut ()).await?;
+        // Features stay; images are not needed any more. An answer is of no interest.
+        self.link
+            .ask(move |session| {
+                sent.chunks(confide_protocol::MAX_DIGESTS)
+                    .try_for_each(|some| session.delete(some.to_vec()).map(drop))
+            })
+            .await??;
+        Ok(report)
+    }
+
+    fn slots(&self) -> Arc<Slots> {
+        let run = self.run.clone();
+        Arc::new(move |job: &_| run.slots(job))
     }
 
     fn feature_factories(&self) -> Result<Vec<ObjectFactory>, Failure> {
@@ -399,8 +442,7 @@ impl Exchange<'_> {
     ) -> Result<Digests, Failure> {
         let total = items.iter().map(|item| item.bytes).sum();
         self.progress.phase(key, text, total, true);
-        let run = self.run.clone();
-        let slots: Arc<Slots> = Arc::new(move |job: &_| run.slots(job));
+        let slots = self.slots();
         let (link, interrupt) = (&mut *self.link, &mut *self.interrupt);
         upload(link, self.progress, interrupt, items, factories, slots).await
     }

@@ -111,14 +111,17 @@ impl ImageSetup {
             ));
         }
         let names: BTreeSet<&String> = labels.iter().collect();
-        if images.len() != labels.len() || !(2..=MAX_CLASSES).contains(&names.len()) {
-            let message = format!(
-                "{} images have {} labels of {} classes.",
-                images.len(),
-                labels.len(),
-                names.len()
-            );
-            let remedy = format!("Give every image a label, and 2 to {MAX_CLASSES} classes.");
+        if images.len() != labels.len() {
+            let message = format!("{} images have {} labels.", images.len(), labels.len());
+            return Err(ClientError::new(
+                "CC-5011",
+                message,
+                "Give every image a label.",
+            ));
+        }
+        if !(2..=MAX_CLASSES).contains(&names.len()) {
+            let message = format!("The labels name {} different classes.", names.len());
+            let remedy = format!("Give the images 2 to {MAX_CLASSES} classes.");
             return Err(ClientError::new("CC-5011", message, remedy));
         }
         let classes: Vec<Class> = names
