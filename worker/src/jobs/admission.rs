@@ -15,8 +15,6 @@ use crate::fault;
 const MAX_ITERATIONS: usize = 32;
 const MAX_SPECIAL_PRIMES: usize = 64;
 const MAX_PAIRS: usize = 1 << 18;
-/// Most levels of a network whose features are trained on.
-const MAX_FEATURE_LEVELS: usize = 64;
 /// Most epochs of a run with bootstraps; its steps times tiles are bounded by the plan itself.
 const MAX_EPOCHS: usize = 10_000;
 
@@ -50,11 +48,6 @@ pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<TrainingPlan, Wir
             check_bounds(&[
                 ("epochs", choice.recipe.epochs, MAX_EPOCHS),
                 ("threads", plan.costs.threads, 1 << 10),
-                (
-                    "levels of features",
-                    choice.network.map_or(0, |network| network.levels),
-                    MAX_FEATURE_LEVELS,
-                ),
             ])?;
             choice
                 .layout(&plan.shape)

@@ -11,6 +11,9 @@ use crate::minibatch::TileLayout;
 /// The phase in which features are refreshed, before the first step.
 pub(super) const PHASE: &str = "refresh features";
 
+/// Most levels of a network, the gathering included.
+const MAX_LEVELS: usize = 64;
+
 /// What a training has to know of a network that makes its features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkFeatures {
@@ -88,6 +91,10 @@ pub(super) fn check(
     network: &NetworkFeatures,
     validation: usize,
 ) -> Result<(), TrainError> {
+    if !(1..=MAX_LEVELS).contains(&network.levels) {
+        let needed = format!("1 to {MAX_LEVELS}");
+        return Err(shape("levels of features", needed, network.levels));
+    }
     if layout.columns < network.cells {
         let needed = format!("at least {}", network.cells);
         return Err(shape("slots of a row of features", needed, layout.columns));

@@ -174,6 +174,10 @@ impl BootstrappedPlan {
         }
         let validation = Validation::new(&layout, &schedule, choice.validation)?;
         let set = choice.preset.parameters(tradeoff::checked(choice.baby)?)?;
+        if let Some(network) = &choice.network {
+            // There is a way from the one parameter set to the other.
+            KeptFeatures::new(choice.preset, choice.baby, network)?;
+        }
         let kept = choice.network.is_some();
         let measured = measure(&layout, &schedule, &validation, (&set, kept))?;
         let program = (layout, schedule, validation);
