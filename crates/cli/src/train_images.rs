@@ -1,5 +1,7 @@
 //! `confide train --setup 1`: a head on features that a network of the worker makes of encrypted images.
 
+mod result;
+
 use crate::classify::bytes_of;
 use crate::failure::Failure;
 use crate::images;
@@ -8,23 +10,22 @@ use crate::keyfile::open_or_ephemeral;
 use crate::link::Link;
 use crate::models;
 use crate::output;
-use crate::phases::{Phase, Phases};
-use crate::progress::{Progress, human_bytes, human_seconds};
+use crate::phases::Phases;
+use crate::progress::Progress;
 use crate::train::{TrainArgs, factories, forget, threads, to_json, write};
 use crate::upload::{Slots, digests, upload};
 use confide_client::ClientError;
 use confide_client::intake::read_labels;
-use confide_client::ledger::LedgerSummary;
 use confide_client::session::Event;
 use confide_client::vault::Vault;
 use confide_client::workflow::classify::{Classification, NamedImage, classification_csv};
 use confide_client::workflow::images::{
-    ClearHead, ImageOptions, ImageReport, ImageRun, ImageSetup, PlannedHead,
+    ClearHead, ImageOptions, ImageRun, ImageSetup, PlannedHead,
 };
 use confide_client::workflow::{Digests, Item, ObjectFactory, ResultOpener, WorkerFacts};
 use confide_model::{Card, Model};
 use confide_protocol::{Digest, JobReport, ObjectKind, code};
-use serde::Serialize;
+use result::{ImageResult, print};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,26 +54,6 @@ pub struct ImageTraining {
 
 /// How often every image is used unless the user says otherwise.
 const EPOCHS: usize = 16;
-
-/// What `--json` prints.
-#[derive(Clone, Debug, Serialize)]
-struct ImageResult {
-    #[serde(flatten)]
-    report: ImageReport,
-    /// Seconds, bytes of all frames and bootstraps of the worker, by phase.
-    phases: Vec<Phase>,
-    seconds_total: f64,
-    bytes_up: u64,
-    bytes_down: u64,
-    /// Of the worker, by phase of the training job.
-    worker_seconds: Vec<(String, f64)>,
-    /// Most memory of the worker in any job.
-    worker_peak_rss_bytes: u64,
-    worker: String,
-    /// What left this machine, by form.
-    ledger: LedgerSummary,
-    key_fingerprint: String,
-}
 
 /// Runs the command.
 pub async fn run(args: &TrainArgs) -> Result<(), Failure> {
@@ -470,53 +451,4 @@ fn no_result() -> Failure {
         "Start the command again; report this if it goes on.",
     )
     .into()
-}
-
-fn print(result: &ImageResult) {
-    let report = &result.report;
-    let percent = |share: Option<f64>| {
-        share.map_or_else(|| "-".to_owned(), |share| format!("{:.2} %", 100.0 * share))
-    };
-    output::line(format_args!("{}", report.plan.text));
-    for plan in &report.feature_plans {
-        output::line(format_args!("\n{plan}"));
-    }
-    output::line(format_args!(
-        "\n{} images trained a head on features of {}, {} test it.",
-        report.train_images, report.model, report.test_images
-    ));
-    output::line(format_args!(
-        "Accuracy of decrypted predictions: {}",
-        percent(report.accuracy_encrypted)
-    ));
-    if let Some(clear) = &report.clear {
-        output::line(format_args!(
-            "In the clear: the same program {}, trained to convergence {}; {} of labels agree, logits differ by {:.1e} at most",
-            percent(clear.accuracy_program),
-            percent(clear.accuracy),
-            percent(Some(clear.label_agreement)),
-            clear.max_logit_difference
-        ));
-    }
-    output::line(format_args!(
-        "\n{:<16} {:>10} {:>12} {:>12} {:>11}",
-        "phase", "seconds", "up", "down", "bootstraps"
-    ));
-    for phase in &result.phases {
-        output::line(format_args!(
-            "{:<16} {:>10.1} {:>12} {:>12} {:>11}",
-            phase.name,
-            phase.seconds,
-            human_bytes(phase.bytes_up),
-            human_bytes(phase.bytes_down),
-            phase.bootstraps
-        ));
-    }
-    output::line(format_args!(
-        "Took {}; {} up, {} down; the worker used {} of memory",
-        human_seconds(result.seconds_total),
-        human_bytes(result.bytes_up),
-        human_bytes(result.bytes_down),
-        human_bytes(result.worker_peak_rss_bytes)
-    ));
 }

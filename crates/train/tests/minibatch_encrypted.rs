@@ -298,7 +298,10 @@ fn a_hidden_layer_learns_the_clear_weights_and_resumes_to_the_same_bytes() {
     let scores = packer.scores(&slots, count).expect("scores");
     for (row, scores) in rows.iter().zip(&scores) {
         let expected = hidden_logits(&expected.weights, row, 4);
-        let apart = distance(&[scores.clone()], &[expected.clone()]);
+        let apart = distance(
+            std::slice::from_ref(scores),
+            std::slice::from_ref(&expected),
+        );
         assert!(apart < 1e-3, "{scores:?} {expected:?}");
     }
 
