@@ -150,7 +150,7 @@ export const text = {
     epochs: "Times that every record is used",
     epochsHint: "0 is quick training.",
     hidden: "Hidden units",
-    hiddenHint: "0 is one weight for each measurement and group. 8 or 16 can part groups that lie around or between each other; about twice as long.",
+    hiddenHint: "0 is one weight for each measurement and group. 8 or 16 can part groups that lie around or between each other; two to four times as long, and it wants more steps than one weight each.",
     softmax: "Let the groups compete (softmax): a little more accurate, about four times as long",
     curve: "Draw the progress while it trains",
     curveHint: "A tenth of the training records (at most 512) is set aside to measure it. They do not train, and nothing is decided by them. The service scores them locked.",

@@ -65,10 +65,7 @@ fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
         }))
     };
     let records = &rows[..20];
-    let encrypt = |slots: Vec<_>| {
-        ev.encrypt(&slots, plan.layout.prediction_depth())
-            .expect("fits")
-    };
+    let encrypt = |slots: Vec<_>| ev.encrypt(&slots, plan.prediction_level).expect("fits");
     let packed = || -> Vec<_> {
         let packed = packer.records(records).expect("records fit").into_iter();
         packed.map(encrypt).collect()
@@ -191,7 +188,7 @@ fn loss_and_hidden_units_are_the_data_partys_choice() {
     };
     for (loss, hidden, level, words) in [
         (LossKind::Softmax, 0, 1, "softmax on [-16, 16]"),
-        (LossKind::OneVsRest, 8, 3, "8 hidden units, squared"),
+        (LossKind::OneVsRest, 8, 4, "8 hidden units, squared"),
     ] {
         let request = wish(loss, hidden);
         assert!(linear.check(&request).is_err());

@@ -5,8 +5,9 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Random, distance, table};
+use common::{Random, distance, hidden_logits, table};
 use confide_tensor::{ClearCt, ClearEvaluator, Evaluator, RefreshLevels, TensorError};
+use confide_train::bootstrapped::{head, predict_block};
 use confide_train::minibatch::{
     Batch, LossKind, MinibatchPlan, MinibatchReference, MinibatchSchedule, Recipe, TileLayout,
     TilePacker, Trainer, TrainingState, minibatch_reference,
@@ -98,6 +99,27 @@ fn the_program_is_backpropagation_with_nesterovs_method() {
             // Both layers have moved.
             let moved = |row: &Vec<f64>| row.iter().any(|weight| weight.abs() > 1e-3);
             assert!(weights.iter().all(moved), "{weights:?}");
+
+            // Predictions with what is left of the run.
+            let head = head(&ev, &trainer, &end).expect("a head");
+            let blocks = packer.features(&table[..layout.block_rows().min(sizes[0])]);
+            let fresh = |slots: Vec<_>| {
+                ev.encrypt(&slots, trainer.prediction_level())
+                    .expect("fits")
+            };
+            let tiles = blocks.expect("rows").swap_remove(0);
+            let tiles = tiles.into_iter().map(fresh).collect();
+            let scores = predict_block(&ev, &layout, &schedule, head, tiles).expect("scores");
+            let rows = layout.block_rows().min(sizes[0]);
+            let found = packer
+                .scores(&[scores.into_values()], rows)
+                .expect("scores");
+            let expected: Vec<_> = table[..rows]
+                .iter()
+                .map(|row| hidden_logits(&expected.weights, row, hidden))
+                .collect();
+            let apart = distance(&found, &expected);
+            assert!(apart < 1e-8, "{sizes:?}, {hidden}: logits {apart:e}");
 
             for state in states {
                 let parts: Vec<ClearCt> = state.parts().cloned().collect();

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{distance, table};
+use common::{distance, hidden_logits, table};
 use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters, Bootstrapper};
 use confide_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, Parameters,
@@ -12,6 +12,7 @@ use confide_ckks::{
 };
 use confide_tensor::{CkksEvaluator, Evaluator, RefreshLevels, TensorError};
 use confide_train::Activation;
+use confide_train::bootstrapped::{head, predict_block};
 use confide_train::minibatch::{
     Action, Batch, LossKind, MinibatchPlan, MinibatchSchedule, Recipe, TileLayout, TilePacker,
     Trainer, TrainingState, minibatch_reference,
@@ -281,6 +282,25 @@ fn a_hidden_layer_learns_the_clear_weights_and_resumes_to_the_same_bytes() {
     assert!(expected.within(&schedule), "{expected:?}");
     let apart = distance(&weights, &expected.weights);
     assert!(apart < 1e-3, "{apart:e}");
+
+    // Predictions with what is left of the run, at the few levels that they need.
+    let head = head(&ev, &trainer, &end).expect("a head");
+    let tiles = data[0].tiles[0].iter();
+    let tiles: Vec<_> = tiles
+        .map(|tile| {
+            ev.at_level(tile, trainer.prediction_level())
+                .expect("lower")
+        })
+        .collect();
+    let scores = predict_block(&ev, &layout, &schedule, head, tiles).expect("scores");
+    let slots = [party.decrypt(&scores)];
+    let count = layout.block_rows().min(rows.len());
+    let scores = packer.scores(&slots, count).expect("scores");
+    for (row, scores) in rows.iter().zip(&scores) {
+        let expected = hidden_logits(&expected.weights, row, 4);
+        let apart = distance(&[scores.clone()], &[expected.clone()]);
+        assert!(apart < 1e-3, "{scores:?} {expected:?}");
+    }
 
     let last = stored.last().expect("states").1.clone();
     for (_, (step, halved, parts)) in &stored {

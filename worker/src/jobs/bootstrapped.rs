@@ -220,7 +220,7 @@ impl Records<'_> {
     fn validation(&self) -> Result<Vec<Vec<Ciphertext>>, Stopped> {
         let records = self.fresh(
             "validation records",
-            self.plan.layout.prediction_depth(),
+            self.plan.prediction_level,
             self.inputs.validation,
         )?;
         let mut records = records.into_iter();

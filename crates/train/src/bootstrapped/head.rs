@@ -4,7 +4,7 @@ use confide_tensor::{Evaluator, TensorError};
 
 use crate::minibatch::{MinibatchSchedule, TileLayout, Trainer, TrainingState};
 
-/// The point of a finished run at the level of [`TileLayout::prediction_depth`], times the schedule's `point_scale`; refreshed
+/// The point of a finished run at [`Trainer::prediction_level`], times the schedule's `point_scale`; refreshed
 /// first where it has not enough levels left.
 ///
 /// # Errors
@@ -19,7 +19,7 @@ pub fn head<E: Evaluator>(
         needed: 1,
         available: 0,
     })?;
-    let level = trainer.prediction_depth();
+    let level = trainer.prediction_level();
     if ev.level(point) >= level {
         let low = ev.at_level(point, level)?;
         return if state.halved {
@@ -40,8 +40,8 @@ pub fn head<E: Evaluator>(
     ev.mul_const_to(point, 0.5, level)
 }
 
-/// Encrypted logits of a block of records with a trained head, both at the level of [`TileLayout::prediction_depth`], which
-/// is consumed. In the first columns of each row, times the schedule's `logit_factor`.
+/// Encrypted logits of a block of records with a trained head, both at [`TileLayout::prediction_level`]; at level
+/// 0. In the first columns of each row, times the schedule's `logit_factor`.
 ///
 /// # Errors
 /// [`TensorError`] of the evaluator; `TooFewOperands` for another number of tiles than the layout's.
@@ -59,12 +59,13 @@ pub fn predict_block<E: Evaluator>(
         average: None,
     };
     let scores = Trainer::new(ev, layout, schedule).scores(&state, &[tiles])?;
-    scores
+    let scores = scores
         .into_iter()
         .next()
         .ok_or(TensorError::TooFewOperands {
             op: "predict",
             needed: 1,
             available: 0,
-        })
+        })?;
+    ev.at_level(&scores, 0)
 }

@@ -32,7 +32,7 @@ pub use tradeoff::{BABY_STEPS, KeyTradeoff};
 pub use validation::{MAX_POINTS, Validation, scores as validation_scores};
 
 /// Version of the plan's meaning: parties with different versions do not work together.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Largest runs for which a plan is derived: steps times tiles of all row blocks. The program is run on counters for
 /// it, and the sizes of a plan may come from outside.
 const MAX_TILE_STEPS: usize = 1 << 22;
@@ -102,6 +102,8 @@ pub struct BootstrappedPlan {
     pub bootstraps: usize,
     /// log2 of the periods of what they refresh, ascending.
     pub log_periods: Vec<u32>,
+    /// Level of the trained head, and at which records to predict or to validate are encrypted.
+    pub prediction_level: usize,
     /// Exact bytes to upload.
     pub upload: UploadBytes,
     /// Exact bytes of a block of predictions or of validation scores.
@@ -178,7 +180,8 @@ impl BootstrappedPlan {
         (threads, model): (usize, &CostModel),
     ) -> Result<Self, TrainError> {
         let params = set.params();
-        let data_level = RefreshLevels::of(set, layout.log_period()).output;
+        let levels = RefreshLevels::of(set, layout.log_period());
+        let (data_level, prediction_level) = (levels.output, layout.prediction_level(levels.input));
         let needs = BootstrapNeeds::of(set, &measured.periods)?;
         let keys = keys(measured, &needs);
         let mut key_bytes = 0;
@@ -186,7 +189,7 @@ impl BootstrappedPlan {
             key_bytes += SeededSwitchingKey::encoded_len_of(params, key.kind, key.level)? as u64;
         }
         let data_len = SeededCiphertext::encoded_len(params, data_level) as u64;
-        let record_len = SeededCiphertext::encoded_len(params, layout.prediction_depth()) as u64;
+        let record_len = SeededCiphertext::encoded_len(params, prediction_level) as u64;
         let blocks = (layout.batches() * layout.blocks()) as u64;
         let record_blocks = table.predict_rows.div_ceil(layout.block_rows()).max(1);
         let upload = UploadBytes {
@@ -205,6 +208,7 @@ impl BootstrappedPlan {
             layout,
             schedule,
             data_level,
+            prediction_level,
             keys,
             bootstraps: measured.bootstraps,
             log_periods: measured.periods.clone(),
@@ -289,6 +293,11 @@ impl BootstrappedPlan {
         let own = Self::derive(&self.shape, &self.choice, self.costs.threads)?;
         compare("layout", &own.layout, &self.layout)?;
         compare("data level", &own.data_level, &self.data_level)?;
+        compare(
+            "prediction level",
+            &own.prediction_level,
+            &self.prediction_level,
+        )?;
         compare("keys", &own.keys, &self.keys)?;
         compare("bootstraps", &own.bootstraps, &self.bootstraps)?;
         compare("periods", &own.log_periods, &self.log_periods)?;
@@ -351,7 +360,7 @@ fn measure(
     });
     let records = validation.blocks(layout);
     let records: Vec<_> = (0..records)
-        .map(|_| fresh(layout.tiles(), layout.prediction_depth()))
+        .map(|_| fresh(layout.tiles(), layout.prediction_level(levels.input)))
         .collect::<Result<_, _>>()?;
     let trainer = Trainer::new(&ev, layout, schedule);
     let end = trainer.run(

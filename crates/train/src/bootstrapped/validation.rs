@@ -71,8 +71,7 @@ impl Validation {
     }
 }
 
-/// Encrypted logits of blocks of records (tiles at the level of [`TileLayout::prediction_depth`], which is consumed) with the
-/// point of a state, as [`predict_block`](super::predict_block) gives them with a head. Directly after a step, where the
+/// Encrypted logits of blocks of records (tiles at [`TileLayout::prediction_level`]) with the point of a state, as [`predict_block`](super::predict_block) gives them with a head. Directly after a step, where the
 /// state is as low as it gets, and with the keys of predictions.
 ///
 /// # Errors
@@ -89,7 +88,8 @@ pub fn scores<E: Evaluator>(
         point: Some(head(ev, trainer, state)?),
         average: None,
     };
-    trainer.scores(&head, records)
+    let scores = trainer.scores(&head, records)?;
+    scores.iter().map(|ct| ev.at_level(ct, 0)).collect()
 }
 
 #[cfg(test)]

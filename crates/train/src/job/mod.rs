@@ -134,7 +134,7 @@ impl TrainingPlan {
     pub fn prediction_level(&self) -> usize {
         match self {
             Self::Levelled(plan) => plan.prediction_level,
-            Self::Bootstrapped(plan) => plan.layout.prediction_depth(),
+            Self::Bootstrapped(plan) => plan.prediction_level,
         }
     }
 

@@ -169,6 +169,20 @@ impl TileLayout {
         if self.hidden > 0 { 3 } else { 1 }
     }
 
+    /// Level of a head and of the records that it predicts, where a bootstrap reads at level `bottom`.
+    ///
+    /// The primes of the levels up to `bottom` are those of the bootstrap's SlotsToCoeffs, wider than the scale: one product there leaves
+    /// scores a scale of 28 bits in the presets, which is enough, but nothing can follow it.
+    pub fn prediction_level(&self, bottom: usize) -> usize {
+        let depth = self.prediction_depth();
+        depth
+            + if depth > 1 {
+                bottom.saturating_sub(1)
+            } else {
+                0
+            }
+    }
+
     /// Lengths of the rows of weights: for each unit its features, then for each output its hidden units.
     pub fn weight_rows(&self) -> Vec<usize> {
         let mut rows = vec![self.features; self.units()];

@@ -45,9 +45,10 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         }
     }
 
-    /// Levels that prediction consumes.
-    pub fn prediction_depth(&self) -> usize {
-        self.layout.prediction_depth()
+    /// Level of a head and of the records that it predicts: see [`TileLayout::prediction_level`].
+    pub fn prediction_level(&self) -> usize {
+        let bottom = self.ev.refresh_levels().map_or(0, |levels| levels.input);
+        self.layout.prediction_level(bottom)
     }
 
     /// What follows a state.
@@ -333,9 +334,9 @@ impl<'a, E: Evaluator> Trainer<'a, E> {
         for tiles in blocks {
             need(tiles.len(), self.layout.tiles(), false)?;
         }
-        let depth = self.layout.prediction_depth();
+        let level = self.prediction_level();
         let own = state.point.as_ref().ok_or(empty())?;
-        let point = match (ev.level(own) >= depth, state.halved) {
+        let point = match (ev.level(own) >= level, state.halved) {
             (true, false) => own.clone(),
             (true, true) => ev.add(own, own)?,
             (false, halved) => {

@@ -114,3 +114,16 @@ pub fn upload_mb(plan: &Plan) -> f64 {
 pub fn levels_per_iteration(degree: usize) -> usize {
     1 + (degree + 1).ilog2() as usize
 }
+
+/// Logits by direct formulas: linear units of the features, their squares less 1, linear outputs.
+pub fn hidden_logits(weights: &[Vec<f64>], row: &[f64], hidden: usize) -> Vec<f64> {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let units: Vec<f64> = weights[..hidden]
+        .iter()
+        .map(|unit| dot(unit, row).powi(2) - 1.0)
+        .collect();
+    weights[hidden..]
+        .iter()
+        .map(|output| dot(output, &units))
+        .collect()
+}
