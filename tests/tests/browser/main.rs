@@ -3,7 +3,6 @@
 mod chromium;
 mod keyboard;
 mod page;
-mod written;
 
 use std::{
     fs,
