@@ -28,7 +28,22 @@ impl Worker {
     /// # Panics
     /// When it does not start.
     pub async fn start(data: &Path, flags: &[&str]) -> Self {
-        let mut child = tokio::process::Command::new(binary())
+        Self::start_program(binary(), data, flags).await
+    }
+
+    /// As [`Worker::start`] with plans on rings of no security.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_insecure(data: &Path, flags: &[&str]) -> Self {
+        static BINARY: OnceLock<PathBuf> = OnceLock::new();
+        let arguments = ["--package", "confide-tests", "--example", "insecure_worker"];
+        let binary = BINARY.get_or_init(|| build(&arguments, "examples/insecure_worker"));
+        Self::start_program(binary, data, flags).await
+    }
+
+    async fn start_program(binary: &Path, data: &Path, flags: &[&str]) -> Self {
+        let mut child = tokio::process::Command::new(binary)
             .args(["--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(flags)
@@ -95,24 +110,25 @@ pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match env::var_os("CONFIDE_WORKER_BIN") {
         Some(path) => PathBuf::from(path),
-        None => build("confide-worker"),
+        None => build(&["--package", "confide-worker"], "confide-worker"),
     })
 }
 
-/// Builds a package's binary of the same name in the profile of the tests.
-fn build(package: &str) -> PathBuf {
+/// Builds a program in the profile of the tests; `path` is where it then lies in the profile's folder.
+fn build(arguments: &[&str], path: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--package", package])
+        .args(["build", "--quiet"])
+        .args(arguments)
         .current_dir(root)
         .status()
         .expect("cargo runs");
-    assert!(built.success(), "{package} does not build");
+    assert!(built.success(), "{path} does not build");
     // Tests lie in TARGET/PROFILE/deps, programs in TARGET/PROFILE.
     let test = env::current_exe().expect("this program has a path");
     let profile = test
         .ancestors()
         .nth(2)
         .expect("tests lie two directories deep");
-    profile.join(package)
+    profile.join(path)
 }

@@ -1,6 +1,7 @@
 //! The compute party: a service that stores encrypted objects and computes on them.
 //!
 //! ```text
+//! program  settings, log, signals
 //! server   the port: page (web), socket (session), orderly stop
 //! session  one connection: uploads, downloads, jobs that it follows
 //! store    objects and job records on disk, accounts and limits
@@ -20,6 +21,7 @@ pub mod logging;
 mod memory;
 pub mod models;
 mod origin;
+pub mod program;
 mod queue;
 pub mod server;
 mod session;

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use confide_client::ClientError;
-use confide_client::intake::{Picture, read_cifar};
+use confide_client::intake::{Picture, is_picture, read_cifar};
 use confide_client::workflow::classify::NamedImage;
 use confide_model::Card;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,8 @@ pub fn read(
         .collect()
 }
 
-fn picture(
+/// Reads a picture as a card wants it; it is named by its path in the folder.
+pub fn picture(
     path: &Path,
     folder: &Path,
     card: &Card,
@@ -111,11 +112,7 @@ fn cifar(path: &Path, card: &Card, [skip, count]: [usize; 2]) -> Result<Vec<Name
 /// PNG and JPEG files of a folder by name.
 fn pictures(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = entries(folder)?;
-    files.retain(|path| {
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        let known = extension.is_some_and(|e| ["png", "jpg", "jpeg"].contains(&e.as_str()));
-        known && path.is_file()
-    });
+    files.retain(|path| is_picture(&path.to_string_lossy()) && path.is_file());
     Ok(files)
 }
 

@@ -13,6 +13,7 @@ mod keys;
 mod link;
 mod models;
 mod output;
+mod phases;
 mod plan;
 mod plan_model;
 mod predict;
@@ -20,6 +21,7 @@ mod progress;
 mod records;
 mod text;
 mod train;
+mod train_images;
 mod upload;
 
 use clap::{Parser, Subcommand};
@@ -40,8 +42,8 @@ enum Command {
     /// Make, copy and inspect key files
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Train a head on the encrypted records of a CSV file and test it
-    Train(train::TrainArgs),
+    /// Train a head on the encrypted records of a CSV file, or on encrypted images, and test it
+    Train(Box<train::TrainArgs>),
     /// Predict the records of a CSV file with a trained head
     Predict(predict::PredictArgs),
     /// Classify images with a network of the worker, which sees neither images nor results

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::text::{self, MODEL_VARIABLE, TextModelFile, TextOptions, USUAL_MODEL};
+use confide_client::ClientError;
 use confide_client::intake::{MissingPolicy, Severity, Table, read_csv};
 use confide_client::workflow::TrainingOptions;
 use confide_train::minibatch::LossKind;
@@ -51,11 +52,11 @@ impl From<Loss> for LossKind {
 #[derive(clap::Args, Clone, Debug)]
 pub struct TrainingRecords {
     /// CSV file with a header; or a folder with a folder of text files for each class (columns file, label and text)
-    #[arg(long, value_name = "FILE")]
-    pub csv: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "label")]
+    pub csv: Option<PathBuf>,
     /// Column with the classes, numbers or text
-    #[arg(long, value_name = "COLUMN")]
-    pub label: String,
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    pub label: Option<String>,
     /// Feature columns, separated by commas; all columns of numbers when absent
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub features: Option<Vec<String>>,
@@ -124,7 +125,12 @@ impl TrainingRecords {
         &self,
         progress: &mut Progress,
     ) -> Result<confide_client::workflow::TrainingSetup, Failure> {
-        let mut table = read_table(&self.csv)?;
+        let (Some(csv), Some(label)) = (&self.csv, &self.label) else {
+            let remedy = "Give --csv FILE and --label COLUMN.";
+            let message = "There is no table to train on.";
+            return Err(ClientError::new("CC-6065", message, remedy).into());
+        };
+        let mut table = read_table(csv)?;
         show_problems(&table, self.missing != Missing::Report);
         let text = TextOptions {
             text: self.text.clone(),
@@ -138,7 +144,7 @@ impl TrainingRecords {
             features.extend(table.text_features());
         }
         let selection = confide_client::intake::Selection {
-            label: self.label.clone(),
+            label: label.clone(),
             features,
             exclude: self.exclude.clone(),
             group: self.group.clone(),

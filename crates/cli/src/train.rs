@@ -8,6 +8,7 @@ use crate::link::{Link, News};
 use crate::output;
 use crate::progress::{Progress, human_bytes, human_seconds};
 use crate::records::TrainingRecords;
+use crate::train_images::{self, ImageTraining};
 use crate::upload::upload;
 use confide_client::ClientError;
 use confide_client::ledger::LedgerSummary;
@@ -35,6 +36,8 @@ pub struct TrainArgs {
         env = "CONFIDE_WORKER"
     )]
     pub worker: String,
+    #[command(flatten)]
+    pub images: ImageTraining,
     #[command(flatten)]
     pub records: TrainingRecords,
     /// Key file; a key for this run only when absent
@@ -94,6 +97,9 @@ pub struct TrainResult {
 
 /// Runs the command.
 pub async fn run(args: &TrainArgs) -> Result<(), Failure> {
+    if args.images.setup == 1 {
+        return train_images::run(args).await;
+    }
     let (result, predictions) = train(args).await?;
     if let Some(path) = &args.out {
         write(path, &results_csv(&predictions, &result.report.classes)?)?;

@@ -31,14 +31,7 @@ pub async fn upload(
 ) -> Result<Digests, Failure> {
     let total: u64 = items.iter().map(|item| item.bytes).sum();
     let wanted = items.len();
-    let queue = Arc::new(Mutex::new(VecDeque::from(items)));
-    // The channel is full after one object: threads wait until the upload takes it.
-    let (made, mut ready) = mpsc::channel::<Made>(1);
-    for factory in factories {
-        let (queue, slots, made) = (queue.clone(), slots.clone(), made.clone());
-        tokio::task::spawn_blocking(move || produce(&factory, &queue, &*slots, &made));
-    }
-    drop(made);
+    let mut ready = start(items, factories, &slots);
 
     let mut digests = Digests::new();
     let mut under_way: HashMap<confide_protocol::Digest, u64> = HashMap::new();
@@ -78,6 +71,37 @@ pub async fn upload(
         }
     }
     Ok(digests)
+}
+
+/// Digests of objects, which are made and dropped: the same key, plan and data give the same bytes, so that a job of an earlier start can be
+/// named.
+pub async fn digests(
+    items: Vec<Item>,
+    factories: Vec<ObjectFactory>,
+    slots: Arc<Slots>,
+) -> Result<Digests, Failure> {
+    let mut ready = start(items, factories, &slots);
+    let mut digests = Digests::new();
+    while let Some(made) = ready.recv().await {
+        let (job, object) = made?;
+        digests.insert(job, object.digest);
+    }
+    Ok(digests)
+}
+
+/// Makes objects on threads of their own. The channel is full after one: threads wait until it is taken.
+fn start(
+    items: Vec<Item>,
+    factories: Vec<ObjectFactory>,
+    slots: &Arc<Slots>,
+) -> mpsc::Receiver<Made> {
+    let queue = Arc::new(Mutex::new(VecDeque::from(items)));
+    let (made, ready) = mpsc::channel::<Made>(1);
+    for factory in factories {
+        let (queue, slots, made) = (queue.clone(), slots.clone(), made.clone());
+        tokio::task::spawn_blocking(move || produce(&factory, &queue, &*slots, &made));
+    }
+    ready
 }
 
 fn produce(

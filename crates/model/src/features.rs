@@ -20,6 +20,8 @@ use crate::program::Tensor;
 /// bootstrapping reads; by the fourth the gathering is rescaled (`docs/maths/inference.md`, "Features in rows").
 const WIDE_BITS: u32 = 46;
 const WIDE: usize = 4;
+/// Level at which gathered features are handed over: primes below it belong to the switch of the modulus.
+pub const HANDOVER_LEVEL: usize = WIDE - 2;
 /// Bits of every other rescale, and of the scale.
 const LEVEL_BITS: u32 = 36;
 /// Bits of the masks that gather features, for [`crate::CkksLayers::with_mask_bits`]: half of those that masks and weights share.
@@ -50,6 +52,24 @@ pub fn parameters(log_n: u32, levels: usize, cost: &CostModel) -> Result<Paramet
         let needed = format!("at least 1, at most what {cap} bits hold");
         layout("levels of features", needed, levels)
     })?;
+    let (literal, reserved) = literal(log_n, levels, special);
+    Ok(Parameters::with_reserved(literal, reserved)?)
+}
+
+/// As [`parameters`] without any security check, with three special primes. For tests only.
+///
+/// # Errors
+/// [`ModelError::Evaluation`] for levels that make no literal.
+#[cfg(any(test, feature = "insecure-test-parameters"))]
+pub fn parameters_insecure_for_tests(log_n: u32, levels: usize) -> Result<Parameters, ModelError> {
+    let (literal, reserved) = literal(log_n, levels.max(1), 3);
+    Ok(Parameters::with_reserved_insecure_for_tests(
+        literal, reserved,
+    )?)
+}
+
+/// The primes of a chain for features, and those of them by which nothing is rescaled.
+fn literal(log_n: u32, levels: usize, special: usize) -> (ParametersLiteral, Reserved) {
     let mut log_q = vec![WIDE_BITS; 2];
     log_q.resize(1 + levels, LEVEL_BITS);
     let literal = ParametersLiteral {
@@ -57,14 +77,13 @@ pub fn parameters(log_n: u32, levels: usize, cost: &CostModel) -> Result<Paramet
         log_q,
         log_p: vec![WIDE_BITS; special],
         log_scale: LEVEL_BITS,
-        dnum_alpha: special.min(limbs),
+        dnum_alpha: special.min(WIDE - 1 + levels),
     };
-    // Nothing is rescaled by these.
     let reserved = Reserved {
         lower: vec![WIDE_BITS; WIDE - 2],
         upper: Vec::new(),
     };
-    Ok(Parameters::with_reserved(literal, reserved)?)
+    (literal, reserved)
 }
 
 /// Where the features of each image go.

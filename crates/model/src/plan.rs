@@ -6,7 +6,7 @@ use confide_ckks::{KeyKind, ParametersLiteral, security};
 use confide_tensor::{CostModel, Evaluator, KeySwitchShape, Op};
 
 use crate::error::{ModelError, layout};
-use crate::ops::{CountEvaluator, Counts};
+use crate::ops::{CountCt, CountEvaluator, Counts};
 use crate::program::{Program, Tensor};
 
 /// Bits of a rescale and of the scale. Below 2^46, where key switches are fastest; enough for outputs to 1e-3.
@@ -108,6 +108,19 @@ impl Plan {
         literal: ParametersLiteral,
         working_bytes: usize,
     ) -> Result<Self, ModelError> {
+        Self::with_end(program, literal, working_bytes, |_, output| Ok(output))
+    }
+
+    /// As [`Plan::new`], with what follows the program's output.
+    ///
+    /// # Errors
+    /// As [`Plan::new`], and those of `end`.
+    pub(crate) fn with_end(
+        program: &Program,
+        literal: ParametersLiteral,
+        working_bytes: usize,
+        end: impl FnOnce(&CountEvaluator, Tensor<CountCt>) -> Result<Tensor<CountCt>, ModelError>,
+    ) -> Result<Self, ModelError> {
         let shape = shape(&literal);
         let ev = CountEvaluator::new(shape, literal.log_q.len() - 1, working_bytes);
         let (channels, phases) = program.input_shape();
@@ -118,6 +131,7 @@ impl Plan {
                 .collect())
         };
         let output = program.run(&ev, &mut input, &mut |_, _, _| Ok(()))?;
+        let output = end(&ev, output)?;
         let levels = output.iter().flatten().map(|vector| ev.level(vector));
         Ok(Self {
             shape,

@@ -43,9 +43,18 @@ pub enum TrainError {
     /// The scheme refused parameters.
     #[error(transparent)]
     Ckks(#[from] CkksError),
+    /// A network's chain that features are to come from does not exist.
+    #[error("features of a network: {0}")]
+    Features(String),
     /// The program could not run.
     #[error(transparent)]
     Tensor(#[from] TensorError),
+}
+
+impl From<confide_model::ModelError> for TrainError {
+    fn from(error: confide_model::ModelError) -> Self {
+        Self::Features(error.to_string())
+    }
 }
 
 pub(crate) fn shape(

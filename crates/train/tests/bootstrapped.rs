@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{distance, table};
 use confide_tensor::{ClearEvaluator, Evaluator, RefreshLevels};
 use confide_train::bootstrapped::{
-    BootstrapWish, BootstrappedPlan, head, predict_block, validation_scores,
+    BootstrapWish, BootstrappedPlan, NetworkFeatures, head, predict_block, validation_scores,
 };
 use confide_train::minibatch::{Batch, LossKind, Trainer, TrainingState, minibatch_reference};
 use confide_train::{Activation, PlanRequest, TablePacker, TrainError, TrainingPlan};
@@ -201,5 +201,72 @@ fn loss_and_hidden_units_are_the_data_partys_choice() {
     for (loss, hidden) in [(LossKind::Softmax, 8), (LossKind::OneVsRest, 100)] {
         let plan = TrainingPlan::of_request(&wish(loss, hidden), &Default::default());
         assert!(matches!(plan, Err(TrainError::Shape { .. })), "{plan:?}");
+    }
+}
+
+#[test]
+fn features_of_a_network_are_refreshed_once_and_not_sent() {
+    let mut request = PlanRequest::new(240, 65, 3);
+    request.max_upload_bytes = 4_000_000_000;
+    request.max_memory_bytes = 12 << 30;
+    let network = NetworkFeatures {
+        levels: 17,
+        cells: 256,
+    };
+    let wish = BootstrapWish::on_features(4, network);
+    request.bootstrapping = Some(wish);
+    let plan = TrainingPlan::of_request(&request, &Default::default()).expect("a plan");
+    plan.check(&request).expect("it follows from its choice");
+    let text = plan.to_string();
+    assert!(text.contains("network 17 levels deep"), "{text}");
+    let TrainingPlan::Bootstrapped(found) = &plan else {
+        panic!("bootstraps were asked for");
+    };
+    // 128 images have their last maps in one ciphertext.
+    let layout = &found.layout;
+    assert_eq!(
+        (layout.columns, layout.blocks(), layout.tiles()),
+        (256, 2, 1)
+    );
+    assert_eq!((layout.batches(), found.upload.features), (1, 0));
+    assert_eq!(found.log_periods.last(), Some(&15));
+    let phases = &plan.costs().phases;
+    assert_eq!(phases[0].name, "refresh features");
+    let kept = found.kept_features().expect("one ring").expect("a network");
+    assert_eq!((kept.level(), kept.parameters().max_level()), (2, 19));
+
+    // The same network, and nothing that its features do not go with.
+    let mut other = found.clone();
+    other.choice.network = None;
+    assert!(TrainingPlan::Bootstrapped(other).check(&request).is_err());
+    for wish in [
+        BootstrapWish { hidden: 4, ..wish },
+        BootstrapWish {
+            validation: 8,
+            ..wish
+        },
+        BootstrapWish { batch: 100, ..wish },
+        BootstrapWish::on_features(
+            4,
+            NetworkFeatures {
+                levels: 60,
+                ..network
+            },
+        ),
+        BootstrapWish::on_features(
+            4,
+            NetworkFeatures {
+                cells: 1 << 40,
+                ..network
+            },
+        ),
+    ] {
+        request.bootstrapping = Some(wish);
+        let plan = TrainingPlan::of_request(&request, &Default::default());
+        let error = plan.expect_err("cannot be trained").to_string();
+        assert!(
+            error.contains("features") || error.contains("columns"),
+            "{error}"
+        );
     }
 }

@@ -58,6 +58,7 @@ pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<TrainingPlan, Wir
                 loss: choice.recipe.loss,
                 hidden: choice.hidden,
                 validation: choice.validation,
+                network: choice.network,
             })
         }
     };

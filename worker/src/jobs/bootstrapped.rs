@@ -7,12 +7,12 @@ use confide_ckks::bootstrap::Bootstrapper;
 use confide_ckks::{Ciphertext, Encoder, Parameters};
 use confide_protocol::{Digest, JobReport, ObjectKind, Output};
 use confide_tensor::{CkksEvaluator, CostModel, Evaluator, Ledger, Observed, Op, TensorError};
-use confide_train::bootstrapped::{BootstrappedPlan, head, validation_scores};
+use confide_train::bootstrapped::{BootstrappedPlan, KeptFeatures, head, validation_scores};
 use confide_train::minibatch::{Batch, TileLayout, Trainer, TrainingState};
 
 use super::checkpoint::Checkpoint;
 use super::train::Inputs;
-use super::{Objects, Stopped, Watch, load, observe, work};
+use super::{Objects, Stopped, Watch, kept, load, observe, work};
 
 /// Operations that a checkpoint counts.
 const COUNTED: [Op; 5] = [
@@ -69,9 +69,12 @@ pub(super) fn train(
     let trainer = Trainer::new(&observed, &plan.layout, &plan.schedule);
     let mut records = Records {
         plan,
+        kept: work::checked(plan.kept_features())?,
         inputs: &inputs,
         params,
         evaluator: &evaluator,
+        observed: &observed,
+        progress: &progress,
         objects,
         watch,
         held: BTreeMap::new(),
@@ -186,9 +189,14 @@ const MAX_HELD: usize = 2 << 30;
 /// The encrypted records, read from the store as steps need them.
 struct Records<'a> {
     plan: &'a BootstrappedPlan,
+    /// Where the features are this worker's own.
+    kept: Option<KeptFeatures>,
     inputs: &'a Inputs<'a>,
     params: &'a Parameters,
     evaluator: &'a CkksEvaluator<'a>,
+    /// The same with progress, for what takes time.
+    observed: &'a Observed<'a, CkksEvaluator<'a>, observe::Progress<'a>>,
+    progress: &'a observe::Progress<'a>,
     objects: &'a dyn Objects,
     watch: &'a dyn Watch,
     held: BTreeMap<usize, Arc<Batch<Ciphertext>>>,
@@ -246,6 +254,20 @@ impl Records<'_> {
         load::fresh(what, params, evaluator, level, digests, objects, watch)
     }
 
+    /// The worker's own features, refreshed.
+    fn refreshed(
+        &self,
+        kept: &KeptFeatures,
+        digests: &[Digest],
+    ) -> Result<Vec<Ciphertext>, Stopped> {
+        self.progress.enter("refresh features");
+        let tiles = kept::read(kept, digests, self.objects, self.watch)?;
+        let refreshed = tiles.iter().map(|tile| kept.refreshed(self.observed, tile));
+        refreshed
+            .map(|tile| tile.map_err(|error| observe::stopped(&error)))
+            .collect()
+    }
+
     fn read(&self, index: usize) -> Result<Batch<Ciphertext>, Stopped> {
         let layout: &TileLayout = &self.plan.layout;
         let (blocks, tiles) = (layout.blocks(), layout.tiles());
@@ -253,7 +275,11 @@ impl Records<'_> {
         // Admission has counted both lists.
         let features = &self.inputs.features[index * blocks * tiles..][..blocks * tiles];
         let labels = &self.inputs.labels[index * blocks..][..blocks];
-        let mut features = fresh("features", features)?.into_iter();
+        let features = match &self.kept {
+            None => fresh("features", features)?,
+            Some(kept) => self.refreshed(kept, features)?,
+        };
+        let mut features = features.into_iter();
         Ok(Batch {
             tiles: (0..blocks)
                 .map(|_| features.by_ref().take(tiles).collect())

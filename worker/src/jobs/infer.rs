@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use confide_ckks::{Ciphertext, Encoder};
-use confide_model::inference::{InferencePlan, InferenceRequest, operations};
+use confide_model::features::MASK_BITS;
+use confide_model::inference::{FeatureEnd, InferencePlan, InferenceRequest, operations};
 use confide_model::{CkksLayers, ModelError, Plan, Program, Tensor};
 use confide_protocol::{
     Digest, JobReport, Limits, ObjectKind, WireError, code, from_bytes, to_bytes,
@@ -58,6 +59,7 @@ impl<'a> Job<'a> {
         let mut request = InferenceRequest::new(card, plan.task.images);
         request.until.clone_from(&plan.task.until);
         request.spare_levels = plan.task.spare_levels;
+        request.gathering = plan.task.gathering;
         (request.max_memory_bytes, request.max_store_bytes) = (u64::MAX, u64::MAX);
         plan.check(card, &request).map_err(|error| {
             let message = format!("this worker would not make this plan: {error}");
@@ -141,14 +143,20 @@ pub(super) fn run(
     let progress = observe::Progress::new(watch, "read keys");
     let plan = &job.plan;
     let params = plan.parameters().map_err(|error| refused(&error))?;
-    let (program, counted) = prepare(job)?;
+    let Prepared {
+        program,
+        end,
+        counted,
+    } = prepare(job)?;
     let keys = load::keys_in_order(&plan.switching_keys(), &params, job.keys, objects, watch)?;
     let encoder = Encoder::new(&params);
     let canonical = CkksEvaluator::new(&params, &keys);
     let stop_wanted = || watch.stop_wanted();
-    let layers = CkksLayers::new(&params, &encoder, &keys)
-        .with_working_bytes(plan.choice.working_bytes as usize)
-        .with_stop(&stop_wanted);
+    let layers = || {
+        CkksLayers::new(&params, &encoder, &keys)
+            .with_working_bytes(plan.choice.working_bytes as usize)
+            .with_stop(&stop_wanted)
+    };
     let (channels, phases) = program.input_shape();
     let mut failed = None;
     let mut stop = |stopped| {
@@ -169,16 +177,21 @@ pub(super) fn run(
         steps.borrow().report(&progress);
         Ok(tensor)
     };
-    let output = program.run(&layers, &mut input, &mut |name, _, _| {
+    let output = program.run(&layers(), &mut input, &mut |name, _, _| {
         let mut steps = steps.borrow_mut();
         steps.finish(name);
         steps.report(&progress);
         Ok(())
     });
-    let output = match output {
+    let mut output = match output {
         Ok(output) => output,
         Err(error) => return Err(failed.unwrap_or_else(|| stopped(&error))),
     };
+    if let Some(end) = &end {
+        progress.enter("gather features");
+        let layers = layers().with_mask_bits(MASK_BITS);
+        output = end.pack(&layers, output).map_err(|error| stopped(&error))?;
+    }
     progress.enter("write results");
     let kind = match plan.task.until {
         None => ObjectKind::Scores,
@@ -205,8 +218,14 @@ pub(super) fn run(
     })
 }
 
-/// The program with the model's weights, and what it needs.
-fn prepare(job: &Job<'_>) -> Result<(Program, Plan), Stopped> {
+/// The program with the model's weights, what follows it, and what both need.
+struct Prepared {
+    program: Program,
+    end: Option<FeatureEnd>,
+    counted: Plan,
+}
+
+fn prepare(job: &Job<'_>) -> Result<Prepared, Stopped> {
     let (plan, choice) = (&job.plan, &job.plan.choice);
     let model = job.offered.load()?;
     let (network, weights) = match &plan.task.until {
@@ -219,8 +238,16 @@ fn prepare(job: &Job<'_>) -> Result<(Program, Plan), Stopped> {
     let slots = 1 << (choice.log_n - 1);
     let program = Program::new(&network, &weights, slots, choice.batch, choice.images)
         .map_err(|error| refused(&error))?;
-    let counted = plan.covers(&program).map_err(|error| refused(&error))?;
-    Ok((program, counted))
+    let card = &job.offered.card;
+    let end = plan.end(card, &program).map_err(|error| refused(&error))?;
+    let counted = plan
+        .covers(card, &program)
+        .map_err(|error| refused(&error))?;
+    Ok(Prepared {
+        program,
+        end,
+        counted,
+    })
 }
 
 /// The steps of a program in order, with the work that each one takes.

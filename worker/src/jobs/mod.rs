@@ -5,6 +5,7 @@ mod bootstrapped;
 mod checkpoint;
 mod compute;
 mod infer;
+mod kept;
 mod load;
 mod observe;
 mod predict;

@@ -4,7 +4,7 @@ use confide_protocol::{Digest, JobReport, ObjectKind, code};
 use confide_tensor::{CkksEvaluator, CostModel, Observed};
 use confide_train::{TrainingPlan, bootstrapped, predict};
 
-use super::{Objects, Stopped, Watch, load, observe, work};
+use super::{Objects, Stopped, Watch, kept, load, observe, work};
 use crate::fault;
 
 /// Objects of a prediction, in the plan's order.
@@ -34,15 +34,22 @@ pub(super) fn run(
     let evaluator = CkksEvaluator::new(&params, &keys);
     let level = plan.prediction_level();
     let head = load::result("head", &params, &evaluator, level, inputs.head, objects)?;
-    let records = load::fresh(
-        "records",
-        &params,
-        &evaluator,
-        level,
-        inputs.records,
-        objects,
-        watch,
-    )?;
+    let records = match work::checked(plan.kept_features())? {
+        None => load::fresh(
+            "records",
+            &params,
+            &evaluator,
+            level,
+            inputs.records,
+            objects,
+            watch,
+        )?,
+        Some(kept) => kept::read(&kept, inputs.records, objects, watch)?
+            .iter()
+            .map(|tile| kept.records(&evaluator, level, tile))
+            .collect::<Result<_, _>>()
+            .map_err(|error| observe::stopped(&error))?,
+    };
     let observed = Observed::new(
         &evaluator,
         &progress,

@@ -8,10 +8,12 @@
 //! 4. The run words the jobs from the objects' digests; [`ResultOpener`] decrypts what comes back.
 //! 5. [`TrainingRun::report`] measures. [`SavedModel`] keeps what later predictions need, [`PredictionRun`] does them.
 //!
-//! [`classify`] does the same for images and a network that the worker has.
+//! [`classify`] does the same for images and a network that the worker has, [`images`] for a head on what such a network makes of
+//! images.
 
 pub mod classify;
 mod guard;
+pub mod images;
 mod model;
 mod objects;
 mod opener;

@@ -219,8 +219,28 @@ impl ObjectFactory {
         Ok(Self::of_parameters(seed, params))
     }
 
+    /// A factory for an accepted plan of features that a training reads: under the secret of the training.
+    ///
+    /// # Errors
+    /// `CC-5004` when the parameters are refused.
+    pub fn of_features(
+        seed: &[u8; 32],
+        plan: &InferencePlan,
+        training: &TrainingPlan,
+    ) -> Result<Self, ClientError> {
+        let params = plan.parameters().map_err(from_model)?;
+        let other = training.parameters().map_err(from_train)?;
+        let generator = KeyGenerator::under_secret_of(&params, &other, seed)
+            .map_err(|error| from_engine(&error))?;
+        Ok(Self::of_generator(seed, params, generator))
+    }
+
     fn of_parameters(seed: &[u8; 32], params: Parameters) -> Self {
         let generator = KeyGenerator::new(&params, seed);
+        Self::of_generator(seed, params, generator)
+    }
+
+    fn of_generator(seed: &[u8; 32], params: Parameters, generator: KeyGenerator) -> Self {
         Self {
             secret: generator.secret_key(),
             encryptor: Encryptor::new(&params, seed),

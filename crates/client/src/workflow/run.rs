@@ -307,17 +307,20 @@ pub(super) fn predict_jobs(
         .collect()
 }
 
-fn plan_bytes(plan: &TrainingPlan) -> Result<Vec<u8>, ClientError> {
+pub(super) fn plan_bytes(plan: &TrainingPlan) -> Result<Vec<u8>, ClientError> {
     confide_protocol::to_bytes(plan).map_err(|error| super::from_engine(&error))
 }
 
-struct KeyDigests {
-    relin: Digest,
-    galois: Vec<(u64, Digest)>,
-    sparse: Vec<Digest>,
+pub(super) struct KeyDigests {
+    pub(super) relin: Digest,
+    pub(super) galois: Vec<(u64, Digest)>,
+    pub(super) sparse: Vec<Digest>,
 }
 
-fn key_digests(needed: &[(KeyKind, usize)], digests: &Digests) -> Result<KeyDigests, ClientError> {
+pub(super) fn key_digests(
+    needed: &[(KeyKind, usize)],
+    digests: &Digests,
+) -> Result<KeyDigests, ClientError> {
     let (mut relin, mut galois, mut sparse) = (None, Vec::new(), Vec::new());
     for &(kind, level) in needed {
         let digest = digest_of(digests, &ObjectJob::of_key(kind, level))?;

@@ -231,6 +231,7 @@ impl TrainingSetup {
             validation: self.validation.len(),
             loss: self.options.loss,
             hidden: self.options.hidden.unwrap_or(0),
+            network: None,
         });
         request
     }

@@ -18,8 +18,16 @@ impl fmt::Display for InferencePlan {
             plural(jobs),
             choice.images
         )?;
-        if let Some(layer) = &task.until {
-            writeln!(f, "  result      the output of {layer}, kept encrypted")?;
+        match (&task.until, &task.gathering) {
+            (None, _) => {}
+            (Some(layer), None) => {
+                writeln!(f, "  result      the output of {layer}, kept encrypted")?;
+            }
+            (Some(layer), Some(gathering)) => writeln!(
+                f,
+                "  result      features of {layer} in rows of {} slots, kept encrypted at the worker",
+                gathering.columns
+            )?,
         }
         let log_q: u32 = self.params.log_q.iter().sum();
         let log_p: u32 = self.params.log_p.iter().sum();

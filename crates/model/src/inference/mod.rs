@@ -7,6 +7,7 @@
 
 mod costs;
 mod display;
+mod gathering;
 mod planner;
 
 use confide_ckks::{
@@ -16,10 +17,12 @@ use confide_tensor::CostModel;
 use serde::{Deserialize, Serialize};
 
 pub use costs::{InferenceCosts, PhaseSeconds, operations, stage};
+pub use gathering::{FeatureEnd, Gathering, feature_shape};
 pub use planner::plan;
 
 use crate::card::Card;
 use crate::error::{ModelError, layout};
+use crate::features;
 use crate::network::Network;
 use crate::plan::{Plan, literal_with};
 use crate::program::Program;
@@ -27,7 +30,7 @@ use crate::samples;
 use crate::weights::Weights;
 
 /// Version of the plan's meaning: parties with different versions do not work together.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Most images of a request, ciphertexts of a job's images, and weights of a network that is planned for. Sizes may come
 /// from outside, and the program is run on counters for them.
@@ -51,6 +54,8 @@ pub struct InferenceRequest {
     pub until: Option<String>,
     /// Levels to be left at the output.
     pub spare_levels: usize,
+    /// How features are to be gathered, if the network ends with those of its card.
+    pub gathering: Option<Gathering>,
     /// Images in a ciphertext, if that is to be fixed.
     pub batch: Option<usize>,
     /// Largest memory of the worker in bytes.
@@ -69,11 +74,24 @@ impl InferenceRequest {
             images,
             until: None,
             spare_levels: 0,
+            gathering: None,
             batch: None,
             max_memory_bytes: 12 << 30,
             max_store_bytes: 4 << 30,
             threads: 2,
         }
+    }
+
+    /// A request for the features of a card, gathered, with the limits of [`InferenceRequest::new`].
+    ///
+    /// # Errors
+    /// [`ModelError::Card`] if the card has no features.
+    pub fn features(card: &Card, images: usize, gathering: Gathering) -> Result<Self, ModelError> {
+        Ok(Self {
+            until: Some(gathering::of_card(card)?.layer.clone()),
+            gathering: Some(gathering),
+            ..Self::new(card, images)
+        })
     }
 
     /// The part of the request that a plan follows from.
@@ -83,6 +101,7 @@ impl InferenceRequest {
             images: self.images,
             until: self.until.clone(),
             spare_levels: self.spare_levels,
+            gathering: self.gathering,
         }
     }
 
@@ -111,7 +130,7 @@ impl InferenceRequest {
 }
 
 /// What is to be computed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// [`Card::id`] of the model.
     pub card: [u8; 32],
@@ -121,6 +140,8 @@ pub struct Task {
     pub until: Option<String>,
     /// Levels left at the output.
     pub spare_levels: usize,
+    /// How features are gathered.
+    pub gathering: Option<Gathering>,
 }
 
 impl Task {
@@ -133,6 +154,27 @@ impl Task {
             None => Ok(whole.clone()),
             Some(name) => Ok(whole.until(name, &Weights::default())?.0),
         }
+    }
+
+    /// Levels of the network and of the gathering that may follow.
+    fn levels(&self, network: &Network) -> usize {
+        network.levels() + usize::from(self.gathering.is_some())
+    }
+
+    /// The chain for so many special primes.
+    fn chain(&self, network: &Network, choice: &Choice) -> Result<ParametersLiteral, ModelError> {
+        let levels = self.levels(network) + self.spare_levels;
+        let Some(gathering) = &self.gathering else {
+            return literal_with(choice.log_n, levels, choice.special);
+        };
+        let chain = gathering::chain(&gathering.parameters(levels)?);
+        compare("ring", &gathering.log_n, &choice.log_n)?;
+        compare(
+            "special primes",
+            &chain.log_p.len(),
+            &(choice.special as usize),
+        )?;
+        Ok(chain)
     }
 }
 
@@ -222,13 +264,14 @@ impl InferencePlan {
         let (channels, phases) = program.input_shape();
         let inputs = program.runs() * channels * phases;
         at_most("ciphertexts of a job's images", inputs, MAX_INPUTS)?;
-        let literal = literal_with(
-            choice.log_n,
-            network.levels() + task.spare_levels,
-            choice.special,
+        let counted = count(
+            card,
+            task,
+            &program,
+            task.chain(&network, &choice)?,
+            &choice,
         )?;
-        let counted = Plan::new(&program, literal, choice.working_bytes as usize)?;
-        let params = Parameters::new(counted.literal.clone())?;
+        let params = parameters(task, &counted.literal)?;
         let keys: Vec<KeySpec> = counted
             .keys()
             .into_iter()
@@ -292,7 +335,7 @@ impl InferencePlan {
     /// # Errors
     /// [`ModelError::Evaluation`].
     pub fn parameters(&self) -> Result<Parameters, ModelError> {
-        Ok(Parameters::new(self.params.clone())?)
+        parameters(&self.task, &self.params)
     }
 
     /// All switching keys with their levels.
@@ -314,17 +357,23 @@ impl InferencePlan {
         program(&self.task.network(&card.architecture)?, &self.choice)
     }
 
+    /// What follows the program of a plan that gathers features; nothing for others.
+    ///
+    /// # Errors
+    /// As [`FeatureEnd::new`].
+    pub fn end(&self, card: &Card, program: &Program) -> Result<Option<FeatureEnd>, ModelError> {
+        let gathering = self.task.gathering.as_ref();
+        let end = |gathering| FeatureEnd::new(card, gathering, program);
+        gathering.map(end).transpose()
+    }
+
     /// Counts the program with the model's weights, and refuses weights for which the plan has not all keys and levels:
     /// such a model can be evaluated, but not under a plan that keeps its weights out of sight.
     ///
     /// # Errors
     /// [`ModelError::Deviation`], and those of [`Plan::new`].
-    pub fn covers(&self, program: &Program) -> Result<Plan, ModelError> {
-        let real = Plan::new(
-            program,
-            self.params.clone(),
-            self.choice.working_bytes as usize,
-        )?;
+    pub fn covers(&self, card: &Card, program: &Program) -> Result<Plan, ModelError> {
+        let real = count(card, &self.task, program, self.params.clone(), &self.choice)?;
         for (kind, level) in real.keys() {
             let planned = self.keys.iter().find(|key| key.kind == kind);
             if planned.is_none_or(|key| key.level < level) {
@@ -352,9 +401,44 @@ fn program(network: &Network, choice: &Choice) -> Result<Program, ModelError> {
     Program::new(network, &weights, slots, choice.batch, choice.images)
 }
 
+/// Counts a program, and what follows it.
+fn count(
+    card: &Card,
+    task: &Task,
+    program: &Program,
+    chain: ParametersLiteral,
+    choice: &Choice,
+) -> Result<Plan, ModelError> {
+    let working = choice.working_bytes as usize;
+    let Some(gathering) = &task.gathering else {
+        return Plan::new(program, chain, working);
+    };
+    let end = FeatureEnd::new(card, gathering, program)?;
+    Plan::with_end(program, chain, working, |ev, pooled| end.pack(ev, pooled))
+}
+
+/// The checked parameters of a chain.
+fn parameters(task: &Task, chain: &ParametersLiteral) -> Result<Parameters, ModelError> {
+    let Some(gathering) = &task.gathering else {
+        return Ok(Parameters::new(chain.clone())?);
+    };
+    // All primes but the lowest one and those by which nothing is rescaled.
+    let levels = chain
+        .log_q
+        .len()
+        .saturating_sub(features::HANDOVER_LEVEL + 1);
+    let params = gathering.parameters(levels)?;
+    compare("primes of features", &gathering::chain(&params), chain)?;
+    Ok(params)
+}
+
 /// Bounds the work of deriving a plan.
 fn bounded(network: &Network, task: &Task, choice: &Choice) -> Result<(), ModelError> {
-    if !planner::RINGS.contains(&choice.log_n) {
+    if let Some(gathering) = &task.gathering {
+        gathering.check()?;
+        compare("ring", &gathering.log_n, &choice.log_n)?;
+        at_most("images of a job", choice.images, gathering.rows())?;
+    } else if !planner::RINGS.contains(&choice.log_n) {
         let needed = format!("{:?}", planner::RINGS);
         return Err(layout("log2 of the ring degree", needed, choice.log_n));
     }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use confide_tensor::CostModel;
 
-use super::{Choice, InferencePlan, InferenceRequest, MAX_IMAGES, Task};
+use super::{Choice, Gathering, InferencePlan, InferenceRequest, MAX_IMAGES, Task};
 use crate::card::Card;
 use crate::error::{ModelError, layout};
 use crate::plan::literal;
@@ -32,7 +32,8 @@ pub fn plan(
     }
     super::at_most("levels left", request.spare_levels, super::MAX_SPARE)?;
     let task = request.task();
-    let levels = task.network(&card.architecture)?.levels() + task.spare_levels;
+    let network = task.network(&card.architecture)?;
+    let levels = task.levels(&network) + task.spare_levels;
     let mut search = Search {
         card,
         request,
@@ -41,6 +42,16 @@ pub fn plan(
         best: None,
         missed: None,
     };
+    if let Some(gathering) = search.task.gathering {
+        gathering.check()?;
+        let special = gathering.parameters(levels)?.literal().log_p.len() as u32;
+        for batch in batches(gathering.log_n, request.batch) {
+            search.try_features(special, batch, &gathering);
+        }
+        let miss = search.missed;
+        let miss = miss.unwrap_or_else(|| layout("images in a ciphertext", "another number", 0));
+        return search.best.map(|(_, plan)| plan).ok_or(miss);
+    }
     for log_n in RINGS {
         // Shares and keys of a larger ring are larger: it is worth a look only where the smaller one has no room.
         let Ok(literal) = literal(log_n, levels, &CostModel::default()) else {
@@ -95,6 +106,18 @@ impl Search<'_> {
             }
             images = images.saturating_mul(4);
         }
+    }
+
+    /// Tries jobs whose features fill a ciphertext.
+    fn try_features(&mut self, special: u32, batch: usize, gathering: &Gathering) {
+        let jobs = gathering.jobs(self.request.images);
+        self.try_working(Choice {
+            log_n: gathering.log_n,
+            special,
+            batch,
+            images: self.request.images.div_ceil(jobs),
+            working_bytes: WORKING[0],
+        });
     }
 
     /// Whether there is such a program at all.

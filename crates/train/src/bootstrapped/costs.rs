@@ -5,7 +5,7 @@ use confide_ckks::bootstrap::BootstrapParameters;
 use confide_tensor::{CostModel, KeySwitchShape, Op};
 
 use super::preset::{BootstrapNeeds, with_refreshes};
-use super::{BootstrappedChoice, Measured, PlannedKey};
+use super::{BootstrappedChoice, Measured, PlannedKey, kept};
 use crate::error::TrainError;
 use crate::minibatch::TileLayout;
 use crate::plan::{Costs, FIXED_MEMORY, PhaseCost};
@@ -33,10 +33,23 @@ pub(super) fn predict(
     model: &CostModel,
 ) -> Result<Costs, TrainError> {
     let shape = key_switch_shape(set);
-    let model = &with_refreshes(model, set, &measured.periods, &shape)?;
+    let kept = choice.network.is_some();
+    // Features are refreshed with all their slots, which takes longer than what steps refresh.
+    let all_slots = if kept {
+        layout.slots().ilog2()
+    } else {
+        layout.log_period()
+    };
+    let all_slots = &with_refreshes(model, set, &[all_slots], &shape)?;
+    let periods = kept::step_periods(&measured.periods, layout, kept);
+    let model = &with_refreshes(model, set, &periods, &shape)?;
     let reports = [&measured.training, &measured.prediction];
     let mut phases: Vec<(String, f64)> = Vec::new();
-    for (name, micros) in measured.training.micros(model, &shape) {
+    let features = measured.training.micros(all_slots, &shape).into_iter();
+    let features = features.filter(|(name, _)| name == kept::PHASE);
+    let steps = measured.training.micros(model, &shape).into_iter();
+    let steps = steps.filter(|(name, _)| name != kept::PHASE);
+    for (name, micros) in features.chain(steps) {
         match phases.iter_mut().find(|(other, _)| *other == name) {
             Some((_, sum)) => *sum += micros,
             None => phases.push((name, micros)),
@@ -111,7 +124,11 @@ fn client_seconds(
     let ring = model.ring(choice.preset.log_n());
     let limbs: u64 = keys.iter().map(|key| key_limbs(set, key)).sum();
     let blocks = layout.batches() * layout.blocks();
-    let data = blocks * (layout.tiles() + 1) * (set.output_level() + 1);
+    let sent = match choice.network {
+        None => layout.tiles() + 1,
+        Some(_) => 1,
+    };
+    let data = blocks * sent * (set.output_level() + 1);
     let nanos = n * (ring.key_nanos * limbs as f64 + ring.fresh_nanos * data as f64);
     model.client_factor * nanos / 1e9
 }

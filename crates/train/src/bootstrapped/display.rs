@@ -25,6 +25,15 @@ impl fmt::Display for BootstrappedPlan {
             layout.outputs(),
             if layout.outputs() == 1 { "" } else { "s" }
         )?;
+        if let Some(network) = self.choice.network {
+            writeln!(
+                f,
+                "  features    of a network {} levels deep, kept by the worker, refreshed once in {} ciphertext{}",
+                network.levels,
+                layout.blocks(),
+                if layout.blocks() == 1 { "" } else { "s" }
+            )?;
+        }
         if layout.hidden > 0 {
             writeln!(
                 f,

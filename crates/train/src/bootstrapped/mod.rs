@@ -4,6 +4,7 @@ mod costs;
 mod crossing;
 mod display;
 mod head;
+mod kept;
 mod preset;
 mod tradeoff;
 mod validation;
@@ -26,6 +27,7 @@ use crate::planner::PlanRequest;
 
 pub use crossing::Crossing;
 pub use head::{head, predict_block};
+pub use kept::{KeptFeatures, NetworkFeatures};
 use preset::BootstrapNeeds;
 pub use preset::Preset;
 pub use tradeoff::{BABY_STEPS, KeyTradeoff};
@@ -56,6 +58,8 @@ pub struct BootstrappedChoice {
     pub recipe: Recipe,
     /// Records whose scores are sent back while the training goes on; none without validation.
     pub validation: usize,
+    /// The network whose features the compute party made itself; none where the data party encrypts features.
+    pub network: Option<NetworkFeatures>,
 }
 
 impl BootstrappedChoice {
@@ -66,7 +70,11 @@ impl BootstrappedChoice {
     pub fn layout(&self, table: &TableShape) -> Result<TileLayout, TrainError> {
         let sizes = [table.rows, table.features, table.classes];
         let log_n = self.preset.log_n();
-        TileLayout::with_hidden(log_n, sizes, self.batch, self.columns, self.hidden)
+        let layout = TileLayout::with_hidden(log_n, sizes, self.batch, self.columns, self.hidden)?;
+        if let Some(network) = &self.network {
+            kept::check(&layout, network, self.validation)?;
+        }
+        Ok(layout)
     }
 }
 
@@ -166,7 +174,12 @@ impl BootstrappedPlan {
         }
         let validation = Validation::new(&layout, &schedule, choice.validation)?;
         let set = choice.preset.parameters(tradeoff::checked(choice.baby)?)?;
-        let measured = measure(&layout, &schedule, &validation, &set)?;
+        if let Some(network) = &choice.network {
+            // There is a way from the one parameter set to the other.
+            KeptFeatures::new(choice.preset, choice.baby, network)?;
+        }
+        let kept = choice.network.is_some();
+        let measured = measure(&layout, &schedule, &validation, (&set, kept))?;
         let program = (layout, schedule, validation);
         Self::assemble(table, choice, program, &set, &measured, (threads, model))
     }
@@ -192,11 +205,13 @@ impl BootstrappedPlan {
         let record_len = SeededCiphertext::encoded_len(params, prediction_level) as u64;
         let blocks = (layout.batches() * layout.blocks()) as u64;
         let record_blocks = table.predict_rows.div_ceil(layout.block_rows()).max(1);
+        // What the compute party made itself is not sent.
+        let sent = u64::from(choice.network.is_none());
         let upload = UploadBytes {
             keys: key_bytes,
-            features: data_len * blocks * layout.tiles() as u64,
+            features: sent * data_len * blocks * layout.tiles() as u64,
             labels: data_len * blocks,
-            prediction: record_len * (record_blocks * layout.tiles()) as u64,
+            prediction: sent * record_len * (record_blocks * layout.tiles()) as u64,
             validation: record_len * validation.vectors(&layout) as u64,
         };
         let found = (measured, &needs);
@@ -248,7 +263,26 @@ impl BootstrappedPlan {
     pub fn cost_model(&self, model: &CostModel) -> Result<CostModel, TrainError> {
         let set = self.bootstrapping()?;
         let shape = costs::key_switch_shape(&set);
-        preset::with_refreshes(model, &set, &self.log_periods, &shape)
+        preset::with_refreshes(model, &set, &self.step_periods(), &shape)
+    }
+
+    /// What the compute party's own features become; none where the data party encrypts features.
+    ///
+    /// # Errors
+    /// [`TrainError::Features`] and those of [`Crossing::new`].
+    pub fn kept_features(&self) -> Result<Option<KeptFeatures>, TrainError> {
+        let choice = &self.choice;
+        let kept = |network| KeptFeatures::new(choice.preset, choice.baby, network);
+        choice.network.as_ref().map(kept).transpose()
+    }
+
+    /// log2 of the periods that steps refresh: those of features come before.
+    fn step_periods(&self) -> Vec<u32> {
+        kept::step_periods(
+            &self.log_periods,
+            &self.layout,
+            self.choice.network.is_some(),
+        )
     }
 
     /// What key switching costs under this plan.
@@ -277,6 +311,7 @@ impl BootstrappedPlan {
         )?;
         compare("validation", &wish.validation, &self.choice.validation)?;
         compare("hidden units", &wish.hidden, &self.choice.hidden)?;
+        compare("network", &wish.network, &self.choice.network)?;
         compare("loss", &wish.loss, &self.choice.recipe.loss)?;
         let told = self.tradeoffs.len().min(BABY_STEPS.len());
         compare("number of tradeoffs", &told, &self.tradeoffs.len())?;
@@ -323,6 +358,9 @@ pub struct BootstrapWish {
     pub loss: LossKind,
     /// Hidden units, squared; 0 for a linear head.
     pub hidden: usize,
+    /// The network whose features the compute party made itself; none where the data party encrypts features. All records then
+    /// make one minibatch.
+    pub network: Option<NetworkFeatures>,
 }
 
 impl BootstrapWish {
@@ -337,6 +375,28 @@ impl BootstrapWish {
             loss: LossKind::OneVsRest,
             validation: 0,
             hidden: 0,
+            network: None,
+        }
+    }
+
+    /// As [`BootstrapWish::new`], on features of a network, all records a minibatch.
+    pub fn on_features(epochs: usize, network: NetworkFeatures) -> Self {
+        Self {
+            batch: usize::MAX,
+            network: Some(network),
+            ..Self::new(epochs)
+        }
+    }
+
+    /// What the optimiser does.
+    pub fn recipe(&self) -> Recipe {
+        let recipe = match self.network {
+            None => Recipe::with_hidden(self.epochs, self.hidden),
+            Some(_) => Recipe::for_features(self.epochs),
+        };
+        Recipe {
+            loss: self.loss,
+            ..recipe
         }
     }
 }
@@ -346,14 +406,22 @@ fn measure(
     layout: &TileLayout,
     schedule: &MinibatchSchedule,
     validation: &Validation,
-    set: &BootstrapParameters,
+    (set, kept): (&BootstrapParameters, bool),
 ) -> Result<Measured, TrainError> {
     let levels = RefreshLevels::of(set, layout.log_period());
     let ev = PlanEvaluator::new(layout.log_n, levels.output).with_refresh(levels);
     let fresh = |count: usize, level: usize| -> Result<Vec<_>, TensorError> {
         (0..count).map(|_| ev.fresh(level)).collect()
     };
-    let tiles = (0..layout.blocks()).map(|_| fresh(layout.tiles(), levels.output));
+    let tiles = (0..layout.blocks()).map(|_| {
+        if !kept {
+            return fresh(layout.tiles(), levels.output);
+        }
+        ev.phase(kept::PHASE);
+        let all = ev.slots().ilog2();
+        let crossed = fresh(layout.tiles(), levels.input)?;
+        crossed.iter().map(|tile| ev.refresh(tile, all)).collect()
+    });
     let batch = std::sync::Arc::new(Batch {
         tiles: tiles.collect::<Result<_, _>>()?,
         labels: fresh(layout.blocks(), levels.output)?,

@@ -1,7 +1,8 @@
 //! Parameter sets of training with bootstraps.
 
-use confide_ckks::KeyKind;
 use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters};
+use confide_ckks::{KeyKind, Parameters};
+use confide_model::features;
 use confide_tensor::{CostModel, KeySwitchShape};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,9 @@ use crate::error::TrainError;
 pub enum Preset {
     /// [`BootstrapLiteral::n16`].
     N16,
+    /// The same primes at N = 2^10, without any security. For tests only.
+    #[cfg(any(test, feature = "insecure-test-parameters"))]
+    InsecureForTests,
 }
 
 impl Preset {
@@ -19,6 +23,8 @@ impl Preset {
     pub fn log_n(self) -> u32 {
         match self {
             Self::N16 => 16,
+            #[cfg(any(test, feature = "insecure-test-parameters"))]
+            Self::InsecureForTests => 10,
         }
     }
 
@@ -36,12 +42,44 @@ impl Preset {
             baby,
             ..self.literal()
         };
+        #[cfg(any(test, feature = "insecure-test-parameters"))]
+        if self == Self::InsecureForTests {
+            return Ok(BootstrapParameters::new_insecure_for_tests(literal)?);
+        }
         Ok(BootstrapParameters::new(literal)?)
+    }
+
+    /// Parameters of a network whose features are trained on, `levels` levels deep, the gathering included.
+    ///
+    /// # Errors
+    /// [`TrainError::Features`] for more levels than are secure.
+    pub fn features(self, levels: usize) -> Result<Parameters, TrainError> {
+        #[cfg(any(test, feature = "insecure-test-parameters"))]
+        if self == Self::InsecureForTests {
+            return Ok(features::parameters_insecure_for_tests(
+                self.log_n(),
+                levels,
+            )?);
+        }
+        Ok(features::parameters(
+            self.log_n(),
+            levels,
+            &CostModel::default(),
+        )?)
     }
 
     fn literal(self) -> BootstrapLiteral {
         match self {
             Self::N16 => BootstrapLiteral::n16(),
+            #[cfg(any(test, feature = "insecure-test-parameters"))]
+            Self::InsecureForTests => {
+                let set = BootstrapLiteral::n16();
+                let program = confide_ckks::ParametersLiteral {
+                    log_n: self.log_n(),
+                    ..set.program.clone()
+                };
+                BootstrapLiteral { program, ..set }
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BootstrapWish, BootstrappedChoice, BootstrappedPlan, Preset, measure};
 use crate::error::{TrainError, shape};
-use crate::minibatch::{Recipe, TileLayout};
+use crate::minibatch::TileLayout;
 use crate::planner::PlanRequest;
 
 /// Numbers of baby steps that are weighed: twice as many halve the giant steps, of which each costs a key switch, and
@@ -45,27 +45,42 @@ impl BootstrappedPlan {
         wish: &BootstrapWish,
         model: &CostModel,
     ) -> Result<Self, TrainError> {
-        let (table, preset) = (request.shape(), Preset::N16);
+        Self::of_request_at(Preset::N16, request, wish, model)
+    }
+
+    /// As [`BootstrappedPlan::of_request`] with a preset.
+    ///
+    /// # Errors
+    /// As [`BootstrappedPlan::of_request`].
+    pub fn of_request_at(
+        preset: Preset,
+        request: &PlanRequest,
+        wish: &BootstrapWish,
+        model: &CostModel,
+    ) -> Result<Self, TrainError> {
+        let table = request.shape();
         let batch = wish.batch.min(table.rows);
         let sizes = [table.rows, table.features, table.classes];
         let kind = (wish.loss, wish.hidden);
-        let layout = TileLayout::best_for(kind, preset.log_n(), sizes, batch)?;
+        let layout = match wish.network {
+            None => TileLayout::best_for(kind, preset.log_n(), sizes, batch)?,
+            Some(network) => TileLayout::of_rows(kind, preset.log_n(), sizes, network.cells)?,
+        };
         let choice = |baby| BootstrappedChoice {
             preset,
             baby,
             batch,
             columns: layout.columns,
             hidden: wish.hidden,
-            recipe: Recipe {
-                loss: wish.loss,
-                ..Recipe::with_hidden(wish.epochs, wish.hidden)
-            },
+            recipe: wish.recipe(),
             validation: wish.validation,
+            network: wish.network,
         };
         let first = Self::derive_on(&table, &choice(preset.baby()), request.threads, model)?;
         let (schedule, validation) = (&first.schedule, &first.validation);
         // Levels do not depend on baby steps, so one run on counters serves all.
-        let measured = measure(&first.layout, schedule, validation, &first.bootstrapping()?)?;
+        let on = (&first.bootstrapping()?, wish.network.is_some());
+        let measured = measure(&first.layout, schedule, validation, on)?;
         let (mut tradeoffs, mut best, mut refused) = (Vec::new(), None, None);
         for baby in BABY_STEPS {
             let set = preset.parameters(baby)?;

@@ -8,7 +8,7 @@ use confide_ckks::{KeyKind, Parameters};
 use confide_tensor::{CostModel, Op};
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrapped::BootstrappedPlan;
+use crate::bootstrapped::{BootstrappedPlan, KeptFeatures};
 use crate::error::{TrainError, shape};
 use crate::minibatch::{Loss, LossKind, minibatch_reference, plain_logits};
 use crate::plan::{Costs, Plan, TableShape, UploadBytes};
@@ -222,6 +222,17 @@ impl TrainingPlan {
                 let needed = format!("1 to {}", plan.layout.block_rows());
                 Err(shape("records to predict", needed, rows))
             }
+        }
+    }
+
+    /// What the compute party's own features become; none where the data party encrypts features.
+    ///
+    /// # Errors
+    /// Those of [`BootstrappedPlan::kept_features`].
+    pub fn kept_features(&self) -> Result<Option<KeptFeatures>, TrainError> {
+        match self {
+            Self::Levelled(_) => Ok(None),
+            Self::Bootstrapped(plan) => plan.kept_features(),
         }
     }
 

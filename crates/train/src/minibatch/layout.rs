@@ -136,6 +136,31 @@ impl TileLayout {
         best.ok_or_else(|| refused.unwrap_or_else(|| shape("columns", "any", "none")))
     }
 
+    /// The layout of all rows in one minibatch, where a network made them: with the fewest columns, and no fewer than `least`, in
+    /// which a row of features fits one tile.
+    ///
+    /// # Errors
+    /// As [`TileLayout::new`].
+    pub fn of_rows(
+        (loss, hidden): (LossKind, usize),
+        log_n: u32,
+        sizes: [usize; 3],
+        least: usize,
+    ) -> Result<Self, TrainError> {
+        let most = 1 << log_n.min(20);
+        let columns = sizes[1].div_ceil(2).max(least).min(most);
+        let (mut columns, batch) = (columns.next_power_of_two(), sizes[0]);
+        loop {
+            match Self::with_hidden(log_n, sizes, batch, columns, hidden) {
+                Ok(layout) if layout.tiles() == 1 && columns >= layout.least_columns(loss) => {
+                    return Ok(layout);
+                }
+                Err(error) if columns >= most => return Err(error),
+                _ => columns *= 2,
+            }
+        }
+    }
+
     /// Slots of a ciphertext.
     pub fn slots(&self) -> usize {
         1 << (self.log_n - 1)

@@ -11,6 +11,7 @@ mod results;
 mod run;
 
 pub use results::{Classification, Guard, classification_csv};
+pub(super) use run::image_slots;
 pub use run::{ClassifyRun, ScoreOpener};
 
 use super::from_engine;
@@ -166,7 +167,7 @@ impl ClassifySetup {
 }
 
 /// Why an image cannot be an input.
-fn unfit(card: &Card, image: &NamedImage) -> Option<String> {
+pub(super) fn unfit(card: &Card, image: &NamedImage) -> Option<String> {
     let planes = match card.normalise(&image.pixels) {
         Ok(planes) => planes,
         Err(error) => return Some(error.to_string()),

@@ -138,31 +138,9 @@ impl ClassifyRun {
         let ObjectJob::Images { job, index } = *job else {
             return Ok(None);
         };
-        let layout = self.geometry.input();
-        let (channels, phases) = self.geometry.input_shape();
-        let (run, channel, phase) = (
-            index / (channels * phases),
-            index / phases % channels,
-            index % phases,
-        );
         let seats = self.seats.get(job).map_or(&[][..], Vec::as_slice);
-        let seats = seats.chunks(layout.grid.batch()).nth(run).unwrap_or(&[]);
-        let planes = seats.iter().map(|seat| {
-            let mut planes = self.card.normalise(self.pixels(*seat))?;
-            Ok(planes.swap_remove(channel))
-        });
-        let planes: Vec<Vec<f64>> = planes.collect::<Result<_, _>>().map_err(from_model)?;
-        let planes: Vec<&[f64]> = planes.iter().map(Vec::as_slice).collect();
-        let packed = layout.pack(&planes).map_err(from_model)?;
-        let slots = packed.into_iter().nth(phase);
-        let slots = slots.ok_or_else(|| {
-            ClientError::new(
-                "CC-5014",
-                format!("There are no images number {index}."),
-                "Report this as a fault.",
-            )
-        })?;
-        Ok(Some(slots.into_iter().map(Complex64::from).collect()))
+        let pixels: Vec<&[u8]> = seats.iter().map(|seat| self.pixels(*seat)).collect();
+        image_slots(&self.card, &self.geometry, &pixels, index).map(Some)
     }
 
     fn pixels(&self, seat: Seat) -> &[u8] {
@@ -191,6 +169,39 @@ impl ClassifyRun {
             images: images.collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// The slots of ciphertext `index` of a job's images, given by their pixels: by run, channel and phase.
+pub(in crate::workflow) fn image_slots(
+    card: &Card,
+    geometry: &Program,
+    images: &[&[u8]],
+    index: usize,
+) -> Result<Vec<Complex64>, ClientError> {
+    let layout = geometry.input();
+    let (channels, phases) = geometry.input_shape();
+    let (run, channel, phase) = (
+        index / (channels * phases),
+        index / phases % channels,
+        index % phases,
+    );
+    let images = images.chunks(layout.grid.batch()).nth(run).unwrap_or(&[]);
+    let planes = images.iter().map(|pixels| {
+        let mut planes = card.normalise(pixels)?;
+        Ok(planes.swap_remove(channel))
+    });
+    let planes: Vec<Vec<f64>> = planes.collect::<Result<_, _>>().map_err(from_model)?;
+    let planes: Vec<&[f64]> = planes.iter().map(Vec::as_slice).collect();
+    let packed = layout.pack(&planes).map_err(from_model)?;
+    let slots = packed.into_iter().nth(phase);
+    let slots = slots.ok_or_else(|| {
+        ClientError::new(
+            "CC-5014",
+            format!("There are no images number {index}."),
+            "Report this as a fault.",
+        )
+    })?;
+    Ok(slots.into_iter().map(Complex64::from).collect())
 }
 
 /// Decrypts the scores of one plan. What it gives must stay with the data party.

@@ -1,0 +1,79 @@
+//! The same head in the clear, where the data party has the model: on features that it computes itself.
+
+use super::run::ImageRun;
+use crate::ClientError;
+use crate::workflow::classify::from_model;
+use crate::workflow::from_train;
+use confide_model::{Weights, reference};
+use confide_train::train_converged;
+
+/// Steps of the run to convergence.
+const CONVERGED_STEPS: usize = 400;
+
+/// Heads trained in the clear, as their logits of the test images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClearHead {
+    /// Of the very program that ran on ciphertexts, on plain numbers.
+    pub program: Vec<Vec<f64>>,
+    /// Of the exact sigmoid or softmax, trained to convergence.
+    pub converged: Vec<Vec<f64>>,
+    /// Largest logit of the program in training, as a share of the range that it must stay in.
+    pub share_of_range: f64,
+}
+
+impl ImageRun {
+    /// Trains the head in the clear with the model's weights. Takes a tenth of a second an image and more: do it while the worker
+    /// works.
+    ///
+    /// # Errors
+    /// `CC-5040` for weights that are not the model's.
+    pub fn clear(&self, weights: &Weights) -> Result<ClearHead, ClientError> {
+        let rows = |part: usize| -> Result<Vec<Vec<f64>>, ClientError> {
+            let images = self.parts.get(part).map_or(&[][..], |part| &part.images);
+            let features = images.iter().map(|&image| self.features_of(image, weights));
+            features.collect()
+        };
+        let (train, test) = (rows(0)?, rows(1)?);
+        let labels: Vec<usize> = self
+            .parts
+            .first()
+            .map_or(&[][..], |part| &part.images)
+            .iter()
+            .map(|&image| self.program_label(image))
+            .collect();
+        let plan = &self.training;
+        let program = plan.reference(&train, &labels).map_err(from_train)?;
+        let converged = train_converged(
+            plan.shape(),
+            plan.loss(),
+            plan.l2(),
+            &train,
+            &labels,
+            CONVERGED_STEPS,
+        );
+        let converged = converged.map_err(from_train)?;
+        Ok(ClearHead {
+            program: plan.logits(&program.weights, &test),
+            converged: plan.logits(&converged.weights, &test),
+            share_of_range: program.largest / plan.range(),
+        })
+    }
+
+    /// Features of an image, and the constant 1 of the bias.
+    fn features_of(&self, image: usize, weights: &Weights) -> Result<Vec<f64>, ClientError> {
+        let card = &self.card;
+        let planes = card.normalise(&self.images[image].pixels);
+        let planes = planes.map_err(from_model)?;
+        let maps = reference::run(&card.architecture, weights, &planes).map_err(from_model)?;
+        let (Some(features), Some(map)) = (
+            &card.features,
+            card.features.as_ref().and_then(|f| maps.get(&f.layer)),
+        ) else {
+            return Ok(Vec::new());
+        };
+        let pooled = map.values.iter().flatten().zip(&features.mean);
+        let centred: Vec<f64> = pooled.map(|(x, mean)| x - mean).collect();
+        let feature = |row: &Vec<f64>| row.iter().zip(&centred).map(|(w, x)| w * x).sum();
+        Ok(features.rows.iter().map(feature).chain([1.0]).collect())
+    }
+}

@@ -1,0 +1,367 @@
+//! A head on features that a network of the worker makes of encrypted images, without I/O.
+//!
+//! 1. [`ImageSetup`] takes a card, images and their classes, splits them, and words the request for a plan of the training.
+//! 2. [`ImageSetup::accept`] checks that plan and gives a [`PlannedHead`], which words the requests for plans of the features: of
+//!    the training images, then of the test images.
+//! 3. [`PlannedHead::into_run`] gives an [`ImageRun`]: for each of its jobs, images to encrypt and a job that leaves features in the
+//!    worker's store; then labels and keys to upload, a job that trains on them, and jobs that predict.
+//! 4. [`ImageRun::report`] measures. Nothing but scores is decrypted.
+
+mod clear;
+mod report;
+mod run;
+
+pub use clear::ClearHead;
+pub use report::{ClearReport, ImageReport};
+pub use run::ImageRun;
+
+use super::classify::{NamedImage, from_model, unfit};
+use super::setup::WorkerFacts;
+use super::{from_engine, from_train};
+use crate::ClientError;
+use crate::intake::{Class, positive_class};
+use crate::prepare::split;
+use confide_model::inference::{Gathering, feature_shape};
+use confide_model::{Card, InferencePlan, InferenceRequest};
+use confide_train::bootstrapped::{BootstrapWish, NetworkFeatures, Preset};
+use confide_train::minibatch::{LossKind, TileLayout};
+use confide_train::{PlanRequest, TrainingPlan};
+use std::collections::BTreeSet;
+
+/// Most classes of a head.
+const MAX_CLASSES: usize = 16;
+/// Upload that is allowed for the training unless the user says otherwise: keys of bootstraps exceed a gigabyte.
+const UPLOAD: u64 = 4_000_000_000;
+
+/// What the user decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageOptions {
+    /// Part of the images that tests the head, 0 to 0.9.
+    pub test_fraction: f64,
+    /// Seed of the split.
+    pub seed: u64,
+    /// Name of the positive class of two.
+    pub positive: Option<String>,
+    /// How often every image is used.
+    pub epochs: usize,
+    /// Which loss is minimised.
+    pub loss: LossKind,
+    /// Largest memory of the worker, if less than it allows.
+    pub max_memory_bytes: Option<u64>,
+    /// Largest upload of the training in bytes.
+    pub max_upload_bytes: Option<u64>,
+    /// Bytes per second of the line to the worker.
+    pub upload_rate: Option<u64>,
+}
+
+impl Default for ImageOptions {
+    fn default() -> Self {
+        Self {
+            test_fraction: 0.2,
+            seed: 1,
+            positive: None,
+            epochs: 16,
+            loss: LossKind::OneVsRest,
+            max_memory_bytes: None,
+            max_upload_bytes: None,
+            upload_rate: None,
+        }
+    }
+}
+
+/// Images with their classes, split.
+#[derive(Clone, Debug)]
+pub struct ImageSetup {
+    card: Card,
+    images: Vec<NamedImage>,
+    /// By image, an index into the classes.
+    labels: Vec<usize>,
+    classes: Vec<Class>,
+    positive: usize,
+    options: ImageOptions,
+    /// Images that train, and those that test.
+    parts: [Vec<usize>; 2],
+    network: NetworkFeatures,
+    notes: Vec<String>,
+}
+
+impl ImageSetup {
+    /// Checks card, images and labels (one an image), and splits them.
+    ///
+    /// # Errors
+    /// `CC-5040` for a card that is not valid or has no features for heads, `CC-5041` for an image that does not fit it,
+    /// `CC-5010` when the positive class does not exist, `CC-5011` for one class, too many of them or too few images, and those
+    /// of [`split`].
+    pub fn new(
+        card: &[u8],
+        images: Vec<NamedImage>,
+        labels: &[String],
+        options: ImageOptions,
+    ) -> Result<Self, ClientError> {
+        let card = Card::parse(card).map_err(from_model)?;
+        let [levels, cells] = feature_shape(&card).map_err(from_model)?;
+        let unfit = images
+            .iter()
+            .find_map(|image| Some((image, unfit(&card, image)?)));
+        if let Some((image, problem)) = unfit {
+            return Err(ClientError::new(
+                "CC-5041",
+                format!("Image {} does not fit the model: {problem}.", image.name),
+                "Choose another model, or leave out the image.",
+            ));
+        }
+        let names: BTreeSet<&String> = labels.iter().collect();
+        if images.len() != labels.len() {
+            let message = format!("{} images have {} labels.", images.len(), labels.len());
+            return Err(ClientError::new(
+                "CC-5011",
+                message,
+                "Give every image a label.",
+            ));
+        }
+        if !(2..=MAX_CLASSES).contains(&names.len()) {
+            let message = format!("The labels name {} different classes.", names.len());
+            let remedy = format!("Give the images 2 to {MAX_CLASSES} classes.");
+            return Err(ClientError::new("CC-5011", message, remedy));
+        }
+        let classes: Vec<Class> = names
+            .iter()
+            .map(|name| Class {
+                name: (*name).clone(),
+                rows: labels.iter().filter(|label| label == name).count(),
+            })
+            .collect();
+        let number = |label| names.iter().position(|name| *name == label).unwrap_or(0);
+        let labels: Vec<usize> = labels.iter().map(number).collect();
+        let positive = match &options.positive {
+            None => positive_class(&classes).0,
+            Some(wanted) => classes
+                .iter()
+                .position(|class| class.name == *wanted)
+                .ok_or_else(|| no_such_class(wanted, &classes))?,
+        };
+        if options.loss == LossKind::Softmax && classes.len() < 3 {
+            return Err(ClientError::new(
+                "CC-5015",
+                "A softmax needs three classes or more.",
+                "Choose one-vs-rest: with two classes it is the same model.",
+            ));
+        }
+        let split = split(&labels, classes.len(), options.test_fraction, options.seed)?;
+        if split.train.len() < 2 {
+            return Err(ClientError::new(
+                "CC-5011",
+                "Fewer than two images are left to train.",
+                "Add images.",
+            ));
+        }
+        let mut setup = Self {
+            parts: [split.train, split.test],
+            notes: split.notes,
+            card,
+            images,
+            labels,
+            classes,
+            positive,
+            options,
+            network: NetworkFeatures { levels, cells },
+        };
+        setup.even()?;
+        Ok(setup)
+    }
+
+    /// The model's card.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// Images that train, and that test.
+    pub fn counts(&self) -> [usize; 2] {
+        [self.parts[0].len(), self.parts[1].len()]
+    }
+
+    /// The request for a plan of the training, under the worker's limits and the user's.
+    pub fn request(&self, worker: &WorkerFacts) -> PlanRequest {
+        let [train, test] = self.counts();
+        let features = self
+            .card
+            .features
+            .as_ref()
+            .map_or(0, |card| card.rows.len());
+        let mut request = PlanRequest::new(train, features + 1, self.classes.len());
+        request.predict_rows_hint = test.max(1);
+        let upload = self.options.max_upload_bytes.unwrap_or(UPLOAD);
+        request.max_upload_bytes = upload.min(worker.max_client_bytes);
+        request.max_memory_bytes = self.memory(worker);
+        request.threads = worker.threads.max(1);
+        request.upload_rate = self.options.upload_rate.unwrap_or(PlanRequest::UPLOAD_RATE);
+        request.bootstrapping = Some(BootstrapWish {
+            loss: self.options.loss,
+            ..BootstrapWish::on_features(self.options.epochs, self.network)
+        });
+        request
+    }
+
+    /// The request as it travels.
+    ///
+    /// # Errors
+    /// `CC-5004`, which does not happen.
+    pub fn request_bytes(&self, worker: &WorkerFacts) -> Result<Vec<u8>, ClientError> {
+        confide_protocol::to_bytes(&self.request(worker)).map_err(|error| from_engine(&error))
+    }
+
+    /// Checks a plan of the training from the worker against this setup's own request.
+    ///
+    /// # Errors
+    /// `CC-5002` when the plan does not follow from its choices or breaks a limit, `CC-5004` when it cannot be read or is not
+    /// 128-bit secure, `CC-5044` when its ciphertexts cannot hold equally many images.
+    pub fn accept(self, plan: &[u8], worker: &WorkerFacts) -> Result<PlannedHead, ClientError> {
+        let plan: TrainingPlan =
+            confide_protocol::from_bytes(plan).map_err(|error| from_engine(&error))?;
+        plan.check(&self.request(worker)).map_err(from_train)?;
+        plan.parameters().map_err(from_train)?;
+        PlannedHead::new(self, plan)
+    }
+
+    fn memory(&self, worker: &WorkerFacts) -> u64 {
+        let memory = self.options.max_memory_bytes.unwrap_or(u64::MAX);
+        memory.min(worker.memory_bytes)
+    }
+
+    /// Gives to the test what is too many for equally full ciphertexts of features: a row of them without an image would train.
+    fn even(&mut self) -> Result<(), ClientError> {
+        let (log_n, loss) = (Preset::N16.log_n(), self.options.loss);
+        let [train, test] = &mut self.parts;
+        let features = self
+            .card
+            .features
+            .as_ref()
+            .map_or(0, |card| card.rows.len());
+        let sizes = [train.len(), features + 1, self.classes.len()];
+        let layout = TileLayout::of_rows((loss, 0), log_n, sizes, self.network.cells);
+        let jobs = layout.map_err(from_train)?.blocks().max(1);
+        let more = train.split_off(train.len() - train.len() % jobs);
+        if !more.is_empty() {
+            self.notes.push(format!(
+                "{} more images test the head, so that ciphertexts are equally full.",
+                more.len()
+            ));
+        }
+        test.extend(more);
+        Ok(())
+    }
+}
+
+/// A head with an accepted plan of its training; plans of the features come next.
+pub struct PlannedHead {
+    setup: ImageSetup,
+    training: TrainingPlan,
+    gathering: Gathering,
+    features: Vec<InferencePlan>,
+}
+
+impl PlannedHead {
+    fn new(setup: ImageSetup, training: TrainingPlan) -> Result<Self, ClientError> {
+        let kept = training.kept_features().map_err(from_train)?;
+        let (TrainingPlan::Bootstrapped(plan), Some(kept)) = (&training, kept) else {
+            return Err(uneven("the plan is of another training"));
+        };
+        let gathering = Gathering {
+            log_n: plan.layout.log_n,
+            columns: plan.layout.columns,
+            scale: plan.schedule.data_scale * kept.factor(),
+        };
+        let train = setup.parts[0].len();
+        let jobs = gathering.jobs(train);
+        if jobs != plan.layout.blocks() || !train.is_multiple_of(jobs) {
+            return Err(uneven("its ciphertexts are not equally full"));
+        }
+        Ok(Self {
+            setup,
+            gathering,
+            features: Vec::new(),
+            training,
+        })
+    }
+
+    /// Whether a plan of features is still to be asked for: of the training images, then of the test images, if there are any.
+    pub fn wants_plan(&self) -> bool {
+        let parts = self.setup.parts.iter().filter(|part| !part.is_empty());
+        self.features.len() < parts.count()
+    }
+
+    /// The request for the next plan of features. Test images are as many to a ciphertext as training images, so that they need no
+    /// keys of their own.
+    ///
+    /// # Errors
+    /// `CC-5040`, which does not happen for the card of a setup.
+    pub fn request(&self, worker: &WorkerFacts) -> Result<InferenceRequest, ClientError> {
+        let (setup, before) = (&self.setup, self.features.first());
+        let images = self.images().len();
+        let request = InferenceRequest::features(&setup.card, images, self.gathering);
+        let mut request = request.map_err(from_model)?;
+        request.batch = before.map(|plan| plan.choice.batch);
+        request.max_memory_bytes = setup.memory(worker);
+        let training = self.training.upload().total();
+        request.max_store_bytes = worker.max_client_bytes.saturating_sub(training);
+        request.threads = worker.threads.max(1);
+        Ok(request)
+    }
+
+    /// The request as it travels.
+    ///
+    /// # Errors
+    /// As [`PlannedHead::request`].
+    pub fn request_bytes(&self, worker: &WorkerFacts) -> Result<Vec<u8>, ClientError> {
+        confide_protocol::to_bytes(&self.request(worker)?).map_err(|error| from_engine(&error))
+    }
+
+    /// Checks the next plan of features against its own request.
+    ///
+    /// # Errors
+    /// As [`ImageSetup::accept`].
+    pub fn accept(&mut self, plan: &[u8], worker: &WorkerFacts) -> Result<(), ClientError> {
+        let plan: InferencePlan =
+            confide_protocol::from_bytes(plan).map_err(|error| from_engine(&error))?;
+        plan.check(&self.setup.card, &self.request(worker)?)
+            .map_err(from_model)?;
+        if plan.jobs() != self.gathering.jobs(self.images().len()) {
+            return Err(uneven("it has another number of jobs"));
+        }
+        self.features.push(plan);
+        Ok(())
+    }
+
+    /// The run, once all plans are accepted.
+    ///
+    /// # Errors
+    /// `CC-5004`, which does not happen for accepted plans.
+    pub fn into_run(self) -> Result<ImageRun, ClientError> {
+        ImageRun::new(self.setup, self.training, self.features)
+    }
+
+    /// Images of the next plan.
+    fn images(&self) -> &[usize] {
+        self.setup
+            .parts
+            .get(self.features.len())
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+fn uneven(what: &str) -> ClientError {
+    ClientError::new(
+        "CC-5044",
+        format!("The worker's plan cannot be used: {what}."),
+        "Check that worker and client are of one release; report this if they are.",
+    )
+}
+
+fn no_such_class(name: &str, classes: &[Class]) -> ClientError {
+    let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
+    ClientError::new(
+        "CC-5010",
+        format!("There is no class \"{name}\"."),
+        format!("The classes are: {}.", known.join(", ")),
+    )
+}

@@ -1,0 +1,219 @@
+//! A head on encrypted images, by the real worker: features kept, a head trained on them, predictions right; the same bytes past
+//! a kill. On a ring of no security, so that it ends in seconds.
+
+mod scans;
+
+use std::path::Path;
+
+use confide_client::workflow::images::ImageRun;
+use confide_client::workflow::{ObjectFactory, ResultOpener, WorkerFacts};
+use confide_protocol::{Digest, JobReport, JobSpec, JobState, ObjectKind, code};
+use confide_tests::{party::Party, pictures, worker::Worker};
+
+/// About 60 of them train: two jobs, because 32 fill a ciphertext.
+const IMAGES: usize = 75;
+
+const FACTS: WorkerFacts = pictures::FACTS;
+
+fn done(state: JobState) -> JobReport {
+    match state {
+        JobState::Done(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn start(data: &Path, models: &Path) -> Worker {
+    let models = models.display().to_string();
+    let limits = [
+        "--threads",
+        "2",
+        "--max-memory",
+        "2GiB",
+        "--max-client-bytes",
+        "1GiB",
+    ];
+    let flags: Vec<&str> = limits.into_iter().chain(["--models", &models]).collect();
+    Worker::start_insecure(data, &flags).await
+}
+
+fn output(report: &JobReport, wanted: ObjectKind) -> Digest {
+    let mut outputs = report.outputs.iter();
+    let found = outputs.find(|(kind, _, _)| *kind == wanted);
+    found.expect("the job made it").1
+}
+
+/// The run of all images, with plans from the worker.
+async fn plan(party: &mut Party, folder: &Path) -> ImageRun {
+    let (images, kinds) = scans::images(IMAGES);
+    let mut planned = scans::planned(scans::setup(folder, images, kinds), &FACTS);
+    while planned.wants_plan() {
+        let request = planned.request_bytes(&FACTS).unwrap();
+        let plan = pictures::ask(party, request).await.unwrap();
+        // A plan of other features is refused.
+        let request = planned.request(&FACTS).unwrap();
+        let mut altered: confide_model::InferencePlan =
+            confide_protocol::from_bytes(&plan).unwrap();
+        altered.task.gathering.as_mut().unwrap().scale *= 2.0;
+        assert!(altered.check(&card(folder), &request).is_err());
+        planned.accept(&plan, &FACTS).unwrap();
+    }
+    planned.into_run().unwrap()
+}
+
+fn card(folder: &Path) -> confide_model::Card {
+    let text = std::fs::read(folder.join("tiny-features/card.json")).unwrap();
+    confide_model::Card::parse(&text).unwrap()
+}
+
+/// Features of all jobs; the worker is killed in the middle of job `kill`.
+async fn features(
+    run: &ImageRun,
+    (party, worker): (&mut Party, Worker),
+    (data, models): (&Path, &Path),
+    kill: Option<usize>,
+) -> (Vec<Digest>, Worker) {
+    let (factory, mut worker) = (scans::network_factory(run), worker);
+    let (keys, mut digests) = scans::make(run, &factory, run.feature_keys().unwrap());
+    party.upload(&keys).await;
+    let (mut kept, jobs) = (Vec::new(), run.jobs().iter().sum::<usize>());
+    for job in 0..jobs {
+        let (images, made) = scans::make(run, &factory, run.image_items(job).unwrap());
+        party.upload(&images).await;
+        digests.extend(made);
+        let spec = run.feature_job(job, &digests).unwrap();
+        let id = party.start(spec).await.unwrap();
+        if kill == Some(job) {
+            let working =
+                |state: &JobState| matches!(state, JobState::Running { done, .. } if *done > 0);
+            party
+                .job_until(id, |state| working(state) || state.is_final())
+                .await;
+            worker.kill().await;
+            worker = start(data, models).await;
+            party.url = worker.url();
+        }
+        party.session.attach_job(id);
+        let report = done(party.job_until(id, JobState::is_final).await);
+        kept.push(output(&report, ObjectKind::ImageFeatures));
+        // Images go, features stay.
+        let images: Vec<Digest> = images.iter().map(|object| object.digest).collect();
+        party.session.delete(images).unwrap();
+    }
+    (kept, worker)
+}
+
+/// Trains on kept features and predicts: head and scores as bytes.
+async fn head(
+    run: &ImageRun,
+    (party, worker): (&mut Party, Worker),
+    (data, models): (&Path, &Path),
+    features: &[Digest],
+    kill: bool,
+) -> (Vec<u8>, Vec<Vec<u8>>, Worker) {
+    let mut worker = worker;
+    let factory = ObjectFactory::new(&scans::SEED, run.training()).unwrap();
+    let (objects, digests) = scans::make(run, &factory, run.training_items().unwrap());
+    party.upload(&objects).await;
+    let (train, test) = features.split_at(run.jobs()[0]);
+    let job = run.train_job(train, &digests).unwrap();
+    // Features of another place, or one too few, are no features.
+    if let (false, JobSpec::Train { features, .. }) = (kill, &job) {
+        let mut wrong = job.clone();
+        if let JobSpec::Train {
+            features: list,
+            labels,
+            ..
+        } = &mut wrong
+        {
+            *list = labels.clone();
+        }
+        let state = party.run(wrong).await.unwrap();
+        let refused =
+            matches!(&state, JobState::Failed(error) if error.code == code::OBJECT_INVALID);
+        assert!(refused, "{state:?}");
+        let mut short = job.clone();
+        if let JobSpec::Train { features: list, .. } = &mut short {
+            *list = features[1..].to_vec();
+        }
+        assert_eq!(party.run(short).await.unwrap_err().code, code::JOB_OBJECTS);
+    }
+    let id = party.start(job).await.unwrap();
+    if kill {
+        let stepped =
+            |state: &JobState| matches!(state, JobState::Running { done, .. } if *done > 0);
+        party
+            .job_until(id, |state| stepped(state) || state.is_final())
+            .await;
+        worker.kill().await;
+        worker = start(data, models).await;
+        party.url = worker.url();
+    }
+    party.session.attach_job(id);
+    let report = done(party.job_until(id, JobState::is_final).await);
+    let trained = output(&report, ObjectKind::Head);
+    let mut scores = Vec::new();
+    for job in run.predict_jobs(trained, test, &digests).unwrap() {
+        let report = done(party.run(job).await.unwrap());
+        scores.push(party.download(output(&report, ObjectKind::Scores)).await);
+    }
+    (party.download(trained).await, scores, worker)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_is_trained_on_encrypted_images_and_a_kill_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let models = dir.path().join("models");
+    let (images, _) = scans::images(IMAGES);
+    let model = scans::model(&models, &images);
+    let mut results = Vec::new();
+    for (name, kills) in [("calm", [None, None]), ("killed", [Some(1), Some(1)])] {
+        let data = dir.path().join(name);
+        std::fs::create_dir(&data).unwrap();
+        let worker = start(&data, &models).await;
+        let mut party = Party::connect(worker.url(), 1).await;
+        let run = plan(&mut party, &models).await;
+        if results.is_empty() {
+            println!("{}", run.training());
+            run.features().for_each(|plan| println!("{plan}"));
+            assert_eq!(run.jobs(), [2, 1]);
+        }
+        let places = (data.as_path(), models.as_path());
+        let (kept, worker) = features(&run, (&mut party, worker), places, kills[0]).await;
+        let kill = kills[1].is_some();
+        let found = head(&run, (&mut party, worker), places, &kept, kill).await;
+        let (trained, scores, worker) = found;
+        assert!(worker.terminate().await);
+        results.push((run, kept, trained, scores));
+    }
+    let [calm, killed] = &results[..] else {
+        unreachable!("two runs");
+    };
+    assert_eq!(
+        (&calm.1, &calm.2, &calm.3),
+        (&killed.1, &killed.2, &killed.3)
+    );
+
+    let (run, _, _, scores) = calm;
+    let opener = ResultOpener::new(&scans::SEED, run.training()).unwrap();
+    let opened: Vec<_> = scores
+        .iter()
+        .map(|bytes| opener.open_scores(bytes, run.score_rows()).unwrap())
+        .collect();
+    let logits = run.logits(&opened).unwrap();
+    let clear = run.clear(&model.weights).unwrap();
+    assert!(clear.share_of_range < 1.0, "{}", clear.share_of_range);
+    let report = run.report(&logits, Some(&clear)).unwrap();
+    let beside = report.clear.as_ref().unwrap();
+    println!("{beside:?}");
+    let images = [report.train_images, report.test_images];
+    assert_eq!(images[0] % 2, 0, "{images:?}");
+    assert!(beside.max_logit_difference < 5e-3, "{beside:?}");
+    assert_eq!(beside.label_agreement, 1.0, "{beside:?}");
+    assert!(
+        report.accuracy_encrypted > Some(0.6),
+        "{:?}",
+        report.accuracy_encrypted
+    );
+    assert_eq!(run.predictions(&logits).len(), images[1]);
+    assert_eq!(run.logits(&opened[1..]).unwrap_err().code, "CC-5021");
+}

@@ -1,0 +1,161 @@
+//! A head on encrypted images, at a ring of no security: images, a model with features, and the data party's side of a run.
+
+use std::path::Path;
+
+use confide_client::session::Object;
+use confide_client::workflow::classify::NamedImage;
+use confide_client::workflow::images::{ImageOptions, ImageRun, ImageSetup, PlannedHead};
+use confide_client::workflow::{Digests, Item, ObjectFactory, WorkerFacts};
+use confide_model::{Model, reference};
+use confide_tests::pictures;
+use confide_train::TrainingPlan;
+use confide_train::bootstrapped::{BootstrappedPlan, Preset};
+
+/// Seed of the key.
+pub const SEED: [u8; 32] = [6; 32];
+
+/// Classes of the head, of which the network has not heard.
+const KINDS: [&str; 3] = ["left", "middle", "right"];
+
+/// Features of images: channels with mean 0 and deviation 1.
+struct Standardised {
+    mean: Vec<f64>,
+    deviation: Vec<f64>,
+    /// By image.
+    features: Vec<Vec<f64>>,
+}
+
+impl Standardised {
+    fn new(model: &Model, images: &[NamedImage]) -> Self {
+        let pooled = |image: &NamedImage| -> Vec<f64> {
+            let planes = model.card.normalise(&image.pixels).expect("an image");
+            let network = &model.card.architecture;
+            let maps = reference::run(network, &model.weights, &planes).expect("runs");
+            maps["pool"].values.iter().flatten().copied().collect()
+        };
+        let pooled: Vec<Vec<f64>> = images.iter().map(pooled).collect();
+        let count = pooled.len() as f64;
+        let channels = 0..pooled[0].len();
+        let average = |of: &dyn Fn(&Vec<f64>) -> f64| pooled.iter().map(of).sum::<f64>() / count;
+        let mean: Vec<f64> = channels.clone().map(|c| average(&|row| row[c])).collect();
+        let variance = channels.map(|c| average(&|row| (row[c] - mean[c]).powi(2)));
+        let deviation: Vec<f64> = variance.map(f64::sqrt).collect();
+        let standardise = |row: &Vec<f64>| {
+            let pairs = row.iter().zip(mean.iter().zip(&deviation));
+            pairs
+                .map(|(x, (mean, deviation))| (x - mean) / deviation)
+                .collect()
+        };
+        let features = pooled.iter().map(standardise).collect();
+        Self {
+            mean,
+            deviation,
+            features,
+        }
+    }
+}
+
+/// Images, and kinds that one can tell from their features: which of the first three is the largest.
+pub fn images(count: usize) -> (Vec<NamedImage>, Vec<String>) {
+    let tiny = pictures::tiny();
+    let mut images = pictures::images(&tiny, count);
+    images.iter_mut().for_each(|image| image.class = None);
+    let features = Standardised::new(&tiny, &images).features;
+    let kind = |row: &Vec<f64>| {
+        let largest = (0..KINDS.len()).max_by(|&i, &j| row[i].total_cmp(&row[j]));
+        KINDS[largest.unwrap_or(0)].to_owned()
+    };
+    (images, features.iter().map(kind).collect())
+}
+
+/// Writes the network of the tests with features that are standardised channels of these images, and reads it.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn model(folder: &Path, images: &[NamedImage]) -> Model {
+    let Standardised {
+        mean, deviation, ..
+    } = Standardised::new(&pictures::tiny(), images);
+    let weight = |f: usize, c: usize| if f == c { deviation[c].recip() } else { 0.0 };
+    let channels = 0..mean.len();
+    let row = |f: usize| channels.clone().map(|c| weight(f, c)).collect();
+    let rows: Vec<Vec<f64>> = channels.clone().map(row).collect();
+    let folder = folder.join("tiny-features");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let files = pictures::tiny_files();
+    for (name, bytes) in ["card.json", "weights.safetensors", "golden.json"]
+        .iter()
+        .zip(&files)
+    {
+        std::fs::write(folder.join(name), bytes).expect("a file");
+    }
+    let mut card: serde_json::Value = serde_json::from_slice(&files[0]).expect("a card");
+    card["name"] = "tiny-features".into();
+    card["features"] = serde_json::json!({
+        "layer": "pool", "mean": mean, "rows": rows, "bound": 10.0,
+    });
+    std::fs::write(folder.join("card.json"), card.to_string()).expect("a card");
+    Model::read(&folder).expect("a valid model")
+}
+
+/// The setup of a training on as many of the images as two equally full ciphertexts hold.
+///
+/// # Panics
+/// When it is refused.
+pub fn setup(folder: &Path, mut images: Vec<NamedImage>, mut kinds: Vec<String>) -> ImageSetup {
+    let card = std::fs::read(folder.join("tiny-features/card.json")).expect("a card");
+    let options = ImageOptions {
+        epochs: 4,
+        ..ImageOptions::default()
+    };
+    loop {
+        let setup = ImageSetup::new(&card, images.clone(), &kinds, options.clone());
+        let setup = setup.expect("valid images");
+        if setup.counts()[0].is_multiple_of(2) {
+            return setup;
+        }
+        images.pop();
+        kinds.pop();
+    }
+}
+
+/// Accepts the plan that the worker would make of a setup, if its ring had security.
+///
+/// # Panics
+/// When there is none.
+pub fn planned(setup: ImageSetup, facts: &WorkerFacts) -> PlannedHead {
+    let request = setup.request(facts);
+    let wish = request.bootstrapping.expect("it bootstraps");
+    let preset = Preset::InsecureForTests;
+    let plan = BootstrappedPlan::of_request_at(preset, &request, &wish, &Default::default());
+    let plan = TrainingPlan::Bootstrapped(plan.expect("a plan"));
+    let bytes = confide_protocol::to_bytes(&plan).expect("encodes");
+    setup.accept(&bytes, facts).expect("an honest plan")
+}
+
+/// Makes objects of a run.
+///
+/// # Panics
+/// When one cannot be made.
+pub fn make(run: &ImageRun, factory: &ObjectFactory, items: Vec<Item>) -> (Vec<Object>, Digests) {
+    let (mut objects, mut digests) = (Vec::new(), Digests::new());
+    for item in items {
+        let slots = run.slots(&item.job).expect("slots");
+        let object = factory
+            .make(&item.job, slots.as_deref())
+            .expect("an object");
+        assert_eq!(object.bytes.len() as u64, item.bytes, "{}", item.name);
+        digests.insert(item.job, object.digest);
+        objects.push(object);
+    }
+    (objects, digests)
+}
+
+/// Makes the objects of the network.
+///
+/// # Panics
+/// When the plans are refused.
+pub fn network_factory(run: &ImageRun) -> ObjectFactory {
+    let plan = run.features().next().expect("a plan");
+    ObjectFactory::of_features(&SEED, plan, run.training()).expect("one secret")
+}
