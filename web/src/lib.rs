@@ -13,6 +13,7 @@ mod key;
 mod link;
 mod prediction;
 mod report;
+mod text;
 mod training;
 mod workbench;
 

@@ -4,6 +4,7 @@ use crate::bridge::{from_js, internal, throw, to_js};
 use crate::factory::pairs;
 use crate::items;
 use crate::link::{Link, digest};
+use crate::text::put_vectors;
 use crate::training::{open_with, start_jobs};
 use confide_client::intake::{MissingPolicy, Records, read_csv};
 use confide_client::workflow::{Digests, PredictionRun, ResultOpener, SavedModel, results_csv};
@@ -65,15 +66,24 @@ impl Prediction {
         Self::new(&model, &records, Vec::new(), seed)
     }
 
-    /// Several patients, from a CSV file. Records with gaps are not scored. `seed` is the key's and is wiped.
+    /// Several patients, from a CSV file; `vectors` are those of [`crate::text::texts_of_file`], one after the other, for a
+    /// model that reads texts. Records with gaps are not scored. `seed` is the key's and is wiped.
     ///
     /// # Errors
     /// When the file is no table or lacks a column of the model.
     #[wasm_bindgen(js_name = ofFile)]
-    pub fn of_file(model: &str, csv: &[u8], seed: Vec<u8>) -> Result<Prediction, JsValue> {
+    pub fn of_file(
+        model: &str,
+        csv: &[u8],
+        vectors: Option<Vec<f32>>,
+        seed: Vec<u8>,
+    ) -> Result<Prediction, JsValue> {
         let model = SavedModel::from_json(model).map_err(throw)?;
         let features = &model.preprocessing.features;
-        let table = read_csv(csv).map_err(throw)?;
+        let mut table = read_csv(csv).map_err(throw)?;
+        if let (Some(source), Some(vectors)) = (&model.text, &vectors) {
+            put_vectors(&mut table, source.clone(), vectors).map_err(throw)?;
+        }
         let records = table
             .select_records(features, MissingPolicy::Drop)
             .map_err(throw)?;

@@ -2,13 +2,15 @@
 
 use crate::bridge::{from_js, throw, to_js};
 use crate::columns::TableView;
+use crate::text::put_vectors;
 use confide_client::ClientError;
 use confide_client::intake::{
     ColumnKind, Dataset, MAX_CLASSES, MissingPolicy, Problem, ProblemKind, Selection, Severity,
-    Table, positive_class, read_csv,
+    Table, TextSource, positive_class, read_csv,
 };
-use confide_client::prepare::{Split, split};
+use confide_client::prepare::{Split, split_dataset};
 use confide_client::workflow::{TrainingOptions, VALIDATION_FRACTION};
+use confide_text::MINILM_DIGEST;
 use confide_train::minibatch::LossKind;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -23,6 +25,12 @@ pub(crate) struct Choices {
     /// Name of the class that sensitivity speaks of; by its meaning or rarity when absent.
     pub(crate) positive: Option<String>,
     pub(crate) features: Vec<usize>,
+    /// The column of written records, once the language model has read it.
+    #[serde(default)]
+    pub(crate) text: Option<usize>,
+    /// The column that says which records belong together.
+    #[serde(default)]
+    pub(crate) group: Option<usize>,
     /// `report`, `drop` or `fill`.
     pub(crate) missing: String,
     pub(crate) test_fraction: f64,
@@ -72,6 +80,8 @@ impl Choices {
             label,
             positive: None,
             features,
+            text: None,
+            group: None,
             missing: "report".to_owned(),
             test_fraction: 0.2,
             seed: 1,
@@ -176,6 +186,8 @@ pub struct Workbench {
     table: Table,
     choices: Choices,
     chosen: Option<Chosen>,
+    /// Position of the column that was read, and the vectors of its distinct texts, one after the other.
+    vectors: Option<(usize, Vec<f32>)>,
 }
 
 #[wasm_bindgen]
@@ -191,6 +203,7 @@ impl Workbench {
             choices: Choices::suggest(&table),
             table,
             chosen: None,
+            vectors: None,
         })
     }
 
@@ -208,6 +221,22 @@ impl Workbench {
     /// Never for values that come from here.
     pub fn choices(&self) -> Result<JsValue, JsValue> {
         to_js(&self.choices)
+    }
+
+    /// The distinct texts of a column, for the language model.
+    ///
+    /// # Errors
+    /// When it is no column of texts.
+    pub fn texts(&self, column: usize) -> Result<Vec<String>, JsValue> {
+        let name = self.name(column).unwrap_or_default();
+        Ok(self.table.texts(name).map_err(throw)?.to_vec())
+    }
+
+    /// Takes the vectors of a column's distinct texts, one after the other; the choice of the column comes with
+    /// [`Workbench::choose`].
+    #[wasm_bindgen(js_name = setVectors)]
+    pub fn set_vectors(&mut self, column: usize, vectors: Vec<f32>) {
+        self.vectors = Some((column, vectors));
     }
 
     /// Takes choices and says what they lead to: counts, classes, problems with row and column.
@@ -244,6 +273,7 @@ impl Workbench {
             .iter()
             .copied()
             .chain(self.choices.label)
+            .chain(self.choices.text)
             .collect();
         let gaps = self.gaps(&used);
         let mut view = DatasetView {
@@ -267,6 +297,7 @@ impl Workbench {
             .count();
         match self.select() {
             Ok(chosen) => {
+                view.features = chosen.dataset.records.features.len();
                 self.describe(&chosen, &mut view);
                 self.chosen = Some(chosen);
                 view.ready = true;
@@ -329,6 +360,28 @@ impl Workbench {
             .collect()
     }
 
+    /// The table with numbers in the place of the texts, where a column of texts is chosen.
+    fn read_text(&self) -> Result<Option<Table>, ClientError> {
+        let Some(column) = self.choices.text else {
+            return Ok(None);
+        };
+        let vectors = self.vectors.as_ref().filter(|(read, _)| *read == column);
+        let (Some(name), Some((_, vectors))) = (self.name(column), vectors) else {
+            return Err(ClientError::new(
+                "CC-1017",
+                "The written records are not read yet.",
+                "Choose their column again.",
+            ));
+        };
+        let source = TextSource {
+            column: name.to_owned(),
+            model: MINILM_DIGEST.to_owned(),
+        };
+        let mut table = self.table.clone();
+        put_vectors(&mut table, source, vectors)?;
+        Ok(Some(table))
+    }
+
     fn select(&self) -> Result<Chosen, ClientError> {
         let label = self
             .choices
@@ -341,32 +394,37 @@ impl Workbench {
                     "Choose the column that says which group a patient belongs to.",
                 )
             })?;
-        let features: Vec<String> = self
+        let mut features: Vec<String> = self
             .choices
             .features
             .iter()
             .filter_map(|&i| self.name(i))
             .map(str::to_owned)
             .collect();
+        let read = self.read_text()?;
+        let table = read.as_ref().unwrap_or(&self.table);
+        features.retain(|name| table.column(name).is_some());
+        features.extend(table.text_features());
         if features.is_empty() {
             return Err(ClientError::new(
                 "CC-1010",
                 "No measurement is chosen.",
-                "Choose at least one column of numbers.",
+                "Choose at least one column of numbers, or one of written records.",
             ));
         }
-        let dataset = self.table.select(&Selection {
+        let dataset = table.select(&Selection {
             label: label.to_owned(),
             features: Some(features),
             exclude: Vec::new(),
+            group: self
+                .choices
+                .group
+                .and_then(|i| self.name(i))
+                .map(str::to_owned),
             missing: self.choices.policy(),
         })?;
-        let split = split(
-            &dataset.classes_of_rows,
-            dataset.classes.len(),
-            self.choices.test_fraction,
-            u64::from(self.choices.seed),
-        )?;
+        let seed = u64::from(self.choices.seed);
+        let split = split_dataset(&dataset, self.choices.test_fraction, seed)?;
         let named = |name: &String| dataset.classes.iter().position(|class| class.name == *name);
         let positive = self.choices.positive.as_ref().and_then(named);
         let positive = positive.unwrap_or_else(|| positive_class(&dataset.classes).0);

@@ -6,6 +6,7 @@ fn bench(csv: &str) -> Workbench {
         choices: Choices::suggest(&table),
         table,
         chosen: None,
+        vectors: None,
     }
 }
 
@@ -91,4 +92,21 @@ fn what_is_not_chosen_is_asked_for() {
     assert!(!view.ready && view.problems[0].message.contains("No measurement"));
     bench.choices.label = None;
     assert!(bench.apply().problems[0].message.contains("No outcome"));
+}
+
+#[test]
+fn texts_are_features_once_they_are_read() {
+    let mut bench = bench(
+        "note,age,outcome\nlump,51,ill\nno finding,60,well\nlump,40,ill\nno finding,70,well\n",
+    );
+    bench.choices.text = Some(0);
+    bench.choices.features = vec![1];
+    let view = bench.apply();
+    assert!(!view.ready && view.problems[0].message.contains("not read"));
+    bench.vectors = Some((0, vec![0.5, 0.25, -1.0, -0.5, 0.0, 1.0]));
+    let view = bench.apply();
+    assert!(view.ready);
+    assert_eq!(view.features, 4);
+    let records = &bench.chosen().unwrap().dataset.records;
+    assert_eq!(records.row(1), [-0.5, 0.0, 1.0, 60.0]);
 }

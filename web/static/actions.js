@@ -108,6 +108,18 @@ export async function choose(changes) {
   }
 }
 
+/** How far the language model is, while something is under way. */
+export function reading(progress) {
+  if (get().busy) update({ busy: text.records.read[progress.phase](progress) });
+}
+
+/** Has the language model read a column of written records, or takes that choice back. */
+export async function chooseText(column) {
+  const features = get().choices.features.filter((one) => one !== column);
+  if (column !== null && !(await busy(text.records.read.begin, () => engine.call("readTexts", { column })))) return;
+  await choose({ text: column, features });
+}
+
 /** Prepares the records and asks the service for a plan. */
 export async function askPlan() {
   const went = await busy(text.records.planning, async () => update({ plan: await engine.call("askPlan") }));

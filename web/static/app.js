@@ -2,7 +2,7 @@
 
 import * as engine from "./engine.js";
 import { get, reachable, update, watch } from "./state.js";
-import { report } from "./actions.js";
+import { reading, report } from "./actions.js";
 import { drawFoot, drawSteps, drawTop } from "./frame.js";
 import { errorNotice } from "./views/error.js";
 import { fill } from "./dom.js";
@@ -63,6 +63,7 @@ engine.on("ledger", (ledger) => update({ ledger }));
 engine.on("run", (run) => update({ run }));
 engine.on("report", (changes) => update({ ...changes, step: get().step === "train" ? "results" : get().step }));
 engine.on("error", report);
+engine.on("reading", reading);
 show(get());
 
 try {

@@ -9,6 +9,7 @@ import { Project } from "./engine/project.js";
 import { estimates, Run, STOPPED } from "./engine/run.js";
 import { withSecret } from "./engine/secret.js";
 import { Service } from "./engine/service.js";
+import { readTexts } from "./engine/texts.js";
 
 const KEY = "key";
 const KEY_INFO = "key-info";
@@ -33,6 +34,15 @@ function ledgerChanged() {
     tell("ledger", entries);
     store.keepValue(LEDGER, entries).catch(() => {});
   }, 400);
+}
+
+/** Tells how far the reading of texts is, twice a second. */
+let told = 0;
+function reading(progress) {
+  const now = performance.now();
+  if (now - told < 500 && progress.done < progress.total) return;
+  told = now;
+  tell("reading", progress);
 }
 
 /** Speaks to the service under the key's token, or under one made up for this visit. */
@@ -158,6 +168,13 @@ const methods = {
     return project.open(file ? file.name : "", bytes);
   },
 
+  async readTexts({ column }) {
+    await endRun();
+    const texts = project.texts(column);
+    const vectors = await readTexts({ compiled, digest: engine.textModelDigest(), texts, onProgress: reading });
+    await project.takeVectors(column, vectors);
+  },
+
   async choose({ choices }) {
     await endRun();
     return project.choose(choices);
@@ -175,8 +192,8 @@ const methods = {
     run?.stop();
   },
 
-  async predict({ values, file }) {
-    const answer = await predict({ engine, compiled, service, key, model: project.result.model, values, file });
+  async predict({ values, written, file }) {
+    const answer = await predict({ engine, compiled, service, key, model: project.result.model, values, written, file, onProgress: reading });
     newPatients = answer.csv;
     return { ...answer.view, positive: project.result.report.positive };
   },

@@ -1,7 +1,7 @@
 // Every English sentence of the page, in one place, so that it can be translated.
 // Plain words first; the technical terms stand in sections that open on request.
 
-import { bytes, count, duration } from "./format.js";
+import { bytes, count, duration, percent } from "./format.js";
 
 export const text = {
   brand: "Confide",
@@ -107,7 +107,7 @@ export const text = {
 
   records: {
     title: "Records",
-    lead: "One row a patient, one column a measurement, names in the first row. The file is read in this browser only.",
+    lead: "One row a patient, one column a measurement or a written record, names in the first row. The file is read in this browser only.",
     choose: "Choose a CSV file",
     drop: "or drop it here",
     sample: "Use the sample records",
@@ -131,6 +131,20 @@ export const text = {
     kind: { number: "numbers", text: "text", constant: "one value only", empty: "no values" },
     range: (low, high) => `${low} to ${high}`,
     missingCount: (n) => (n === 1 ? "1 missing value" : `${count(n)} missing values`),
+    written: "Written records",
+    writtenLead: "A language model in this browser turns each text into 384 numbers that stand for its meaning. Neither text nor numbers leave readable.",
+    writtenColumn: "Column of written records",
+    writtenNone: "None",
+    writtenHint: "Its model is fetched from this page's own server once (23 MB) and kept.",
+    writtenDone: (n) => `The texts of ${count(n)} records are read.`,
+    group: "Records that belong together",
+    groupNone: "Each record stands for itself",
+    groupHint: "The column that names the patient, or whatever several records share: those are never split between training and test.",
+    read: {
+      begin: "Starting the language model",
+      model: ({ done, total }) => `Fetching the language model: ${percent(done / total, 0)}`,
+      texts: ({ done, total, seconds }) => `Reading the texts: ${count(done)} of ${count(total)}${seconds === null ? "" : `, ${duration(seconds)} left`}`,
+    },
     missingTitle: "Missing values",
     missingLead: "Nothing is filled in without your choice.",
     missingPolicy: {
@@ -330,6 +344,9 @@ export const text = {
     refused: "not scored",
     seconds: (s) => `Answered in ${duration(s)}`,
     download: "Download predictions (CSV)",
+    written: (name) => `Written record (${name})`,
+    writtenHint: "It is read by the language model in this browser.",
+    noText: "Write or paste a record first.",
     notNumber: (name) => `“${name}” needs a number.`,
     noFile: "Choose a CSV file first.",
     usual: (low, high) => `usually ${low} to ${high}`,
@@ -376,6 +393,7 @@ export const text = {
     byCode: {
       "CF-0002": ["A helper that locks records could not start.", "Close other tabs to free memory, and go on."],
       "CF-0003": ["The work was interrupted.", "Go on; what was sent is not sent again."],
+      "CF-0008": ["A helper that reads texts could not start.", "Close other tabs to free memory, and choose the column again."],
       "CF-0005": ["The work was interrupted because the key changed.", "Start it again."],
     },
     blame: { Client: "this browser", Worker: "the compute service", Network: "the network" },

@@ -9,7 +9,13 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use tower_http::{compression::CompressionLayer, services::ServeDir};
+use tower_http::{
+    compression::{
+        CompressionLayer, Predicate,
+        predicate::{DefaultPredicate, NotForContentType},
+    },
+    services::ServeDir,
+};
 
 use crate::origin;
 
@@ -35,10 +41,13 @@ const HEADERS: [(&str, &str); 8] = [
 
 /// Serves `dir`, or says that there is no page.
 pub fn router(dir: Option<&Path>) -> Router {
+    // Weights of the language model do not get smaller, and the page wants to know how many bytes come.
+    let smaller =
+        DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     let router = match dir {
         Some(dir) => Router::new()
             .fallback_service(ServeDir::new(dir))
-            .layer(CompressionLayer::new().gzip(true)),
+            .layer(CompressionLayer::new().gzip(true).compress_when(smaller)),
         None => Router::new().fallback(|| async { (StatusCode::NOT_FOUND, NO_PAGE) }),
     };
     router.layer(middleware::from_fn(secure))

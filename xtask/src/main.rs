@@ -12,6 +12,7 @@ mod secrets;
 mod serve;
 mod setup;
 mod steps;
+mod text_model;
 mod verify;
 mod web;
 mod workspace;
@@ -38,6 +39,8 @@ enum Task {
     Verify(verify::Options),
     /// Run the wasm tests of ring, scheme and data party in headless Chromium
     BrowserTests,
+    /// Fetch the language model for written records and pack it for page and terminal
+    TextModel(text_model::Options),
     /// Measure other libraries beside this engine
     Peers(peers::Options),
     /// Check that the worker's build cannot name a secret key
@@ -64,6 +67,7 @@ fn run(task: Task) -> anyhow::Result<()> {
             let browser = setup::browser()?;
             browser_tests::run(&workspace, &browser).map(|_| ())
         }
+        Task::TextModel(options) => text_model::make(&workspace, &options).map(|_| ()),
         Task::Peers(options) => peers::run(&workspace, &options),
         Task::CheckWorkerSecrets => secrets::check(&workspace),
     }

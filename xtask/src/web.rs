@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! index.html  app.css  *.js          from web/index.html and what it names
+//! text-model.safetensors             where `cargo xtask text-model` has made it
 //! pkg/relaxed/confide_web{.js,_bg.wasm}   with relaxed SIMD, for browsers that have it
 //! pkg/plain/confide_web{.js,_bg.wasm}     with the SIMD that all browsers of the last years have
 //! ```
@@ -22,6 +23,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::page::{self, Asset};
 use crate::process;
 use crate::setup::{self, WASM_TARGET};
+use crate::text_model;
 use crate::workspace::Workspace;
 
 /// The most bytes that a gzipped wasm may have.
@@ -80,6 +82,7 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
         let staging = PathBuf::from(staging);
         // Trunk names its bindings after the package, with a hyphen, and makes one variant.
         replace_folder(&staging.join("pkg"))?;
+        copy_text_model(workspace, &staging)?;
         for each in &VARIANTS {
             variant(workspace, options, each, &staging)?;
         }
@@ -110,6 +113,7 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
     for asset in &page.assets {
         copy_asset(&source, &staging, asset)?;
     }
+    copy_text_model(workspace, &staging)?;
     for each in &VARIANTS {
         variant(workspace, options, each, &staging)?;
     }
@@ -126,6 +130,18 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
     fs::remove_dir_all(&staging)?;
     eprintln!("  page: {}", workspace.short(&dist).display());
     Ok(dist)
+}
+
+/// The language model beside the page, where it was made; without it the page says what makes it.
+fn copy_text_model(workspace: &Workspace, dist: &Path) -> Result<()> {
+    let model = text_model::path(workspace);
+    if model.is_file() {
+        fs::copy(&model, dist.join("text-model.safetensors"))
+            .with_context(|| format!("copying {}", model.display()))?;
+    } else {
+        eprintln!("  no language model for written records: `cargo xtask text-model` makes it");
+    }
+    Ok(())
 }
 
 /// Compiles one variant of the page's crate and writes its bindings to `dist/pkg/<name>`.

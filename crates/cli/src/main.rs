@@ -4,6 +4,7 @@
 mod bench;
 mod classify;
 mod curve;
+mod embed;
 mod failure;
 mod images;
 mod jobs;
@@ -18,6 +19,7 @@ mod plan_model;
 mod predict;
 mod progress;
 mod records;
+mod text;
 mod train;
 mod train_images;
 mod upload;
@@ -46,6 +48,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Classify images with a network of the worker, which sees neither images nor results
     Classify(classify::ClassifyArgs),
+    /// Turn the texts of a CSV file, or of a folder, into numbers with the language model, on this machine alone
+    Embed(embed::EmbedArgs),
     /// Show what a training, or a network on images, would send and take, without sending any records
     Plan(plan::PlanArgs),
     /// Measure this machine
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Command::Train(args) => (args.json, in_runtime(train::run(&args))),
         Command::Predict(args) => (args.json, in_runtime(predict::run(&args))),
         Command::Classify(args) => (args.json, in_runtime(classify::run(&args))),
+        Command::Embed(args) => (false, embed::run(&args)),
         Command::Plan(args) => (args.json, in_runtime(plan::run(&args))),
         Command::Bench(command) => (false, bench::run(command)),
     };

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, plan};
 use crate::output;
 use crate::plan_model::{self, PlanModelArgs};
+use crate::progress::Progress;
 use crate::records::TrainingRecords;
 use crate::train::to_json;
 use clap::Parser;
@@ -60,7 +61,9 @@ pub async fn run(args: &PlanArgs) -> Result<(), Failure> {
             );
         }
     };
-    let mut setup = records.prepare()?;
+    let mut progress = Progress::new();
+    let mut setup = records.prepare(&mut progress)?;
+    progress.finish();
     let mut interrupt = Interrupt::listen();
     let vault = Vault::generate("")?;
     let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
@@ -87,4 +90,24 @@ pub async fn run(args: &PlanArgs) -> Result<(), Failure> {
         output::line(format_args!("Note: {note}"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        plan: PlanArgs,
+    }
+
+    #[test]
+    fn records_are_found_among_the_arguments() {
+        let parse = |words: &[&str]| Command::try_parse_from(words).unwrap().plan.records;
+        let words = ["plan", "--csv", "a.csv", "--label", "b", "--text", "c"];
+        let records = parse(&words).unwrap();
+        assert_eq!(records.text.as_deref(), Some("c"));
+        assert!(parse(&["plan"]).is_none());
+    }
 }

@@ -7,6 +7,7 @@ use crate::link::{Link, News};
 use crate::output;
 use crate::progress::{Progress, human_bytes};
 use crate::records::{Missing, read_table, show_problems};
+use crate::text::TextModelFile;
 use crate::train::{factories, threads, to_json, write};
 use crate::upload::upload;
 use confide_client::ClientError;
@@ -35,9 +36,11 @@ pub struct PredictArgs {
     pub key: PathBuf,
     #[command(flatten)]
     pub passphrase: PassphraseSource,
-    /// CSV file with the feature columns of the training
+    /// CSV file, or folder of text files, with the feature columns of the training
     #[arg(long, value_name = "FILE")]
     pub csv: PathBuf,
+    #[command(flatten)]
+    pub text: TextModelFile,
     /// What to do with rows that have gaps
     #[arg(long, value_enum, default_value = "report")]
     pub missing: Missing,
@@ -72,8 +75,10 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
         )
         .into());
     }
-    let table = read_table(&args.csv)?;
+    let mut table = read_table(&args.csv)?;
     show_problems(&table, args.missing != Missing::Report);
+    args.text
+        .embed_as(model.text.as_ref(), &mut table, &mut progress)?;
     let records = table.select_records(&model.preprocessing.features, args.missing.into())?;
     let prediction = Arc::new(PredictionRun::new(&model, &records)?);
     for note in prediction.notes() {

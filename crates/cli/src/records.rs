@@ -1,6 +1,8 @@
 //! Options that choose file, columns and rows.
 
 use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::text::{self, MODEL_VARIABLE, TextModelFile, TextOptions, USUAL_MODEL};
 use confide_client::ClientError;
 use confide_client::intake::{MissingPolicy, Severity, Table, read_csv};
 use confide_client::workflow::TrainingOptions;
@@ -49,7 +51,7 @@ impl From<Loss> for LossKind {
 /// Records to train with.
 #[derive(clap::Args, Clone, Debug)]
 pub struct TrainingRecords {
-    /// CSV file with a header
+    /// CSV file with a header; or a folder with a folder of text files for each class (columns file, label and text)
     #[arg(long, value_name = "FILE", requires = "label")]
     pub csv: Option<PathBuf>,
     /// Column with the classes, numbers or text
@@ -61,6 +63,16 @@ pub struct TrainingRecords {
     /// Columns to leave out, separated by commas
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub exclude: Vec<String>,
+    /// Column that says which records belong together, such as a patient's: they are never split between training and test
+    #[arg(long, value_name = "COLUMN")]
+    pub group: Option<String>,
+    /// Column of written records: a language model turns each into 384 numbers on this machine, beside the other features
+    #[arg(long, value_name = "COLUMN")]
+    pub text: Option<String>,
+    /// File of the language model, which `cargo xtask text-model` makes
+    // Not flattened: clap takes an optional group that holds another group for absent.
+    #[arg(long, value_name = "FILE", default_value = USUAL_MODEL, env = MODEL_VARIABLE)]
+    pub text_model: PathBuf,
     /// What to do with rows that have gaps
     #[arg(long, value_enum, default_value = "report")]
     pub missing: Missing,
@@ -109,18 +121,33 @@ pub struct TrainingRecords {
 
 impl TrainingRecords {
     /// Reads the file, shows its problems, splits and prepares the records.
-    pub fn prepare(&self) -> Result<confide_client::workflow::TrainingSetup, Failure> {
+    pub fn prepare(
+        &self,
+        progress: &mut Progress,
+    ) -> Result<confide_client::workflow::TrainingSetup, Failure> {
         let (Some(csv), Some(label)) = (&self.csv, &self.label) else {
             let remedy = "Give --csv FILE and --label COLUMN.";
             let message = "There is no table to train on.";
             return Err(ClientError::new("CC-6065", message, remedy).into());
         };
-        let table = read_table(csv)?;
+        let mut table = read_table(csv)?;
         show_problems(&table, self.missing != Missing::Report);
+        let text = TextOptions {
+            text: self.text.clone(),
+            model: TextModelFile {
+                text_model: self.text_model.clone(),
+            },
+        };
+        text.embed(&mut table, progress)?;
+        let mut features = self.features.clone();
+        if let Some(features) = &mut features {
+            features.extend(table.text_features());
+        }
         let selection = confide_client::intake::Selection {
             label: label.clone(),
-            features: self.features.clone(),
+            features,
             exclude: self.exclude.clone(),
+            group: self.group.clone(),
             missing: self.missing.into(),
         };
         let options = TrainingOptions {
@@ -143,8 +170,11 @@ impl TrainingRecords {
     }
 }
 
-/// Reads a CSV file.
+/// Reads a CSV file, or a folder of text files.
 pub fn read_table(path: &Path) -> Result<Table, Failure> {
+    if path.is_dir() {
+        return text::read_folder(path);
+    }
     let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
     Ok(read_csv(&bytes)?)
 }

@@ -135,7 +135,7 @@ pub async fn train(args: &TrainArgs) -> Result<(TrainResult, Vec<Prediction>), F
     let mut progress = Progress::new();
     progress.phase("read", "Reading and preparing records", 0, false);
     let vault = open_or_ephemeral(args.key.as_deref(), &args.passphrase)?;
-    let mut setup = args.records.prepare()?;
+    let mut setup = args.records.prepare(&mut progress)?;
     let mut interrupt = Interrupt::listen();
     progress.phase("plan", "Asking the worker for a plan", 0, false);
     let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;

@@ -2,6 +2,7 @@
 
 import { Pool } from "./pool.js";
 import { sendObjects } from "./objects.js";
+import { readTexts } from "./texts.js";
 import { withSeed } from "./secret.js";
 
 const GONE = {
@@ -11,12 +12,20 @@ const GONE = {
   remedy: "Train again; it takes as long as the first time.",
 };
 
-/** Scores one patient (`values`) or a file of patients (`file`) with a kept model. */
-export async function predict({ engine, compiled, service, key, model, values, file }) {
+/** A table of one row: what was typed for a patient with a written record. */
+function oneRow(names, values) {
+  const quoted = (cell) => `"${String(cell).replaceAll('"', '""')}"`;
+  return new TextEncoder().encode([names, values].map((cells) => `${cells.map(quoted).join(",")}\n`).join(""));
+}
+
+/** Scores one patient (`values`, with a `written` record where the model reads one) or a file of patients (`file`). */
+export async function predict({ engine, compiled, service, key, model, values, written, file, onProgress }) {
   const begun = performance.now();
-  const csv = file ? new Uint8Array(await file.arrayBuffer()) : null;
+  const csv = file ? new Uint8Array(await file.arrayBuffer()) : written ? oneRow(written.names, values) : null;
+  const texts = csv ? engine.textsOfFile(model, csv) : null;
+  const vectors = texts ? await readTexts({ compiled, digest: engine.textModelDigest(), texts, onProgress }) : undefined;
   const prediction = withSeed(key, (seed) =>
-    values ? engine.Prediction.ofOne(model, Float64Array.from(values), seed) : engine.Prediction.ofFile(model, csv, seed),
+    csv ? engine.Prediction.ofFile(model, csv, vectors, seed) : engine.Prediction.ofOne(model, Float64Array.from(values), seed),
   );
   let pool = null;
   try {

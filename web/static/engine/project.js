@@ -5,6 +5,7 @@ import * as store from "./store.js";
 const RECORDS = "records";
 const PROJECT = "project";
 const RESULT = "result";
+const VECTORS = "vectors";
 // The worker found no plan within its limits for what was asked.
 const NO_PLAN = "CF-3010";
 
@@ -30,6 +31,8 @@ export class Project {
     this.#kept = kept;
     this.#workbench = new this.#engine.Workbench(bytes);
     this.table = this.#workbench.table(kept.name);
+    const vectors = await store.recall(VECTORS);
+    if (vectors && kept.read !== undefined) this.#workbench.setVectors(kept.read, new Float32Array(vectors.buffer));
     const dataset = this.#workbench.choose(kept.choices);
     this.result = await store.recallValue(RESULT);
     const state = { table: this.table, choices: kept.choices, dataset, plan: kept.planView ?? null };
@@ -46,7 +49,7 @@ export class Project {
     const choices = workbench.choices();
     const dataset = workbench.choose(choices);
     this.#kept = { name, choices };
-    await store.forget(RESULT);
+    await store.forget(RESULT, VECTORS);
     await store.keep(RECORDS, bytes);
     await this.keep({});
     return { table: this.table, choices, dataset };
@@ -56,10 +59,22 @@ export class Project {
   async choose(choices) {
     this.#drop();
     const dataset = this.#workbench.choose(choices);
-    this.#kept = { name: this.#kept.name, choices };
+    this.#kept = { name: this.#kept.name, read: this.#kept.read, choices };
     await store.forget(RESULT);
     await this.keep({});
     return { dataset };
+  }
+
+  /** The distinct texts of a column. */
+  texts(column) {
+    return this.#workbench.texts(column);
+  }
+
+  /** Takes the vectors of a column's texts. */
+  async takeVectors(column, vectors) {
+    this.#workbench.setVectors(column, vectors);
+    await store.keep(VECTORS, new Uint8Array(vectors.buffer));
+    await this.keep({ read: column });
   }
 
   /** Prepares the records and asks the service for a plan, for less as long as it refuses. */
@@ -114,12 +129,12 @@ export class Project {
   async finish(report, key) {
     const training = this.training();
     const model = training.model(key);
-    const features = JSON.parse(model).preprocessing.features.map((name) => {
-      const { median, min, max } = this.table.columns.find((column) => column.name === name);
-      return { name, median, min, max };
-    });
+    const { preprocessing, text } = JSON.parse(model);
+    // Numbers that the language model made of a text are not asked for.
+    const columns = preprocessing.features.map((name) => this.table.columns.find((column) => column.name === name));
+    const features = columns.filter(Boolean).map(({ name, median, min, max }) => ({ name, median, min, max }));
     const json = JSON.stringify({ ...JSON.parse(training.reportJson()), seconds: Object.fromEntries(report.seconds), bytes_up: report.bytes_up, bytes_down: report.bytes_down, worker_peak_rss_bytes: report.worker_peak }, null, 2);
-    this.result = { report, predictor: { id: report.id, features }, model, json, csv: training.predictionsCsv() };
+    this.result = { report, predictor: { id: report.id, features, text: text?.column ?? null }, model, json, csv: training.predictionsCsv() };
     await store.keepValue(RESULT, this.result);
     await this.keep({ running: false });
   }

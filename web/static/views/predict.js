@@ -1,6 +1,6 @@
 // Last step: risk for new patients, one by one or from a file.
 
-import { button, download, fill, h, icon, notice } from "../dom.js";
+import { button, download, field, fill, h, icon, notice } from "../dom.js";
 import { exportFile, predict } from "../actions.js";
 import { count, duration, percent, short } from "../format.js";
 import { filePicker } from "./records.js";
@@ -14,6 +14,7 @@ const LISTED = 200;
 let announced = null;
 // What was typed stays while the answer is awaited and the view is built anew.
 let typed = null;
+let recorded = "";
 
 function input(feature, index, onchange) {
   const id = `value-${index}`;
@@ -31,8 +32,9 @@ function input(feature, index, onchange) {
   return h("div", { class: "field" }, h("label", { for: id }, feature.name), control, note);
 }
 
-function oneForm(features) {
+function oneForm({ features, text: column }) {
   typed ??= features.map((feature) => short(feature.median));
+  const record = column ? h("textarea", { rows: 8, onchange: () => (recorded = record.value) }, recorded) : null;
   const place = h("div");
   const submit = (event) => {
     event.preventDefault();
@@ -40,7 +42,12 @@ function oneForm(features) {
     const wrong = values.findIndex((value) => !Number.isFinite(value));
     fill(place, wrong >= 0 ? notice("error", h("p", null, words.notNumber(features[wrong].name))) : null);
     if (wrong >= 0) return document.getElementById(`value-${wrong}`).focus();
-    return predict({ values });
+    if (!record) return predict({ values });
+    if (record.value.trim() === "") {
+      fill(place, notice("error", h("p", null, words.noText)));
+      return record.focus();
+    }
+    return predict({ values: [record.value, ...values], written: { names: [column, ...features.map((feature) => feature.name)] } });
   };
   const reset = () => {
     typed = features.map((feature) => short(feature.median));
@@ -54,7 +61,8 @@ function oneForm(features) {
     "form",
     { class: "card", onsubmit: submit, novalidate: true, "aria-labelledby": "one-title" },
     h("h2", { id: "one-title" }, words.one),
-    h("p", null, words.oneLead),
+    features.length > 0 ? h("p", null, words.oneLead) : null,
+    record ? field(words.written(column), record, { id: "written-record", hint: words.writtenHint }) : null,
     h("div", { class: "values" }, features.map((feature, index) => input(feature, index, () => fill(place)))),
     place,
     h("div", { class: "row" }, h("button", { type: "submit", class: "button primary", id: "predict-one" }, icon("lock"), h("span", null, words.button)), button(words.reset, reset, { kind: "quiet", id: "reset-values" })),
@@ -121,10 +129,10 @@ export function build({ predictor, predictions, busy }) {
     { class: "view" },
     head(words.title, words.lead),
     busy ? h("section", { class: "card" }, working(busy)) : result,
-    oneForm(predictor.features),
+    oneForm(predictor),
     section(words.many, h("p", null, words.manyLead), filePicker("new-csv-file", words.choose, (file) => predict({ file }))),
   );
-  if (busy) for (const control of element.querySelectorAll("button, input")) control.disabled = true;
+  if (busy) for (const control of element.querySelectorAll("button, input, textarea")) control.disabled = true;
   const fresh = predictions !== null && predictions.id !== announced;
   announced = predictions?.id ?? null;
   return { element, focus: fresh && !busy ? "#prediction" : null };

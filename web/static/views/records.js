@@ -2,6 +2,7 @@
 
 import { button, details, field, h, icon, notice } from "../dom.js";
 import { askPlan, choose, go, openTable } from "../actions.js";
+import { groups, written } from "./written.js";
 import { percent, short } from "../format.js";
 import { recordTable } from "./table.js";
 import { actions, head, section, working } from "./page.js";
@@ -66,7 +67,7 @@ function outcome({ table, choices, dataset }) {
 }
 
 function features({ table, choices }) {
-  const possible = table.columns.filter((column) => column.index !== choices.label);
+  const possible = table.columns.filter((column) => column.index !== choices.label && column.index !== choices.text && column.index !== choices.group);
   const chosen = new Set(choices.features);
   const numeric = possible.filter((column) => column.kind === "number").map((column) => column.index);
   const toggle = (index, on) => choose({ features: on ? [...choices.features, index].sort((a, b) => a - b) : choices.features.filter((one) => one !== index) });
@@ -120,12 +121,14 @@ function missing({ choices, dataset }) {
   );
 }
 
-function split({ choices }) {
+function split(state) {
+  const { choices } = state;
   const share = h("input", { type: "number", min: 5, max: 50, step: 5, value: Math.round(choices.test_fraction * 100), onchange: (event) => choose({ test_fraction: Math.min(50, Math.max(5, Number(event.target.value) || 20)) / 100 }) });
   const seed = h("input", { type: "number", min: 0, max: 4294967295, step: 1, value: choices.seed, onchange: (event) => choose({ seed: Math.max(0, Math.trunc(Number(event.target.value) || 0)) }) });
   return details(
     [words.split, ` (${percent(choices.test_fraction, 0)})`],
     h("div", { class: "pair" }, field(`${words.holdout} (%)`, share, { id: "test-share", hint: words.holdoutHint }), field(words.seed, seed, { id: "split-seed", hint: words.seedHint })),
+    groups(state),
   );
 }
 
@@ -211,6 +214,7 @@ export function build(state) {
     ),
     state.run?.status === "working" ? notice("warning", h("p", null, words.running)) : null,
     outcome(state),
+    written(state),
     problems(state),
     missing(state),
     features(state),

@@ -2,9 +2,11 @@
 
 use super::column::{Column, ColumnKind, Values};
 use super::table::{ProblemKind, Table};
+use super::text::TextSource;
 use super::{MAX_CLASSES, MAX_FEATURES};
 use crate::ClientError;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// What to do with rows that have gaps. There is no default: the user says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub struct Selection {
     pub features: Option<Vec<String>>,
     /// Names of columns that are left out.
     pub exclude: Vec<String>,
+    /// Column that names what records belong together, for example patients: those of one are never split between
+    /// training and test. It is no feature.
+    pub group: Option<String>,
     /// What to do with gaps.
     pub missing: MissingPolicy,
 }
@@ -38,6 +43,7 @@ impl Selection {
             label: label.to_owned(),
             features: None,
             exclude: Vec::new(),
+            group: None,
             missing: MissingPolicy::Report,
         }
     }
@@ -89,6 +95,10 @@ pub struct Dataset {
     pub classes_of_rows: Vec<usize>,
     /// The classes in order: numbers ascending, or texts by alphabet.
     pub classes: Vec<Class>,
+    /// Group of each record, numbered in order of appearance; empty where no group column was chosen.
+    pub groups: Vec<usize>,
+    /// The column whose texts became features.
+    pub text: Option<TextSource>,
 }
 
 impl Table {
@@ -126,7 +136,13 @@ impl Table {
             .collect();
         used.retain(|class| class.rows > 0);
         check_classes(&selection.label, &used)?;
+        let groups = match &selection.group {
+            Some(name) => groups_of(self.find(name, "group")?, &rows),
+            None => Vec::new(),
+        };
         Ok(Dataset {
+            groups,
+            text: self.text.clone(),
             records: self.gather(&features, &rows, notes),
             label: selection.label.clone(),
             classes_of_rows,
@@ -174,7 +190,7 @@ impl Table {
         }
     }
 
-    fn find(&self, name: &str, role: &str) -> Result<&Column, ClientError> {
+    pub(super) fn find(&self, name: &str, role: &str) -> Result<&Column, ClientError> {
         self.column(name).ok_or_else(|| {
             let known: Vec<&str> = self
                 .columns
@@ -200,7 +216,10 @@ impl Table {
         }
         let mut chosen = Vec::new();
         for column in &self.columns {
-            if column.name == selection.label || selection.exclude.contains(&column.name) {
+            if column.name == selection.label
+                || selection.group.as_ref() == Some(&column.name)
+                || selection.exclude.contains(&column.name)
+            {
                 continue;
             }
             let asked = selection
@@ -324,6 +343,22 @@ impl Table {
             notes,
         }
     }
+}
+
+/// Groups of rows, numbered in order of appearance. A row without one is a group of its own.
+fn groups_of(column: &Column, rows: &[usize]) -> Vec<usize> {
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut next = 0;
+    let group = |&row: &usize| {
+        let name = column.shown(row);
+        let found = known.get(&name).copied().filter(|_| !name.is_empty());
+        found.unwrap_or_else(|| {
+            known.insert(name, next);
+            next += 1;
+            next - 1
+        })
+    };
+    rows.iter().map(group).collect()
 }
 
 fn not_numbers(name: &str) -> ClientError {

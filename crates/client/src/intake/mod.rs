@@ -1,5 +1,6 @@
 //! From the bytes of a CSV file to a [`Table`] with its problems, and from a table to a [`Dataset`]; from the bytes of
-//! an image file to a [`Picture`], and from those of a list of files to their labels.
+//! an image file to a [`Picture`], and from those of a list of files to their labels. A column of texts becomes features by
+//! [`Table::with_vectors`].
 //!
 //! Nothing is guessed: whatever cannot be used is reported with row and column, and it is the user who says
 //! whether such rows are dropped or their gaps filled ([`MissingPolicy`]).
@@ -11,6 +12,7 @@ mod number;
 mod picture;
 mod read;
 mod table;
+mod text;
 
 pub use column::{Column, ColumnKind, ColumnStats, Values};
 pub use dataset::{Class, Dataset, MissingPolicy, Records, Selection, positive_class};
@@ -18,6 +20,7 @@ pub use labels::{is_picture, read_labels};
 pub use picture::{MAX_PICTURE_BYTES, MAX_SIDE, Picture, read_cifar};
 pub use read::read_csv;
 pub use table::{Problem, ProblemKind, Severity, Table};
+pub use text::TextSource;
 
 /// Most feature columns that a table may have.
 pub const MAX_FEATURES: usize = 500;

@@ -27,6 +27,7 @@ pub fn read_csv(bytes: &[u8]) -> Result<Table, ClientError> {
         ragged_rows: 0,
         delimiter,
         problems: Vec::new(),
+        text: None,
         problem_counts: Vec::new(),
     };
     let names = name_columns(&header, &mut table);

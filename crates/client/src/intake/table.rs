@@ -2,6 +2,7 @@
 
 use super::KEPT_PROBLEMS;
 use super::column::{Column, ColumnStats};
+use super::text::TextSource;
 use serde::Serialize;
 
 /// What kind of problem was found.
@@ -66,6 +67,8 @@ pub struct Table {
     pub delimiter: u8,
     /// At most [`KEPT_PROBLEMS`] of each kind.
     pub problems: Vec<Problem>,
+    /// The column whose texts became features.
+    pub text: Option<TextSource>,
     /// How many there are of each kind in all.
     pub problem_counts: Vec<(ProblemKind, usize)>,
 }

@@ -3,10 +3,12 @@
 //! Everything is fitted on the training rows alone and stored as [`Preprocessing`], so that new records go
 //! through the very same steps.
 
+mod groups;
 mod matrix;
 mod preprocessing;
 mod split;
 
+pub use groups::split_dataset;
 pub use matrix::Matrix;
 pub use preprocessing::{FitOptions, Preprocessing};
 pub use split::{Split, set_aside, shuffle, split};

@@ -4,6 +4,7 @@ use super::objects::ObjectJob;
 use super::run::{Digests, TrainingRun};
 use super::{from_engine, from_train};
 use crate::ClientError;
+use crate::intake::TextSource;
 use crate::prepare::Preprocessing;
 use confide_protocol::Digest;
 use confide_train::TrainingPlan;
@@ -23,6 +24,9 @@ pub struct SavedModel {
     pub classes: Vec<String>,
     /// Index of the positive class of two.
     pub positive: usize,
+    /// The column of texts among the features, and the language model that read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextSource>,
     /// Preparation of records.
     pub preprocessing: Preprocessing,
     /// The plan of the training.
@@ -48,6 +52,7 @@ impl SavedModel {
             label: run.setup.dataset.label.clone(),
             classes: run.setup.class_names(),
             positive: run.setup.positive,
+            text: run.setup.dataset.text.clone(),
             preprocessing: run.setup.preprocessing.clone(),
             plan: run.plan.clone(),
             head: head.to_hex(),

@@ -5,7 +5,7 @@ use super::run::TrainingRun;
 use super::{from_engine, from_train};
 use crate::ClientError;
 use crate::intake::{Dataset, positive_class};
-use crate::prepare::{FitOptions, Preprocessing, Split, set_aside, shuffle, split};
+use crate::prepare::{FitOptions, Preprocessing, Split, set_aside, shuffle, split_dataset};
 use confide_train::bootstrapped::BootstrapWish;
 use confide_train::minibatch::LossKind;
 use confide_train::{PlanRequest, TrainingPlan};
@@ -121,7 +121,7 @@ impl TrainingSetup {
     /// Splits the records and fits the preparation on the training part.
     ///
     /// # Errors
-    /// Those of [`split`] and [`Preprocessing::fit`]; `CC-5010` when the positive class does not exist, `CC-5011` when
+    /// Those of [`split_dataset`] and [`Preprocessing::fit`]; `CC-5010` when the positive class does not exist, `CC-5011` when
     /// a class has no training record or there are fewer than two, `CC-5015` for a softmax or hidden units without
     /// epochs, both together, or a softmax of two classes.
     pub fn new(dataset: Dataset, options: TrainingOptions) -> Result<Self, ClientError> {
@@ -136,12 +136,7 @@ impl TrainingSetup {
                 )
             }
         };
-        let mut split = split(
-            &dataset.classes_of_rows,
-            dataset.classes.len(),
-            options.test_fraction,
-            options.seed,
-        )?;
+        let mut split = split_dataset(&dataset, options.test_fraction, options.seed)?;
         let validation = options.set_aside(&mut split.train, &dataset)?;
         if split.train.len() < 2 {
             return Err(ClientError::new(
