@@ -28,13 +28,14 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
     right = accuracy(folded, own.test, prepare)
     sample = own.test.images[:1000]
     apart = (logits(folded, sample, prepare) - logits(network, sample, prepare)).abs().max().item()
-    seen = {name: round(value, 4) for name, value in _flipped_too(folded, own, recipe.flip, prepare).items()}
+    seen = {name: round(value, 4) for name, value in ranges.largest(folded, own.train.images, prepare).items()}
     test = {name: round(value, 4) for name, value in ranges.largest(folded, own.test.images, prepare).items()}
     seen["input"] = prepare.bound()
     bounds = ranges.promise(seen)
     broken = ranges.broken(test, bounds)
     if broken:
         raise ValueError(f"values beyond their bounds on the test set: {broken}")
+    mirrored = ranges.beyond(folded, own.train.images.flip(3), prepare, bounds) if recipe.flip else 0
     worst = max((name for name in test if name != "input"), key=lambda name: test[name] / bounds[name])
     content = {
         "name": recipe.name,
@@ -56,6 +57,7 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
         "ranges": {
             "about": "Largest |value| of each layer's output. bound is promised: 1.25 times the largest in training, rounded up.",
             "test_closest_to_bound": {"layer": worst, "ratio": round(test[worst] / bounds[worst], 3)},
+            "mirrored_training_images_beyond": mirrored,
             "bound": bounds, "train": seen, "test": test,
         },
         "features": whitened(folded, own, prepare),
@@ -71,14 +73,6 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
         content["transfer"] = _transfer(folded, data, recipe.classes, prepare, baseline)
     card.write(folder, folded, content, vectors(folded, prepare, own.test))
     return content
-
-
-def _flipped_too(folded: Folded, data: Dataset, flip: bool, prepare: Preparation) -> dict[str, float]:
-    found = ranges.largest(folded, data.train.images, prepare)
-    if flip:
-        mirrored = ranges.largest(folded, data.train.images.flip(3), prepare)
-        found = {name: max(value, mirrored[name]) for name, value in found.items()}
-    return found
 
 
 def _activation(folded: Folded, kind: str) -> dict[str, Any]:

@@ -26,6 +26,18 @@ def largest(folded: Folded, images: Tensor, prepare: Preparation, batch: int = 2
     return found
 
 
+@torch.no_grad()
+def beyond(folded: Folded, images: Tensor, prepare: Preparation, bounds: dict[str, float], batch: int = 250) -> int:
+    """How many of uint8 ``images`` have a value beyond its bound, in any layer."""
+    count = 0
+    for part in images.split(batch):
+        out = torch.zeros(len(part), dtype=torch.bool)
+        for name, value in folded.values(prepare(part)).items():
+            out |= ~(value.abs().flatten(1).amax(1) <= bounds[name] * (1 + 1e-6))  # not a number is beyond
+        count += int(out.sum())
+    return count
+
+
 def promise(train: dict[str, float]) -> dict[str, float]:
     """Bounds: the largest value of training with a margin, rounded up to two digits.
 

@@ -48,9 +48,11 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
             part.frozen = frozen
         sums = _epoch(network, teacher, optimiser, images, data.train.labels, recipe, epoch)
         workers.average_statistics(network)
+        if epoch + 1 == recipe.epochs and not frozen:
+            recalibrate(network, images, batches=len(images) // (250 * workers.count()))
         record = {"epoch": epoch + 1, "frozen": frozen, **sums}
         record |= {"seconds": round(time.time() - began, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
-        if epoch % 5 == 4 or epoch + 1 == recipe.epochs:
+        if epoch % 2 == 1 or epoch + 1 == recipe.epochs:
             record["test_accuracy"] = accuracy(network, data.test, prepare)
         if workers.rank() == 0:
             with open(folder / "log.jsonl", "a") as log:

@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 
-from networks import card, train
-from networks.data import Dataset, Split
+from networks import card, ranges, train
+from networks.data import Dataset, Preparation, Split
 from networks.export import export
 from networks.recipe import Recipe
 
@@ -48,8 +48,13 @@ def test_a_run_resumes_where_it_stopped_and_exports_a_model_that_checks(tmp_path
     content = export(whole, DATA, tmp_path / "model", parts)
     assert content["accuracy"]["test"] > 0.9
     assert content["accuracy"]["largest_difference_of_logits_to_unfolded"] < 1e-3
+    assert content["ranges"]["test_closest_to_bound"]["ratio"] <= 1
     read, folded, golden = card.read(tmp_path / "model")
     assert read["levels"] == 1 + 1 + 4 + 1 and len(golden["cases"]) == 10
+    prepare = Preparation.from_json(read["input"])
+    bounds = content["ranges"]["bound"]
+    assert ranges.beyond(folded, DATA.train.images, prepare, bounds) == 0
+    assert ranges.beyond(folded, DATA.train.images, prepare, {name: 0.0 for name in bounds}) == len(DATA.train)
     assert json.dumps(read["architecture"]) == json.dumps(folded.architecture.to_json())
 
 
