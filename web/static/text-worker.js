@@ -10,7 +10,8 @@ async function handle({ compiled, bytes, place, text }) {
   try {
     if (compiled) {
       const engine = await instantiate(compiled);
-      reader = new engine.TextReader(bytes);
+      // An ArrayBuffer would pass as no bytes at all.
+      reader = new engine.TextReader(new Uint8Array(bytes));
       return postMessage({ ready: true });
     }
     const vector = reader.embed(text);

@@ -3,6 +3,7 @@
 mod chromium;
 mod keyboard;
 mod page;
+mod written;
 
 use std::{
     fs,

@@ -309,7 +309,7 @@ fn target() -> PathBuf {
 }
 
 /// The built page: `CONFIDE_WEB_DIST`, or where `cargo xtask build-web` puts it.
-fn dist() -> PathBuf {
+pub fn dist() -> PathBuf {
     let dist =
         env::var_os("CONFIDE_WEB_DIST").map_or_else(|| target().join("web-dist"), PathBuf::from);
     assert!(

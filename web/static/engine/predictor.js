@@ -12,10 +12,12 @@ const GONE = {
   remedy: "Train again; it takes as long as the first time.",
 };
 
-/** A table of one row: what was typed for a patient with a written record. */
+/** A table of one row: what was typed for a patient with a written record. A table has two columns at least: one is of no use. */
 function oneRow(names, values) {
+  let spare = "row";
+  while (names.includes(spare)) spare += "'";
   const quoted = (cell) => `"${String(cell).replaceAll('"', '""')}"`;
-  return new TextEncoder().encode([names, values].map((cells) => `${cells.map(quoted).join(",")}\n`).join(""));
+  return new TextEncoder().encode([[...names, spare], [...values, 1]].map((cells) => `${cells.map(quoted).join(",")}\n`).join(""));
 }
 
 /** Scores one patient (`values`, with a `written` record where the model reads one) or a file of patients (`file`). */

@@ -68,6 +68,8 @@ function outcome({ table, choices, dataset }) {
 
 function features({ table, choices }) {
   const possible = table.columns.filter((column) => column.index !== choices.label && column.index !== choices.text && column.index !== choices.group);
+  // A table of written records may have nothing else.
+  if (possible.length === 0) return null;
   const chosen = new Set(choices.features);
   const numeric = possible.filter((column) => column.kind === "number").map((column) => column.index);
   const toggle = (index, on) => choose({ features: on ? [...choices.features, index].sort((a, b) => a - b) : choices.features.filter((one) => one !== index) });
