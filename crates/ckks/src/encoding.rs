@@ -216,6 +216,48 @@ impl Encoder {
     }
 }
 
+/// Encodes real values that repeat over all slots, as polynomials in a power of X.
+pub(crate) struct PeriodicEncoder(SlotTransform);
+
+impl PeriodicEncoder {
+    /// For a period that is a power of two. Slot `s` of a polynomial in `X^k` is its value at `zeta^(k 5^s)`: what slot
+    /// `s` is to a ring of degree `N/k`.
+    pub(crate) fn new(period: usize) -> Self {
+        Self(SlotTransform::new(period))
+    }
+
+    /// Writes the first `period` coefficients of `values` at a scale, rounded. As the values are real, coefficient
+    /// `2 period - j` is minus coefficient `j`.
+    ///
+    /// # Errors
+    /// [`CkksError::NotFinite`], and [`CkksError::Overflow`] for coefficients that reach 2^62.
+    pub(crate) fn coefficients(
+        &self,
+        op: &'static str,
+        values: &[f64],
+        scale: f64,
+        coefficients: &mut [f64],
+    ) -> Result<(), CkksError> {
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            return Err(CkksError::NotFinite { op, index });
+        }
+        let mut work: Vec<Complex64> = values.iter().map(|&x| x.into()).collect();
+        self.0.slots_to_coefficients(&mut work);
+        for (entry, c) in work.iter().zip(&mut *coefficients) {
+            *c = (entry.re * scale).round();
+        }
+        let largest = coefficients.iter().fold(0.0_f64, |max, c| max.max(c.abs()));
+        if largest < Ring::INTEGER_BOUND {
+            return Ok(());
+        }
+        Err(CkksError::Overflow {
+            op,
+            needed: largest.log2(),
+            available: Ring::INTEGER_BOUND.log2(),
+        })
+    }
+}
+
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Encoder")

@@ -3,8 +3,8 @@
 //! Slots form a grid of `side x side` cells for each image: `slot = (image * side + Y) * side + X`. A map of
 //! `size x size` pixels is either cut into `p x p` *phases* (`size = p side`; pixel `(p Y + dy, p X + dx)` lies in cell
 //! `(Y, X)` of the ciphertext of phase `(dy, dx)`), or sits at a *spacing* in one ciphertext (`size = side / spacing`;
-//! the cells between hold other images). A convolution of stride 2 halves `p`, then doubles the spacing: nothing is
-//! ever compacted.
+//! the cells between hold other images, or other channels: the map is *folded*). A convolution of stride 2 halves `p`,
+//! then doubles the spacing: nothing is ever compacted.
 //!
 //! Images are outermost, so that what depends on the cell alone repeats every `side^2` slots: such a plaintext is a
 //! polynomial in `X^(N / 2 side^2)`. Encoding rounds `2 side^2` coefficients instead of `N`, and a mask comes out that
@@ -64,6 +64,9 @@ pub struct Layout {
     pub phases: usize,
     /// Cells from one pixel to the next.
     pub spacing: usize,
+    /// Channels a side of the square that lies between pixels: a ciphertext holds `fold^2` channels. 1 where those places
+    /// hold images or nothing.
+    pub fold: usize,
 }
 
 /// What lies where: an image of a batch, in a place between the pixels of others.
@@ -90,6 +93,7 @@ impl Layout {
             grid,
             phases,
             spacing: 1,
+            fold: 1,
         })
     }
 
@@ -103,17 +107,34 @@ impl Layout {
         self.phases * self.phases
     }
 
-    /// After a convolution of stride 2.
+    /// Channels of a ciphertext.
+    pub fn classes(&self) -> usize {
+        self.fold * self.fold
+    }
+
+    /// Cells from a channel to the next one in a ciphertext; the spacing where there is one channel.
+    pub fn unit(&self) -> usize {
+        self.spacing / self.fold
+    }
+
+    /// Number among the channels of a ciphertext of the one that a cell belongs to.
+    pub fn class(&self, row: usize, column: usize) -> usize {
+        let [row, column] = [row, column].map(|cell| cell / self.unit() % self.fold);
+        row * self.fold + column
+    }
+
+    /// After a convolution of stride 2; where the spacing doubles, `folded` puts channels into the places.
     ///
     /// # Errors
     /// [`ModelError::Layout`] for a map of a single pixel.
-    pub fn halved(&self) -> Result<Self, ModelError> {
+    pub fn halved(&self, folded: bool) -> Result<Self, ModelError> {
         if self.size() < 2 {
             return Err(layout("pixels a side for stride 2", 2, self.size()));
         }
         Ok(match self.phases {
             1 => Self {
                 spacing: 2 * self.spacing,
+                fold: if folded { 2 * self.fold } else { self.fold },
                 ..*self
             },
             phases => Self {
@@ -125,7 +146,7 @@ impl Layout {
 
     /// Images that a ciphertext holds when every place between pixels is taken.
     pub fn images(&self) -> usize {
-        self.grid.batch * self.spacing * self.spacing
+        self.grid.batch * self.unit() * self.unit()
     }
 
     /// Where image `image` of [`Layout::images`] lies: images of one ciphertext first, then the places in the order in
@@ -143,7 +164,8 @@ impl Layout {
         }
     }
 
-    /// Ciphertext and slot of a pixel: its phase `dy * phases + dx`, and where it lies there.
+    /// Ciphertext and slot of a pixel of the first channel of its ciphertext: its phase `dy * phases + dx`, and where it
+    /// lies there.
     pub fn slot(&self, image: usize, y: usize, x: usize) -> (usize, usize) {
         let (p, place) = (self.phases, self.place(image));
         let at = |pixel: usize, first: usize| pixel / p * self.spacing + first;
@@ -152,6 +174,13 @@ impl Layout {
             (y % p) * p + x % p,
             place.block + row * self.grid.side + column,
         )
+    }
+
+    /// Slots from the first channel of a ciphertext to channel `channel` of all.
+    pub fn channel_offset(&self, channel: usize) -> usize {
+        let class = channel % self.classes();
+        let [row, column] = [class / self.fold, class % self.fold].map(|c| c * self.unit());
+        row * self.grid.side + column
     }
 
     /// The slots of all phases of one channel for up to [`Layout::images`] planes of pixels; other slots are zero.
@@ -215,7 +244,7 @@ mod tests {
                 }
                 assert_eq!(seen.len(), layout.ciphertexts() * slots);
                 if stride < strides {
-                    layout = layout.halved().expect("large enough");
+                    layout = layout.halved(false).expect("large enough");
                 }
             }
         }
@@ -229,7 +258,7 @@ mod tests {
         let grid = Grid::new(512, 8).expect("8 x 8 cells");
         assert!(Layout::new(grid, 4).is_err() && Layout::new(grid, 24).is_err());
         let one = Layout::new(Grid::new(512, 512).expect("a cell"), 1).expect("a pixel");
-        assert!(one.halved().is_err());
+        assert!(one.halved(false).is_err());
         let layout = Layout::new(grid, 8).expect("a layout");
         let plane = vec![0.0; 64];
         assert!(layout.pack(&[&plane[..]; 9]).is_err() && layout.pack(&[&plane[1..]]).is_err());

@@ -9,6 +9,7 @@
 mod card;
 mod error;
 pub mod features;
+mod folded;
 pub mod inference;
 mod layout;
 mod lower;

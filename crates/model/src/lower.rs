@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{ModelError, layer};
+use crate::folded::FoldedTaps;
 use crate::layout::{Grid, Layout};
 use crate::network::{INPUT, Layer, Network, Op};
 use crate::taps::Taps;
@@ -42,6 +43,29 @@ pub(crate) enum Kind {
         rows: Vec<Vec<f64>>,
         bias: Vec<f64>,
         pool: Option<Layout>,
+    },
+    /// The same on folded maps. Weights `[out][in][tap]`.
+    FoldedConv {
+        taps: FoldedTaps,
+        weights: Vec<f64>,
+        bias: Vec<f64>,
+    },
+    /// Squares without factors.
+    FoldedActivation {
+        layout: Layout,
+        squares: Vec<Square>,
+    },
+    /// One operand is added as it is, the other times factors.
+    FoldedAdd {
+        layout: Layout,
+        plain: usize,
+        factors: Vec<f64>,
+    },
+    /// Rows of weights for maps that are pooled on the way.
+    FoldedDense {
+        layout: Layout,
+        rows: Vec<Vec<f64>>,
+        bias: Vec<f64>,
     },
 }
 
@@ -80,15 +104,23 @@ struct Lowering<'a> {
     names: Vec<String>,
     gains: Vec<Vec<f64>>,
     layouts: Vec<Layout>,
+    /// Levels that each tensor lies below the input.
+    depths: Vec<usize>,
+    fold: bool,
 }
 
 /// Steps for images in ciphertexts of `grid`. `merges[k]` says whether runs are merged where the spacing doubles for
-/// time `k`.
+/// time `k`; with `fold`, channels take the places where none are.
+///
+/// # Errors
+/// [`ModelError::Layer`] for a network that is not valid, and for what cannot be evaluated on folded maps: an activation
+/// with a linear channel or a factor, a sum of two tensors of one depth, pooling that no dense layer follows.
 pub(crate) fn lower(
     network: &Network,
     weights: &Weights,
     grid: Grid,
     merges: &[bool],
+    fold: bool,
 ) -> Result<Lowered, ModelError> {
     network.shapes()?;
     let layout = Layout::new(grid, network.input[1])?;
@@ -99,6 +131,8 @@ pub(crate) fn lower(
         names: vec![INPUT.to_owned()],
         gains: vec![vec![1.0; network.input[0]]],
         layouts: vec![layout],
+        depths: vec![0],
+        fold,
     };
     let mut segments: Vec<Vec<Step>> = Vec::new();
     for one in &network.layers {
@@ -133,6 +167,7 @@ impl<'a> Lowering<'a> {
             .collect();
         let first = inputs[0];
         let layout = self.layouts[first];
+        let folded = layout.fold > 1;
         let (kind, gain, after) = match &one.op {
             Op::Conv {
                 inputs: channels,
@@ -140,7 +175,6 @@ impl<'a> Lowering<'a> {
                 stride,
                 ..
             } => {
-                let taps = Taps::new(layout, *kernel, *stride, merged)?;
                 let (gain, shift) = self.wanted(one);
                 let (mut weights, mut bias) = (
                     self.get(one, "weight").to_vec(),
@@ -153,20 +187,60 @@ impl<'a> Lowering<'a> {
                 for ((b, g), s) in bias.iter_mut().zip(&gain).zip(&shift) {
                     *b = g * (*b + s);
                 }
-                let after = taps.output;
-                (
-                    Kind::Conv {
+                let spaced = *stride == 2 && layout.phases == 1;
+                if folded || self.fold && spaced && !merged {
+                    let taps = FoldedTaps::new(layout, [*channels, bias.len()], *kernel, *stride)?;
+                    let after = taps.output;
+                    let kind = Kind::FoldedConv {
                         taps,
                         weights,
                         bias,
-                    },
-                    gain,
-                    after,
-                )
+                    };
+                    (kind, gain, after)
+                } else {
+                    let taps = Taps::new(layout, *kernel, *stride, merged)?;
+                    let after = taps.output;
+                    let kind = Kind::Conv {
+                        taps,
+                        weights,
+                        bias,
+                    };
+                    (kind, gain, after)
+                }
             }
             Op::Activation { .. } => {
                 let (squares, gain) = self.activation(one)?;
-                (Kind::Activation(squares), gain, layout)
+                let plain = |square: &Square| matches!(square, Square::Square { factor: 1.0, .. });
+                let kind = match folded {
+                    false => Kind::Activation(squares),
+                    true if squares.iter().all(plain) => Kind::FoldedActivation { layout, squares },
+                    true => return Err(unfolded(one, "squares without factors", "others")),
+                };
+                (kind, gain, layout)
+            }
+            Op::Add if folded => {
+                // Signs may differ within a ciphertext. The operand that comes from higher levels can be multiplied at no
+                // cost; the other one's gains become those of the sum.
+                let [a, b] = [0, 1].map(|i| self.depths[inputs[i]]);
+                let plain = usize::from(b > a);
+                let own = &self.gains[inputs[plain]];
+                let wanted = match self.only_reader(one) {
+                    Some(reader) if matches!(reader.op, Op::Activation { .. }) => {
+                        self.wanted(one).0
+                    }
+                    _ => own.clone(),
+                };
+                if a == b || *own != wanted {
+                    return Err(unfolded(one, "operands of different depths", "others"));
+                }
+                let other = &self.gains[inputs[1 - plain]];
+                let factors = own.iter().zip(other).map(|(own, other)| own / other);
+                let kind = Kind::FoldedAdd {
+                    layout,
+                    plain,
+                    factors: factors.collect(),
+                };
+                (kind, wanted, layout)
             }
             Op::Add => {
                 let (gain, _) = self.wanted(one);
@@ -180,6 +254,9 @@ impl<'a> Lowering<'a> {
                 (Kind::Add(factors), gain, layout)
             }
             Op::Pool => {
+                if folded && !self.fused(one) {
+                    return Err(unfolded(one, "a dense layer after it", "none"));
+                }
                 let pixels = (layout.size() * layout.size()) as f64;
                 let gain = self.gains[first].iter().map(|g| g * pixels).collect();
                 (Kind::Pool(layout), gain, layout)
@@ -197,9 +274,22 @@ impl<'a> Lowering<'a> {
                     .map(row)
                     .collect();
                 let (bias, ones) = (self.get(one, "bias").to_vec(), vec![1.0; rows.len()]);
-                (Kind::Dense { rows, bias, pool }, ones, layout)
+                let kind = match pool {
+                    Some(layout) if layout.fold > 1 => Kind::FoldedDense { layout, rows, bias },
+                    pool => Kind::Dense { rows, bias, pool },
+                };
+                // Every output has a vector of its own.
+                (kind, ones, Layout { fold: 1, ..layout })
             }
         };
+        let spent = match &kind {
+            Kind::Conv { .. } | Kind::FoldedConv { .. } => 1,
+            Kind::Activation(_) | Kind::FoldedActivation { .. } => 1,
+            Kind::Dense { .. } | Kind::FoldedDense { .. } => 1,
+            Kind::Add(_) | Kind::FoldedAdd { .. } | Kind::Pool(_) => 0,
+        };
+        let depth = inputs.iter().map(|&input| self.depths[input]).max();
+        self.depths.push(depth.unwrap_or(0) + spent);
         let output = self.register(&one.name, gain, after);
         if one.op == Op::Pool && self.fused(one) {
             return Ok(None);
@@ -341,4 +431,8 @@ impl<'a> Lowering<'a> {
             None => (first, None),
         }
     }
+}
+
+fn unfolded(one: &Layer, needed: &str, available: &str) -> ModelError {
+    layer(&one.name, "folded maps", needed, available)
 }

@@ -28,6 +28,18 @@ pub struct Sums {
     pub rows: Vec<Vec<f64>>,
 }
 
+/// Sums of the same sources times weights that differ from slot to slot and repeat.
+pub struct PeriodicSums<'a> {
+    /// Numbers of the sources.
+    pub sources: Vec<usize>,
+    /// Number of sums.
+    pub rows: usize,
+    /// Slots after which weights repeat.
+    pub period: usize,
+    /// Writes the weights of a source (second, by number) in a sum (first) over zeros, one for each slot of a period.
+    pub weights: &'a (dyn Fn(usize, usize, &mut [f64]) + Sync),
+}
+
 /// What one layer reads: each source is a vector, by number, after a shift, by number.
 pub struct Reads<'a, C, M> {
     /// Vectors of one level.
@@ -59,6 +71,19 @@ pub trait LayerEvaluator: Evaluator {
         reads: &Reads<'_, Self::Ct, Self::Mask>,
         sums: &[Sums],
     ) -> Result<Vec<Self::Sum>, TensorError>;
+
+    /// For each of `sums`, for each of its rows, the sum of its sources times periodic weights.
+    fn periodic_sums(
+        &self,
+        reads: &Reads<'_, Self::Ct, Self::Mask>,
+        sums: &[PeriodicSums<'_>],
+    ) -> Result<Vec<Self::Sum>, TensorError>;
+
+    /// Slot `s` of `a` plus `values[s mod values.len()]`; same level.
+    fn add_periodic(&self, a: &Self::Ct, values: &[f64]) -> Result<Self::Ct, TensorError>;
+
+    /// The sum of vectors of one level, each after a rotation; same level.
+    fn rotated_sum(&self, terms: &[(&Self::Ct, i64)]) -> Result<Self::Ct, TensorError>;
 
     /// The vector of a sum plus a constant in every slot; one level below its sources.
     fn finish(&self, sum: Self::Sum, constant: f64) -> Result<Self::Ct, TensorError>;

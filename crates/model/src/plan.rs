@@ -191,7 +191,8 @@ mod tests {
         let params = Parameters::new(literal.clone()).expect("secure");
         assert!(params.log_qp() <= 1694.0);
         let weights = weights(&network, 1).expect("valid");
-        let program = Program::new(&network, &weights, params.slots(), 128, 512).expect("fits");
+        let program =
+            Program::new(&network, &weights, params.slots(), 128, 512, false).expect("fits");
         let plan = Plan::new(&program, literal, 2 << 30).expect("enough levels");
         assert_eq!(plan.counts.lowest_level, Some(0));
         // Eight directions at each of two spacings, three merges, and what pooling adds.

@@ -2,13 +2,14 @@
 //!
 //! The program is a pipeline. Where a stride doubles the spacing of the pixels, up to four runs of the segment before
 //! are merged into the places that it leaves, so that ciphertexts stay full; runs are evaluated one after another, each
-//! as deep as it goes, so that few ciphertexts are alive at once.
+//! as deep as it goes, so that few ciphertexts are alive at once. Places for which there are no runs can take channels.
 
 use std::sync::Arc;
 
 use confide_tensor::TensorError;
 
 use crate::error::{ModelError, layout};
+use crate::folded;
 use crate::layout::{Grid, Layout, hole};
 use crate::lower::{Kind, Lowered, Step, lower};
 use crate::network::Network;
@@ -35,7 +36,8 @@ pub struct Program {
 pub type Watch<'a, C> = dyn FnMut(&str, usize, &Tensor<C>) -> Result<(), ModelError> + 'a;
 
 impl Program {
-    /// For `images` images, `batch` of them in a ciphertext of `slots` slots.
+    /// For `images` images, `batch` of them in a ciphertext of `slots` slots. With `fold`, channels take places between
+    /// pixels that no images take.
     ///
     /// # Errors
     /// [`ModelError::Layout`] if the batch does not fit the slots or the image the cells, or if more images are asked
@@ -46,6 +48,7 @@ impl Program {
         slots: usize,
         batch: usize,
         images: usize,
+        fold: bool,
     ) -> Result<Self, ModelError> {
         let grid = Grid::new(slots, batch)?;
         if images == 0 {
@@ -56,7 +59,7 @@ impl Program {
             runs.push(runs[runs.len() - 1].div_ceil(4));
         }
         let merges: Vec<bool> = runs.iter().map(|&runs| runs > 1).collect();
-        let lowered = lower(network, weights, grid, &merges)?;
+        let lowered = lower(network, weights, grid, &merges, fold)?;
         runs.truncate(lowered.segments.len());
         if runs.last().is_some_and(|&runs| runs > 1) {
             let most = batch << (2 * (lowered.segments.len() - 1));
@@ -247,5 +250,26 @@ fn run_step<E: LayerEvaluator>(
         Kind::Add(factors) => steps::add(ev, factors, first, second.unwrap_or_default()),
         Kind::Pool(layout) => steps::pool(ev, layout, first),
         Kind::Dense { rows, bias, pool } => steps::dense(ev, rows, bias, pool.as_ref(), first),
+        Kind::FoldedConv {
+            taps,
+            weights,
+            bias,
+        } => folded::conv(ev, taps, weights, bias, first),
+        Kind::FoldedActivation { layout, squares } => {
+            folded::activation(ev, layout, squares, first)
+        }
+        Kind::FoldedAdd {
+            layout,
+            plain,
+            factors,
+        } => {
+            let second = second.unwrap_or_default();
+            let (plain, other) = match plain {
+                0 => (first, second),
+                _ => (second, first),
+            };
+            folded::add(ev, layout, factors, plain, other)
+        }
+        Kind::FoldedDense { layout, rows, bias } => folded::dense(ev, layout, rows, bias, first),
     }
 }

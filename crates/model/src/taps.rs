@@ -39,7 +39,11 @@ impl Taps {
         stride: usize,
         merged: bool,
     ) -> Result<Self, ModelError> {
-        let output = if stride == 2 { input.halved()? } else { input };
+        let output = if stride == 2 {
+            input.halved(false)?
+        } else {
+            input
+        };
         let spaced = output.spacing != input.spacing;
         let step = if spaced { 1 } else { stride as i64 };
         let (p, pad) = (input.phases as i64, (kernel / 2) as i64);

@@ -11,9 +11,13 @@ use proptest::prelude::*;
 
 /// Runs `network` on `count` images, `batch` a ciphertext, and compares every step.
 fn check(network: &Network, log_n: u32, batch: usize, count: usize) {
+    check_folded(network, log_n, batch, count, false);
+}
+
+fn check_folded(network: &Network, log_n: u32, batch: usize, count: usize, fold: bool) {
     let weights = weights(network, 3).expect("valid");
     let slots = 1 << (log_n - 1);
-    let program = Program::new(network, &weights, slots, batch, count).expect("fits");
+    let program = Program::new(network, &weights, slots, batch, count, fold).expect("fits");
     let images = images(network, count);
     let expected = expected(network, &weights, &images);
     let levels = network.levels();
@@ -94,10 +98,40 @@ fn networks_on_every_grid() {
 }
 
 #[test]
+fn channels_take_the_places_between_pixels() {
+    for placement in [Placement::Branch, Placement::Sum] {
+        // More channels than classes, fewer, and no multiple of them.
+        let network = resnet([2, 8, 8], &[3, 6, 17], 1, 3, placement);
+        for (log_n, batch, count) in [
+            (7, 1, 1),  // 8 x 8 cells, 4 channels a ciphertext, then 16
+            (9, 4, 3),  // several images
+            (9, 16, 9), // 4 x 4 cells, 2 x 2 phases first
+            (7, 1, 4),  // four runs are merged, then channels
+            (7, 1, 16), // nothing is left for channels
+        ] {
+            check_folded(&network, log_n, batch, count, true);
+        }
+        let network = resnet([2, 16, 16], &[2, 5], 2, 3, placement);
+        check_folded(&network, 9, 1, 1, true);
+    }
+}
+
+#[test]
+fn what_cannot_be_folded_is_refused() {
+    // Pooled features are the output: nothing sums over the cells of channels.
+    let mut network = resnet([2, 8, 8], &[3, 6], 1, 3, Placement::Branch);
+    network.layers.pop();
+    let weights = weights(&network, 3).expect("valid");
+    assert!(Program::new(&network, &weights, 64, 1, 1, false).is_ok());
+    let error = Program::new(&network, &weights, 64, 1, 1, true).expect_err("no dense layer");
+    assert!(error.to_string().contains("folded"), "{error}");
+}
+
+#[test]
 fn more_images_than_places_are_refused() {
     let network = resnet([1, 8, 8], &[2, 2], 1, 2, Placement::Branch);
     let weights = weights(&network, 1).expect("valid");
-    assert!(Program::new(&network, &weights, 64, 1, 4).is_ok());
+    assert!(Program::new(&network, &weights, 64, 1, 4, false).is_ok());
     for (slots, batch, count) in [
         (64, 1, 5),
         (64, 64, 65),
@@ -106,7 +140,7 @@ fn more_images_than_places_are_refused() {
         (256, 1, 1),
     ] {
         let error =
-            Program::new(&network, &weights, slots, batch, count).expect_err("does not fit");
+            Program::new(&network, &weights, slots, batch, count, false).expect_err("does not fit");
         assert!(!error.to_string().is_empty());
     }
 }

@@ -24,9 +24,15 @@ fn insecure(log_n: u32, levels: usize) -> ParametersLiteral {
 }
 
 /// As [`check_on`] with made-up weights and images.
-fn check(network: &Network, log_n: u32, batch: usize, count: usize) -> f64 {
+fn check(network: &Network, log_n: u32, batch: usize, count: usize, fold: bool) -> f64 {
     let weights = weights(network, 3).expect("valid");
-    check_on(network, &weights, &images(network, count), log_n, batch).0
+    check_on(
+        network,
+        &weights,
+        &images(network, count),
+        (log_n, batch, fold),
+    )
+    .0
 }
 
 /// Runs `network` encrypted; the bits of precision of the output beside its largest value, and the outputs by class.
@@ -34,13 +40,12 @@ fn check_on(
     network: &Network,
     weights: &Weights,
     images: &[Vec<Vec<f64>>],
-    log_n: u32,
-    batch: usize,
+    (log_n, batch, fold): (u32, usize, bool),
 ) -> (f64, Vec<Vec<f64>>) {
     let count = images.len();
     let literal = insecure(log_n, network.levels());
     let params = Parameters::new_insecure_for_tests(literal.clone()).expect("valid");
-    let program = Program::new(network, weights, params.slots(), batch, count).expect("fits");
+    let program = Program::new(network, weights, params.slots(), batch, count, fold).expect("fits");
     let plan = Plan::new(&program, literal, 1 << 20).expect("enough levels");
     let seed = [5; 32];
     let generator = KeyGenerator::new(&params, &seed);
@@ -142,7 +147,12 @@ fn a_stored_model_gives_its_known_answers() {
             assert!(apart.into_iter().all(|(x, y)| (x - y).abs() < 2e-6));
         }
     }
-    let (bits, outputs) = check_on(&model.card.architecture, &model.weights, &images, 9, 16);
+    let (bits, outputs) = check_on(
+        &model.card.architecture,
+        &model.weights,
+        &images,
+        (9, 16, false),
+    );
     assert!(bits > 12.0);
     for (image, case) in model.golden.cases.iter().enumerate() {
         for (class, logit) in case.logits.iter().enumerate() {
@@ -158,17 +168,25 @@ fn a_stored_model_gives_its_known_answers() {
 #[test]
 fn layers_keep_their_precision_with_phases() {
     let network = resnet([2, 8, 8], &[3, 4], 1, 3, Placement::Branch);
-    assert!(check(&network, 9, 16, 16) > 12.0);
+    assert!(check(&network, 9, 16, 16, false) > 12.0);
 }
 
 #[test]
 fn layers_keep_their_precision_with_places_between_pixels() {
     let network = resnet([2, 8, 8], &[3, 4], 1, 3, Placement::Branch);
-    assert!(check(&network, 8, 2, 2) > 12.0);
+    assert!(check(&network, 8, 2, 2, false) > 12.0);
 }
 
 #[test]
 fn runs_are_merged() {
     let network = resnet([2, 8, 8], &[3, 4], 1, 3, Placement::Sum);
-    assert!(check(&network, 8, 2, 7) > 12.0);
+    assert!(check(&network, 8, 2, 7, false) > 12.0);
+}
+
+#[test]
+fn channels_take_the_places_between_pixels() {
+    for placement in [Placement::Branch, Placement::Sum] {
+        let network = resnet([2, 8, 8], &[3, 6], 1, 3, placement);
+        assert!(check(&network, 8, 2, 2, true) > 12.0);
+    }
 }

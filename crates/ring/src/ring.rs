@@ -22,6 +22,8 @@ pub struct Ring {
     pub(crate) tables: Vec<NttTable>,
     pub(crate) q_len: usize,
     pub(crate) permutations: RwLock<HashMap<(u64, Form), Arc<Permutation>>>,
+    /// By number of coefficients; see [`Ring::period_tables`].
+    pub(crate) periods: RwLock<HashMap<usize, Arc<Vec<NttTable>>>>,
     pub(crate) extensions: RwLock<HashMap<(usize, usize), Arc<Extension>>>,
     pub(crate) mod_downs: Vec<OnceLock<Reduction>>,
     pub(crate) rescales: Vec<OnceLock<Reduction>>,
@@ -76,6 +78,7 @@ impl Ring {
             tables,
             q_len: q.len(),
             permutations: RwLock::default(),
+            periods: RwLock::default(),
             extensions: RwLock::default(),
             mod_downs: (0..=p.len()).map(|_| OnceLock::new()).collect(),
             rescales: (0..=q.len()).map(|_| OnceLock::new()).collect(),

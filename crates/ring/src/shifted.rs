@@ -36,8 +36,50 @@ pub struct Shift<'a, K> {
 pub struct ShiftedSums<'a> {
     /// Numbers of the sources that are summed.
     pub sources: &'a [usize],
-    /// For each sum in turn the weight of each of these sources.
-    pub weights: &'a [i64],
+    /// What they are multiplied by.
+    pub weights: Weights<'a>,
+}
+
+/// For each sum in turn the weight of each source.
+#[derive(Clone, Copy)]
+pub enum Weights<'a> {
+    /// Integers.
+    Integers(&'a [i64]),
+    /// Polynomials in X^(N/period), `period` a power of two from 8 to N, that are equal at X and 1/X: coefficient
+    /// `period - j` is minus coefficient j.
+    Polynomials {
+        /// Coefficients of each.
+        period: usize,
+        /// The first half of them: integers below [`Ring::INTEGER_BOUND`] in magnitude.
+        coefficients: &'a [f64],
+    },
+}
+
+impl Weights<'_> {
+    /// Number of weights.
+    fn len(&self) -> usize {
+        match self {
+            Self::Integers(weights) => weights.len(),
+            Self::Polynomials {
+                period,
+                coefficients,
+            } => 2 * coefficients.len() / period,
+        }
+    }
+
+    /// Whether they are whole weights for a ring of this degree.
+    fn fit(&self, degree: usize) -> bool {
+        match self {
+            Self::Integers(_) => true,
+            Self::Polynomials {
+                period,
+                coefficients,
+            } => {
+                let power = period.is_power_of_two() && (8..=degree).contains(period);
+                power && coefficients.len().is_multiple_of(*period / 2)
+            }
+        }
+    }
 }
 
 /// Everything that does not depend on the limb.
@@ -250,31 +292,44 @@ impl Ring {
     ) {
         let (n, q) = (self.degree(), self.tables[i].modulus());
         let special = if job.set.p > 0 { self.special(i) } else { 1 };
+        let source = |s: usize, half: usize| match job.rooms[s] {
+            Some(room) => &rows[(2 * room + half) * n..][..n],
+            None => self.limb_of(job.inputs[job.sources[s].0][half], i),
+        };
         let mut outs = outs.into_iter();
         let mut products = Vec::with_capacity(job.sums.len());
         for sums in job.sums {
             let count = sums.sources.len();
             // What is not rotated is not P-fold yet; modulo special primes it is nothing.
-            let keyed = |s: usize| job.shifts[job.sources[s].1].key.is_some();
-            let used: Vec<usize> = (0..count)
-                .filter(|&t| i < self.q_len || keyed(sums.sources[t]))
-                .collect();
-            let mut weights: Vec<Constant> = Vec::with_capacity(sums.weights.len());
-            for row in sums.weights.chunks_exact(count) {
-                weights.extend(used.iter().map(|&t| {
-                    let weight = q.from_i64(row[t]);
-                    let factor = if keyed(sums.sources[t]) { 1 } else { special };
-                    self.backend.prepare(q, q.mul(weight, factor))
-                }));
+            let keyed = |t: usize| job.shifts[job.sources[sums.sources[t]].1].key.is_some();
+            let factor = |t: usize| if keyed(t) { 1 } else { special };
+            let used: Vec<usize> = (0..count).filter(|&t| i < self.q_len || keyed(t)).collect();
+            let mut own: Vec<_> = outs.by_ref().take(sums.weights.len() / count).collect();
+            let numbers: Vec<usize> = used.iter().map(|&t| sums.sources[t]).collect();
+            match sums.weights {
+                Weights::Integers(weights) => {
+                    let mut constants: Vec<Constant> = Vec::with_capacity(weights.len());
+                    for row in weights.chunks_exact(count) {
+                        constants.extend(used.iter().map(|&t| {
+                            let weight = q.mul(q.from_i64(row[t]), factor(t));
+                            self.backend.prepare(q, weight)
+                        }));
+                    }
+                    products.push((numbers, constants, own));
+                }
+                Weights::Polynomials {
+                    period,
+                    coefficients,
+                } => {
+                    let used: Vec<(usize, u64)> = used.iter().map(|&t| (t, factor(t))).collect();
+                    let weights = self.periodic_weights(i, (coefficients, period), count, &used);
+                    let halves = [0, 1].map(|half| -> Vec<&[u64]> {
+                        numbers.iter().map(|&s| source(s, half)).collect()
+                    });
+                    self.multiply_blocks(q, &mut own, [&halves[0], &halves[1]], &weights, job.add);
+                }
             }
-            let own: Vec<_> = outs.by_ref().take(sums.weights.len() / count).collect();
-            let used: Vec<usize> = used.into_iter().map(|t| sums.sources[t]).collect();
-            products.push((used, weights, own));
         }
-        let source = |s: usize, half: usize| match job.rooms[s] {
-            Some(room) => &rows[(2 * room + half) * n..][..n],
-            None => self.limb_of(job.inputs[job.sources[s].0][half], i),
-        };
         // Sources stay in the cache for all sums.
         let chunk = (NEAR / job.sources.len().max(1))
             .next_power_of_two()
@@ -335,6 +390,7 @@ impl Ring {
         assert!(sources.iter().all(there), "sources {sources:?}");
         for sums in sums {
             let fits = !sums.sources.is_empty()
+                && sums.weights.fit(self.degree())
                 && sums.weights.len().is_multiple_of(sums.sources.len())
                 && sums.sources.iter().all(|&s| s < sources.len());
             assert!(

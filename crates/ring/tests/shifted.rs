@@ -4,11 +4,23 @@ mod common;
 
 use common::random;
 use confide_ring::{
-    Form, PrimeSet, Ring, RnsPoly, Shift, ShiftedSums, available_backends, ntt_primes,
+    Form, PrimeSet, Ring, RnsPoly, Shift, ShiftedSums, Weights, available_backends, ntt_primes,
 };
 
 /// A key, a Galois element and a factor.
 type Step<'a> = (Option<&'a Vec<[RnsPoly; 2]>>, u64, Option<&'a RnsPoly>);
+
+/// The polynomial in X^(N / len) with these coefficients.
+fn polynomial(ring: &Ring, coefficients: &[i64], set: PrimeSet) -> RnsPoly {
+    let mut all = vec![0; ring.degree()];
+    let every = ring.degree() / coefficients.len();
+    for (c, &value) in all.iter_mut().step_by(every).zip(coefficients) {
+        *c = value;
+    }
+    let mut poly = ring.from_i64(&all, set);
+    ring.ntt(&mut poly);
+    poly
+}
 
 /// Source after source, term after term; `factors` are whole polynomials.
 fn steps(
@@ -64,14 +76,30 @@ fn steps(
     let made: Vec<_> = sources.iter().map(source).collect();
     let mut out = Vec::new();
     for one in sums {
-        for row in one.weights.chunks(one.sources.len()) {
+        let whole: Vec<RnsPoly> = match one.weights {
+            Weights::Integers(weights) => weights
+                .iter()
+                .map(|&w| polynomial(ring, &[w], set))
+                .collect(),
+            Weights::Polynomials {
+                period,
+                coefficients,
+            } => {
+                let integers: Vec<i64> = coefficients.iter().map(|&c| c as i64).collect();
+                let whole = |half: &[i64]| {
+                    let mut all = half.to_vec();
+                    all.push(0);
+                    all.extend(half[1..].iter().rev().map(|c| -c));
+                    polynomial(ring, &all, set)
+                };
+                integers.chunks(period / 2).map(whole).collect()
+            }
+        };
+        for row in whole.chunks(one.sources.len()) {
             out.push([0, 1].map(|half| {
                 let mut sum = ring.zero(set, Form::Ntt);
-                for (&s, &w) in one.sources.iter().zip(row) {
-                    let scalar: Vec<u64> = (0..set.len())
-                        .map(|l| ring.modulus_at(set, l).from_i64(w))
-                        .collect();
-                    ring.mul_scalar_add_assign(&mut sum, &made[s][half], &scalar);
+                for (&s, weight) in one.sources.iter().zip(row) {
+                    ring.mul_add_assign(&mut sum, &made[s][half], weight);
                 }
                 sum
             }));
@@ -97,17 +125,17 @@ fn sums_are_those_of_the_steps() {
                 (0..2).map(|d| [part(2 * d), part(2 * d + 1)]).collect()
             };
             let keys = [key(100), key(200)];
-            let mut coefficients = vec![0; ring.degree()];
-            for (i, c) in coefficients
-                .iter_mut()
-                .step_by(ring.degree() / 8)
-                .enumerate()
-            {
+            let mut integers = vec![0; ring.degree()];
+            for (i, c) in integers.iter_mut().step_by(ring.degree() / 8).enumerate() {
                 *c = 5 * i as i64 - 11;
             }
-            let mut factor = ring.from_i64(&coefficients, full);
+            let mut factor = ring.from_i64(&integers, full);
             ring.ntt(&mut factor);
             let blocks = ring.blocks(&factor, 8).unwrap();
+            // Five sources, three sums each.
+            let coefficients: Vec<f64> = (0..15 * 32_i64)
+                .map(|i| ((i * i * 1_000_003 + i) % (1 << 50) - (1 << 49)) as f64)
+                .collect();
             let weights = [5, -7, 0, 1 << 40, -(1 << 50), -1, 3, 2, 9, -4];
             let (all, some) = ([0, 1, 2, 3, 4], [4, 3, 0, 1, 2]);
             let extended = PrimeSet { p: 2, ..q };
@@ -133,13 +161,20 @@ fn sums_are_those_of_the_steps() {
                     galois,
                     factor: factor.map(|_| &blocks),
                 });
-                let sums =
-                    [(&all, &weights[..]), (&some, &weights[5..])].map(|(sources, weights)| {
-                        ShiftedSums {
-                            sources: &sources[..],
-                            weights,
-                        }
-                    });
+                let polynomials = |period: usize| Weights::Polynomials {
+                    period,
+                    coefficients: &coefficients[..15 * period / 2],
+                };
+                let sums = [
+                    (&all, Weights::Integers(&weights)),
+                    (&some, polynomials(8)),
+                    (&some, Weights::Integers(&weights[5..])),
+                    (&all, polynomials(ring.degree().min(64))),
+                ]
+                .map(|(sources, weights)| ShiftedSums {
+                    sources: &sources[..],
+                    weights,
+                });
                 let expected = steps(&ring, &inputs, &whole, &sources, &sums, set);
                 let digits = [0..2, 2..3];
                 let run = |before| {

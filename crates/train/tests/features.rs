@@ -90,7 +90,7 @@ fn a_head_is_trained_and_used_on_encrypted_features() {
 
     // Maps of 2 x 2 pixels at spacing 2: four runs of 32 images share ciphertexts of 512 slots.
     let grid = Grid::new(512, 32).expect("4 x 4 cells");
-    let layout = Layout::new(grid, 4).and_then(|layout| layout.halved());
+    let layout = Layout::new(grid, 4).and_then(|layout| layout.halved(false));
     let layout = layout.expect("four pixels");
     let (images, labels) = images(52);
     let tiles = TileLayout::new(LOG_N, [52, CHANNELS + 1, CLASSES], 64, 16).expect("fits");

@@ -236,7 +236,8 @@ fn prepare(job: &Job<'_>) -> Result<Prepared, Stopped> {
         }
     };
     let slots = 1 << (choice.log_n - 1);
-    let program = Program::new(&network, &weights, slots, choice.batch, choice.images)
+    let (batch, images) = (choice.batch, choice.images);
+    let program = Program::new(&network, &weights, slots, batch, images, choice.fold)
         .map_err(|error| refused(&error))?;
     let card = &job.offered.card;
     let end = plan.end(card, &program).map_err(|error| refused(&error))?;

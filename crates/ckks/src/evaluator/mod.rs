@@ -8,6 +8,7 @@ mod arith;
 
 mod keyswitch;
 mod matrix;
+mod periodic;
 mod product;
 mod rotate;
 mod scalar;
@@ -19,8 +20,9 @@ mod transform;
 use confide_ring::{Form, RnsPoly};
 
 pub use matrix::WeightMatrix;
+pub use periodic::PeriodicSums;
 pub(crate) use scalar::to_integer;
-pub use shifted::{LazySum, Mask, Shift, WeightedSums};
+pub use shifted::{LazySum, Mask, Reads, Shift, WeightedSums};
 
 use crate::ciphertext::Ciphertext;
 use crate::error::CkksError;

@@ -3,7 +3,7 @@
 //! Rotations stay over `Q P` until they are summed, so that each sum is divided by `P` once, together with the rescale:
 //! see [`Ring::shifted_sums`](confide_ring::Ring::shifted_sums).
 
-use confide_ring::{PrimeSet, Ring, RnsPoly, ShiftedSums};
+use confide_ring::{PrimeSet, Ring, RnsPoly, ShiftedSums, Weights};
 
 use super::scalar::to_integer;
 use super::{Evaluator, has_level, same_scale, two_parts};
@@ -70,6 +70,9 @@ pub struct Shift<'a> {
     pub mask: Option<&'a Mask>,
 }
 
+/// Inputs, shifts, and for each source the numbers of its input and its shift.
+pub type Reads<'a> = (&'a [&'a Ciphertext], &'a [Shift<'a>], &'a [(usize, usize)]);
+
 /// Sums over the same sources.
 pub struct WeightedSums<'a> {
     /// Numbers of the sources.
@@ -81,6 +84,16 @@ pub struct WeightedSums<'a> {
 /// A sum that has not been divided: two polynomials over `Q P`, `P`-fold, or over `Q` where nothing was rotated.
 pub struct LazySum {
     parts: [RnsPoly; 2],
+    level: usize,
+    scale: f64,
+}
+
+/// What a sum reads, after all checks.
+pub(super) struct CheckedReads<'a> {
+    turned: Vec<confide_ring::Shift<'a, RnsPoly>>,
+    /// Of each source.
+    pub scales: Vec<f64>,
+    set: PrimeSet,
     level: usize,
     scale: f64,
 }
@@ -98,35 +111,77 @@ impl Evaluator {
     pub fn shifted_sums(
         &self,
         before: Option<Vec<LazySum>>,
-        (inputs, shifts, sources): (&[&Ciphertext], &[Shift<'_>], &[(usize, usize)]),
+        reads: Reads<'_>,
         sums: &[WeightedSums<'_>],
         scale: f64,
         keys: &EvaluationKeys,
     ) -> Result<Vec<LazySum>, CkksError> {
         const OP: &str = "shifted_sums";
+        let checked = self.check_reads(OP, reads, scale, keys)?;
+        let mut integers = Vec::with_capacity(sums.len());
+        for one in sums {
+            if one.sources.is_empty() || one.sources.iter().any(|&s| s >= checked.scales.len()) {
+                let most = one.sources.iter().max().map_or(0, |s| s + 1);
+                let needed = checked.scales.len();
+                return Err(invalid(OP, "sources of a sum", needed, most));
+            }
+            let mut own = Vec::with_capacity(one.rows.len() * one.sources.len());
+            for row in one.rows {
+                if row.len() != one.sources.len() {
+                    return Err(invalid(OP, "length of a row", one.sources.len(), row.len()));
+                }
+                for (&weight, &s) in row.iter().zip(one.sources) {
+                    own.push(small_integer(OP, weight, scale / checked.scales[s])?);
+                }
+            }
+            integers.push(own);
+        }
+        let ring_sums: Vec<ShiftedSums<'_>> = sums
+            .iter()
+            .zip(&integers)
+            .map(|(one, weights)| ShiftedSums {
+                sources: one.sources,
+                weights: Weights::Integers(weights),
+            })
+            .collect();
+        let before = match before {
+            Some(before) => Some(self.check_sums(before, sums, &checked)?),
+            None => None,
+        };
+        Ok(self.sums_of(reads, checked, &ring_sums, before))
+    }
+
+    /// Checks what is read, and finds keys and scales.
+    pub(super) fn check_reads<'a>(
+        &self,
+        op: &'static str,
+        (inputs, shifts, sources): Reads<'a>,
+        scale: f64,
+        keys: &'a EvaluationKeys,
+    ) -> Result<CheckedReads<'a>, CkksError> {
         let ring = self.params.ring();
-        self.params.check_scale(OP, scale)?;
+        self.params.check_scale(op, scale)?;
         let first = inputs
             .first()
-            .ok_or_else(|| invalid(OP, "number of inputs", 1, 0))?;
+            .ok_or_else(|| invalid(op, "number of inputs", 1, 0))?;
         let level = first.level;
         for ct in inputs {
-            self.check(OP, ct)?;
-            two_parts(OP, ct)?;
-            has_level(OP, ct.level.min(level), ct.level.max(level))?;
+            self.check(op, ct)?;
+            two_parts(op, ct)?;
+            has_level(op, ct.level.min(level), ct.level.max(level))?;
         }
         let mut turned = Vec::with_capacity(shifts.len());
         for shift in shifts {
             let galois = ring.galois_for_rotation(shift.rotation);
             let key = match galois {
                 1 => None,
-                _ => Some(&self.galois_key(OP, keys, galois, level)?.digits[..]),
+                _ => Some(&self.galois_key(op, keys, galois, level)?.digits[..]),
             };
             let factor = match shift.mask {
                 Some(mask) => {
-                    has_level(OP, mask.level, level)?;
-                    let set = self.params.qp_set(OP, mask.level)?;
-                    self.params.check_blocks(OP, &mask.poly, set)?;
+                    has_level(op, mask.level, level)?;
+                    let set = self.params.qp_set(op, mask.level)?;
+                    self.params.check_blocks(op, &mask.poly, set)?;
                     Some(&mask.poly)
                 }
                 None => None,
@@ -141,7 +196,7 @@ impl Evaluator {
         for &(input, shift) in sources {
             let (Some(ct), Some(shift)) = (inputs.get(input), shifts.get(shift)) else {
                 return Err(invalid(
-                    OP,
+                    op,
                     "inputs and shifts of a source",
                     inputs.len(),
                     input,
@@ -149,40 +204,35 @@ impl Evaluator {
             };
             scales.push(ct.scale * shift.mask.map_or(1.0, |mask| mask.scale));
         }
-        let mut integers = Vec::with_capacity(sums.len());
-        for one in sums {
-            if one.sources.is_empty() || one.sources.iter().any(|&s| s >= sources.len()) {
-                let most = one.sources.iter().max().map_or(0, |s| s + 1);
-                return Err(invalid(OP, "sources of a sum", sources.len(), most));
-            }
-            let mut own = Vec::with_capacity(one.rows.len() * one.sources.len());
-            for row in one.rows {
-                if row.len() != one.sources.len() {
-                    return Err(invalid(OP, "length of a row", one.sources.len(), row.len()));
-                }
-                for (&weight, &s) in row.iter().zip(one.sources) {
-                    own.push(small_integer(OP, weight, scale / scales[s])?);
-                }
-            }
-            integers.push(own);
-        }
-        let ring_sums: Vec<ShiftedSums<'_>> = sums
-            .iter()
-            .zip(&integers)
-            .map(|(one, weights)| ShiftedSums {
-                sources: one.sources,
-                weights,
-            })
-            .collect();
         let extended = turned.iter().any(|shift| shift.key.is_some());
         let set = PrimeSet {
             q: level + 1,
             p: if extended { ring.p_len() } else { 0 },
         };
-        let before = match before {
-            Some(before) => Some(self.check_sums(before, sums, (set, level, scale))?),
-            None => None,
-        };
+        Ok(CheckedReads {
+            turned,
+            scales,
+            set,
+            level,
+            scale,
+        })
+    }
+
+    /// The sums, after all checks.
+    pub(super) fn sums_of(
+        &self,
+        (inputs, _, sources): Reads<'_>,
+        checked: CheckedReads<'_>,
+        sums: &[ShiftedSums<'_>],
+        before: Option<Vec<[RnsPoly; 2]>>,
+    ) -> Vec<LazySum> {
+        let CheckedReads {
+            turned,
+            set,
+            level,
+            scale,
+            ..
+        } = checked;
         let digits: Vec<_> = (0..self.params.digits(level))
             .map(|digit| self.params.digit_range(digit, level))
             .collect();
@@ -190,15 +240,15 @@ impl Evaluator {
             .iter()
             .map(|ct| [&ct.parts[0], &ct.parts[1]])
             .collect();
-        let out = ring.shifted_sums((&parts, &digits), &turned, sources, &ring_sums, set, before);
-        Ok(out
-            .into_iter()
+        let ring = self.params.ring();
+        let out = ring.shifted_sums((&parts, &digits), &turned, sources, sums, set, before);
+        out.into_iter()
             .map(|parts| LazySum {
                 parts,
                 level,
                 scale,
             })
-            .collect())
+            .collect()
     }
 
     /// About how many bytes [`Evaluator::shifted_sums`] needs beside what it reads and makes, for `inputs` that are rotated
@@ -217,7 +267,7 @@ impl Evaluator {
         &self,
         before: Vec<LazySum>,
         sums: &[WeightedSums<'_>],
-        (set, level, scale): (PrimeSet, usize, f64),
+        checked: &CheckedReads<'_>,
     ) -> Result<Vec<[RnsPoly; 2]>, CkksError> {
         const OP: &str = "shifted_sums";
         let rows = sums.iter().map(|one| one.rows.len()).sum();
@@ -225,10 +275,11 @@ impl Evaluator {
             return Err(invalid(OP, "number of sums", rows, before.len()));
         }
         for sum in &before {
-            same_scale(OP, sum.scale, scale)?;
-            let fits = sum.level == level && sum.parts.iter().all(|part| part.set() == set);
-            if !fits {
-                return Err(invalid(OP, "level of sums before", level, sum.level));
+            same_scale(OP, sum.scale, checked.scale)?;
+            let whole = sum.parts.iter().all(|part| part.set() == checked.set);
+            if sum.level != checked.level || !whole {
+                let (needed, available) = (checked.level, sum.level);
+                return Err(invalid(OP, "level of sums before", needed, available));
             }
         }
         Ok(before.into_iter().map(|sum| sum.parts).collect())
@@ -258,7 +309,12 @@ impl Evaluator {
     }
 }
 
-fn invalid(op: &'static str, what: &'static str, needed: usize, available: usize) -> CkksError {
+pub(super) fn invalid(
+    op: &'static str,
+    what: &'static str,
+    needed: usize,
+    available: usize,
+) -> CkksError {
     CkksError::InvalidArgument {
         op,
         what,

@@ -122,11 +122,18 @@ impl End {
         let mut literal = params.literal().clone();
         literal.log_q.splice(1..1, params.reserved().lower.clone());
         let crossing = Crossing::new(&params, set)?;
-        let program = Program::new(&network, &weights, params.slots(), batch, batch)?;
+        let program = Program::new(&network, &weights, params.slots(), batch, batch, false)?;
         let (layout, gains) = program.tensor(&card.layer).ok_or_else(missing)?;
         let gains = gains.to_vec();
         // As many images as fit between the pixels of the last maps.
-        let program = Program::new(&network, &weights, params.slots(), batch, layout.images())?;
+        let program = Program::new(
+            &network,
+            &weights,
+            params.slots(),
+            batch,
+            layout.images(),
+            false,
+        )?;
         let end = Self {
             layout,
             gains,

@@ -10,7 +10,7 @@ const LOG_N: u32 = 10;
 fn layouts() -> Vec<Layout> {
     let grid = |batch| Grid::new(512, batch).expect("a grid");
     let plain = Layout::new(grid(32), 4).expect("one phase");
-    let halved = |layout: Layout| layout.halved().expect("large enough");
+    let halved = |layout: Layout| layout.halved(false).expect("large enough");
     let spaced = halved(Layout::new(grid(8), 8).expect("one phase"));
     let wide = halved(spaced);
     vec![plain, spaced, wide]

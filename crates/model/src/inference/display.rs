@@ -55,6 +55,12 @@ impl fmt::Display for InferencePlan {
                 _ => format!("{runs} runs one after another, merged four to one where maps shrink"),
             }
         )?;
+        if choice.fold {
+            writeln!(
+                f,
+                "              channels take the places that shrinking maps leave"
+            )?;
+        }
         let levels = self.keys.iter().map(|key| key.level);
         writeln!(
             f,

@@ -30,7 +30,7 @@ use crate::samples;
 use crate::weights::Weights;
 
 /// Version of the plan's meaning: parties with different versions do not work together.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Most images of a request, ciphertexts of a job's images, and weights of a network that is planned for. Sizes may come
 /// from outside, and the program is run on counters for them.
@@ -189,6 +189,8 @@ pub struct Choice {
     pub batch: usize,
     /// Images of a job; the last one may have fewer.
     pub images: usize,
+    /// Whether channels take the places between pixels that no images take.
+    pub fold: bool,
     /// Rotated ciphertexts that a layer may hold at once, in bytes.
     pub working_bytes: u64,
 }
@@ -398,7 +400,14 @@ impl InferencePlan {
 fn program(network: &Network, choice: &Choice) -> Result<Program, ModelError> {
     let weights = samples::weights(network, 1)?;
     let slots = 1_usize << (choice.log_n - 1);
-    Program::new(network, &weights, slots, choice.batch, choice.images)
+    Program::new(
+        network,
+        &weights,
+        slots,
+        choice.batch,
+        choice.images,
+        choice.fold,
+    )
 }
 
 /// Counts a program, and what follows it.

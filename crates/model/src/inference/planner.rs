@@ -99,9 +99,18 @@ impl Search<'_> {
                 special,
                 batch,
                 images: self.request.images.div_ceil(jobs),
+                fold: false,
                 working_bytes: WORKING[0],
             };
-            if !self.try_working(choice) || images >= self.request.images {
+            if !self.try_working(choice) {
+                return;
+            }
+            // Not every network can be evaluated on folded maps, and not every batch leaves places.
+            self.try_working(Choice {
+                fold: true,
+                ..choice
+            });
+            if images >= self.request.images {
                 return;
             }
             images = images.saturating_mul(4);
@@ -116,6 +125,8 @@ impl Search<'_> {
             special,
             batch,
             images: self.request.images.div_ceil(jobs),
+            // Features are gathered from one channel in a ciphertext.
+            fold: false,
             working_bytes: WORKING[0],
         });
     }

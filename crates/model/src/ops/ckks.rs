@@ -4,7 +4,7 @@ use confide_ckks::evaluator::{self, Evaluator as Scheme, LazySum, Mask, Weighted
 use confide_ckks::{Ciphertext, Encoder, EvaluationKeys, Parameters};
 use confide_tensor::{CkksEvaluator, Evaluator, TensorError};
 
-use super::{LayerEvaluator, Reads, Sums, scratch};
+use super::{LayerEvaluator, PeriodicSums, Reads, Shift, Sums, scratch};
 
 /// Runs layers on ciphertexts with the keys of one data party.
 ///
@@ -56,6 +56,31 @@ impl<'a> CkksLayers<'a> {
             Some(stop) if stop() => Err(TensorError::Cancelled),
             _ => Ok(()),
         }
+    }
+
+    /// What a layer reads as the scheme wants it, and the scale of sums whose rescale arrives at that of the level below.
+    fn reads<'r>(
+        &self,
+        reads: &'r Reads<'_, Ciphertext, Mask>,
+    ) -> Result<(Vec<evaluator::Shift<'r>>, f64), TensorError> {
+        let op = "shifted_sums";
+        let level = reads.inputs.first().map(|ct| ct.level());
+        let level = level.ok_or(TensorError::TooFewOperands {
+            op,
+            needed: 1,
+            available: 0,
+        })?;
+        let below = level.checked_sub(1).ok_or(TensorError::LevelTooLow {
+            op,
+            needed: 1,
+            available: 0,
+        })?;
+        let shift = |shift: &'r Shift<Mask>| evaluator::Shift {
+            rotation: shift.rotation,
+            mask: shift.mask.as_ref(),
+        };
+        let scale = self.params.q(level) as f64 * self.params.scale_at(below);
+        Ok((reads.shifts.iter().map(shift).collect(), scale))
     }
 
     /// Lets a layer use about `bytes` beside what it reads and makes (2 GiB unless set).
@@ -153,29 +178,8 @@ impl LayerEvaluator for CkksLayers<'_> {
         reads: &Reads<'_, Ciphertext, Mask>,
         sums: &[Sums],
     ) -> Result<Vec<LazySum>, TensorError> {
-        let op = "shifted_sums";
         self.go_on()?;
-        let level = reads.inputs.first().map(|ct| ct.level());
-        let level = level.ok_or(TensorError::TooFewOperands {
-            op,
-            needed: 1,
-            available: 0,
-        })?;
-        if level == 0 {
-            return Err(TensorError::LevelTooLow {
-                op,
-                needed: 1,
-                available: 0,
-            });
-        }
-        let shifts: Vec<_> = reads
-            .shifts
-            .iter()
-            .map(|shift| evaluator::Shift {
-                rotation: shift.rotation,
-                mask: shift.mask.as_ref(),
-            })
-            .collect();
+        let (shifts, scale) = self.reads(reads)?;
         let sums: Vec<_> = sums
             .iter()
             .map(|one| WeightedSums {
@@ -183,11 +187,51 @@ impl LayerEvaluator for CkksLayers<'_> {
                 rows: &one.rows,
             })
             .collect();
-        let scale = self.params.q(level) as f64 * self.params.scale_at(level - 1);
         let reads = (&reads.inputs[..], &shifts[..], &reads.sources[..]);
         Ok(self
             .scheme
             .shifted_sums(before, reads, &sums, scale, self.keys)?)
+    }
+
+    fn periodic_sums(
+        &self,
+        reads: &Reads<'_, Ciphertext, Mask>,
+        sums: &[PeriodicSums<'_>],
+    ) -> Result<Vec<LazySum>, TensorError> {
+        self.go_on()?;
+        let (shifts, scale) = self.reads(reads)?;
+        let weights: Vec<_> = sums
+            .iter()
+            .map(|one| {
+                move |row: usize, place: usize, out: &mut [f64]| {
+                    (one.weights)(row, one.sources[place], out);
+                }
+            })
+            .collect();
+        let sums: Vec<_> = sums
+            .iter()
+            .zip(&weights)
+            .map(|(one, weights)| evaluator::PeriodicSums {
+                sources: &one.sources,
+                rows: one.rows,
+                period: one.period,
+                weights,
+            })
+            .collect();
+        let reads = (&reads.inputs[..], &shifts[..], &reads.sources[..]);
+        Ok(self.scheme.periodic_sums(reads, &sums, scale, self.keys)?)
+    }
+
+    fn add_periodic(&self, a: &Ciphertext, values: &[f64]) -> Result<Ciphertext, TensorError> {
+        let slots = self.params.slots();
+        let all: Vec<f64> = values.iter().copied().cycle().take(slots).collect();
+        let plain = self.encoder.encode_real(&all, a.level(), a.scale())?;
+        Ok(self.scheme.add_plain(a, &plain)?)
+    }
+
+    fn rotated_sum(&self, terms: &[(&Ciphertext, i64)]) -> Result<Ciphertext, TensorError> {
+        self.go_on()?;
+        Ok(self.scheme.rotate_sum(terms, self.keys)?)
     }
 
     fn finish(&self, sum: LazySum, constant: f64) -> Result<Ciphertext, TensorError> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use confide_tensor::{CostModel, Evaluator, KeySwitchShape, Op, SlotRing, TensorError};
 
-use super::{LayerEvaluator, Reads, Sums, scratch};
+use super::{LayerEvaluator, PeriodicSums, Reads, Sums, THREADS, scratch};
 
 /// The operations of layers that are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,8 @@ pub enum LayerOp {
     Mask,
     /// A weight times a vector, added to a sum.
     MultiplyAdd,
+    /// Periodic weights as long as one vector together: encoded, and transformed at each limb.
+    Weights,
     /// The division of a sum of rotated vectors by the special primes and a rescale in one.
     Divide,
 }
@@ -51,6 +53,8 @@ mod nanos {
     pub const ROTATION: f64 = 1.8;
     /// A residue times a weight, added.
     pub const MULTIPLY_ADD: f64 = 0.1;
+    /// A residue of a periodic weight.
+    pub const WEIGHTS: f64 = 6.0;
     /// A residue of a sum that is divided.
     pub const DIVIDE: f64 = 9.0;
 }
@@ -114,6 +118,7 @@ fn micros(cost: &CostModel, shape: &KeySwitchShape, op: LayerOp, level: usize) -
         // In the cache, with the rotation that it follows.
         LayerOp::Mask => 0.0,
         LayerOp::MultiplyAdd => 2.0 * extended * nanos::MULTIPLY_ADD,
+        LayerOp::Weights => extended * nanos::WEIGHTS,
         LayerOp::Divide => 2.0 * extended * nanos::DIVIDE,
     };
     nanos / 1000.0
@@ -180,6 +185,16 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a layer makes of its inputs.
+struct Read {
+    level: usize,
+    /// Special primes of its sums.
+    special: usize,
+    decomposed: usize,
+    /// Sources that are not inputs as they are, about.
+    made: usize,
+}
+
 /// Counts what layers need.
 pub struct CountEvaluator {
     ring: SlotRing,
@@ -223,9 +238,55 @@ impl CountEvaluator {
     fn scratch(&self, level: usize, inputs: usize, sources: usize) {
         let degree = self.ring.degree();
         let bytes = scratch(degree, (level, self.digits(level)), (inputs, sources));
+        self.beside(bytes / (degree * size_of::<u64>()));
+    }
+
+    /// Limbs that are needed beside all vectors that are alive.
+    fn beside(&self, limbs: usize) {
         let mut state = lock(&self.state);
-        let limbs = state.live + bytes / (degree * size_of::<u64>());
+        let limbs = state.live + limbs;
         state.counts.peak_limbs = state.counts.peak_limbs.max(limbs);
+    }
+
+    /// Counts what is made of the inputs of a layer.
+    fn read(&self, reads: &Reads<'_, CountCt, ()>) -> Result<Read, TensorError> {
+        let op = "shifted_sums";
+        let first = reads.inputs.first().ok_or(TensorError::TooFewOperands {
+            op,
+            needed: 1,
+            available: 0,
+        })?;
+        let level = first.level;
+        self.lower(op, first)?;
+        let mut rotated = vec![false; reads.inputs.len()];
+        let (mut rotations, mut masks) = (0, 0);
+        for &(input, shift) in &reads.sources {
+            let shift = &reads.shifts[shift];
+            let turned = self.galois(self.ring.rotation(shift.rotation), level);
+            rotated[input] |= turned;
+            rotations += usize::from(turned);
+            masks += usize::from(shift.mask.is_some());
+        }
+        let decomposed = rotated.iter().filter(|&&turned| turned).count();
+        for (op, times) in [
+            (LayerOp::Decompose, decomposed),
+            (LayerOp::Rotation, rotations),
+            (LayerOp::Mask, masks),
+        ] {
+            if times > 0 {
+                self.record(op, level, times as u64);
+            }
+        }
+        Ok(Read {
+            level,
+            special: if decomposed > 0 {
+                self.shape.special
+            } else {
+                0
+            },
+            decomposed,
+            made: rotations.max(masks),
+        })
     }
 
     fn digits(&self, level: usize) -> usize {
@@ -391,42 +452,53 @@ impl LayerEvaluator for CountEvaluator {
         reads: &Reads<'_, CountCt, ()>,
         sums: &[Sums],
     ) -> Result<Vec<CountCt>, TensorError> {
-        let op = "shifted_sums";
-        let first = reads.inputs.first().ok_or(TensorError::TooFewOperands {
-            op,
-            needed: 1,
-            available: 0,
-        })?;
-        let level = first.level;
-        self.lower(op, first)?;
-        let mut rotated = vec![false; reads.inputs.len()];
-        let (mut rotations, mut masks) = (0, 0);
-        for &(input, shift) in &reads.sources {
-            let shift = &reads.shifts[shift];
-            let turned = self.galois(self.ring.rotation(shift.rotation), level);
-            rotated[input] |= turned;
-            rotations += u64::from(turned);
-            masks += u64::from(shift.mask.is_some());
-        }
-        let extended = rotated.contains(&true);
+        let read = self.read(reads)?;
         let products = sums.iter().map(|one| one.rows.len() * one.sources.len());
         let products: usize = products.sum();
         let rows: usize = sums.iter().map(|one| one.rows.len()).sum();
-        let decomposed = rotated.iter().filter(|&&turned| turned).count();
-        for (op, times) in [
-            (LayerOp::Decompose, decomposed as u64),
-            (LayerOp::Rotation, rotations),
-            (LayerOp::Mask, masks),
-            (LayerOp::MultiplyAdd, products as u64),
-        ] {
-            if times > 0 {
-                self.record(op, level, times);
-            }
-        }
-        let special = if extended { self.shape.special } else { 0 };
-        let sums = before.unwrap_or_else(|| (0..rows).map(|_| self.sum(level, special)).collect());
-        self.scratch(level, decomposed, rotations.max(masks) as usize);
+        self.record(LayerOp::MultiplyAdd, read.level, products as u64);
+        let sum = || self.sum(read.level, read.special);
+        let sums = before.unwrap_or_else(|| (0..rows).map(|_| sum()).collect());
+        self.scratch(read.level, read.decomposed, read.made);
         Ok(sums)
+    }
+
+    fn periodic_sums(
+        &self,
+        reads: &Reads<'_, CountCt, ()>,
+        sums: &[PeriodicSums<'_>],
+    ) -> Result<Vec<CountCt>, TensorError> {
+        let read = self.read(reads)?;
+        let products = |one: &PeriodicSums<'_>| one.rows * one.sources.len();
+        let all: usize = sums.iter().map(products).sum();
+        let values: usize = sums.iter().map(|one| 2 * one.period * products(one)).sum();
+        let polynomials = values.div_ceil(self.ring.degree());
+        self.record(LayerOp::MultiplyAdd, read.level, all as u64);
+        self.record(LayerOp::Weights, read.level, polynomials as u64);
+        let rows: usize = sums.iter().map(|one| one.rows).sum();
+        let out = (0..rows).map(|_| self.sum(read.level, read.special));
+        let out = out.collect();
+        self.scratch(read.level, read.decomposed, read.made);
+        // Half of their coefficients, and for each thread their values at a limb.
+        self.beside((1 + THREADS) * polynomials);
+        Ok(out)
+    }
+
+    fn add_periodic(&self, a: &CountCt, _values: &[f64]) -> Result<CountCt, TensorError> {
+        self.record(LayerOp::Program(Op::Mask), a.level, 1);
+        Ok(self.vector(a.level))
+    }
+
+    fn rotated_sum(&self, terms: &[(&CountCt, i64)]) -> Result<CountCt, TensorError> {
+        let level = terms.iter().map(|(ct, _)| ct.level).min().unwrap_or(0);
+        let turned = |&(_, k): &(&CountCt, i64)| self.galois(self.ring.rotation(k), level);
+        let rotations = terms.iter().filter(|term| turned(term)).count();
+        if rotations > 0 {
+            self.record(LayerOp::Decompose, level, rotations as u64);
+            self.record(LayerOp::Rotation, level, rotations as u64);
+            self.record(LayerOp::Divide, level, 1);
+        }
+        Ok(self.vector(level))
     }
 
     fn finish(&self, sum: CountCt, _constant: f64) -> Result<CountCt, TensorError> {

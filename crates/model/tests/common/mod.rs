@@ -56,12 +56,18 @@ pub fn difference(
     let (mut worst, mut largest) = (0.0_f64, 0.0_f64);
     for (image, maps) in expected.iter().enumerate() {
         let map = &maps[name];
-        assert_eq!(map.shape[0], values.len(), "{name}");
-        for (channel, phases) in values.iter().enumerate() {
+        assert_eq!(
+            map.shape[0].div_ceil(layout.classes()),
+            values.len(),
+            "{name}"
+        );
+        for channel in 0..map.shape[0] {
+            let phases = &values[channel / layout.classes()];
+            let offset = layout.channel_offset(channel);
             for y in 0..map.shape[1] {
                 for x in 0..map.shape[2] {
                     let (phase, slot) = layout.slot(image, y, x);
-                    let found = phases[phase][slot] / gains[channel];
+                    let found = phases[phase][slot + offset] / gains[channel];
                     let value = map.values[channel][y * map.shape[2] + x];
                     worst = worst.max((found - value).abs());
                     largest = largest.max(value.abs());

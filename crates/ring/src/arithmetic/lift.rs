@@ -50,7 +50,7 @@ pub(crate) fn small(q: &Modulus, coeffs: &[i8], out: &mut [u64]) {
 /// Residues of integers below 2^62. The quotient by a prime above 2^20 is below 2^42 and its estimate off by less
 /// than 2^-9 before it is rounded, so |c - n q| < q: one conditional addition is left. No wide product is needed,
 /// which a 32-bit machine would have to emulate.
-fn integers(q: &Modulus, coeffs: &[f64], out: &mut [u64]) {
+pub(crate) fn integers(q: &Modulus, coeffs: &[f64], out: &mut [u64]) {
     let (q, inverse) = (q.value() as i64, 1.0 / q.value() as f64);
     for (residue, &c) in out.iter_mut().zip(coeffs) {
         debug_assert!(c.abs() < Ring::INTEGER_BOUND && c.fract() == 0.0);

@@ -70,6 +70,8 @@ pub(crate) trait Arithmetic: Copy + Send + Sync + Debug + 'static {
 
     /// Encodes a canonical constant.
     fn prepare(q: &Modulus, value: u64) -> Constant;
+    /// Encodes canonical constants in place, without their quotients.
+    fn encode(_q: &Modulus, _values: &mut [u64]) {}
     /// The canonical residue of a prepared constant.
     fn decode(q: &Modulus, constant: Constant) -> u64;
 

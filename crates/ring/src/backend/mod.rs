@@ -32,6 +32,22 @@ mod ifma;
 use kernel::Kernels;
 pub use limb::{DigitLimb, Division, LimbSwitch, Target};
 
+/// Outputs of a register block of a matrix product.
+pub(crate) const ROWS: usize = 4;
+
+/// Blocks of up to [`ROWS`] outputs, in each the weights of all its outputs for one input side by side.
+pub(crate) fn interleaved(weights: &[Constant], inputs: usize) -> Vec<u64> {
+    let mut values = Vec::with_capacity(weights.len());
+    if inputs > 0 {
+        for block in weights.chunks(ROWS * inputs) {
+            for i in 0..inputs {
+                values.extend(block.iter().skip(i).step_by(inputs).map(|w| w.value));
+            }
+        }
+    }
+    values
+}
+
 /// One way to compute modulo primes below 2^50.
 ///
 /// All slices of one call have the same length, a power of two of at least 8, unless said otherwise.
@@ -92,15 +108,30 @@ pub trait Backend: Send + Sync + Debug {
     /// numbers below 2^50 (residues of other primes).
     fn convert(&self, q: &Modulus, out: &mut [u64], rows: &[u64], weights: &[Constant]);
 
-    /// out\[o\] = sum over i of weights\[o * I + i\] * inputs\[i\] for the I inputs, with one reduction for each
-    /// word: rows of one length, inputs below 2^50.
+    /// Encodes canonical multiplicands in place: what [`Backend::prepare`] makes of them, without quotients.
+    fn encode(&self, _q: &Modulus, _values: &mut [u64]) {}
+
+    /// out\[o\] = sum over i of weight (o, i) * inputs\[i\], with one reduction for each word: rows of one length, inputs
+    /// below 2^50, weights as from [`interleaved`].
+    fn weighted_rows(
+        &self,
+        q: &Modulus,
+        out: &mut [&mut [u64]],
+        inputs: &[&[u64]],
+        weights: &[u64],
+    );
+
+    /// [`Backend::weighted_rows`] with weights\[o * I + i\] for the I inputs.
     fn matrix_product(
         &self,
         q: &Modulus,
         out: &mut [&mut [u64]],
         inputs: &[&[u64]],
         weights: &[Constant],
-    );
+    ) {
+        let weights = interleaved(weights, inputs.len());
+        self.weighted_rows(q, out, inputs, &weights);
+    }
 
     /// out = floor(1/2 + sum over i of row i * inverses\[i\]), in binary64 arithmetic in this very order with
     /// every operation rounded (never fused). Rows as in [`Backend::convert`].

@@ -2,7 +2,7 @@ use num_complex::Complex64;
 
 use super::{Fixture, ramp};
 use crate::error::CkksError;
-use crate::evaluator::{Mask, Shift, WeightedSums};
+use crate::evaluator::{Mask, PeriodicSums, Shift, WeightedSums};
 use crate::keys::EvaluationKeys;
 
 const LEVEL: usize = 4;
@@ -78,6 +78,93 @@ fn sums_are_of_rotated_and_masked_slots() {
             f.assert_slots(&ct, expected, 1e-4);
         }
     }
+}
+
+#[test]
+fn periodic_weights_differ_from_slot_to_slot() {
+    let f = Fixture::small();
+    let slots = f.params.slots();
+    let values: Vec<_> = (0..2).map(|i| ramp(slots, i)).collect();
+    let inputs: Vec<_> = values.iter().map(|v| f.encrypt(v, LEVEL)).collect();
+    let borrowed: Vec<_> = inputs.iter().collect();
+    let keys = f.keys(&[5], LEVEL);
+    let scale = f.params.q(LEVEL) as f64 * f.params.scale_at(LEVEL - 1);
+    let shift = |rotation| Shift {
+        rotation,
+        mask: None,
+    };
+    let shifts = [shift(0), shift(5)];
+    let sources = [(0, 0), (0, 1), (1, 1)];
+    // A weight for each sum, source and slot of a period.
+    let weight = |row: usize, source: usize, slot: usize| {
+        (row + 1) as f64 * 0.25 - source as f64 + (slot % 3) as f64 * 0.5
+    };
+    for period in [4, 16, slots] {
+        let fill = |row: usize, source: usize, out: &mut [f64]| {
+            for (slot, out) in out.iter_mut().enumerate() {
+                *out = weight(row, source, slot);
+            }
+        };
+        let one = |sources, rows| PeriodicSums {
+            sources,
+            rows,
+            period,
+            weights: &fill,
+        };
+        let sums = [one(&[0, 1, 2], 5), one(&[2, 0], 1)];
+        let reads = (&borrowed[..], &shifts[..], &sources[..]);
+        let sums = f
+            .evaluator
+            .periodic_sums(reads, &sums, scale, &keys)
+            .unwrap();
+        assert_eq!(sums.len(), 6);
+        for (i, sum) in sums.into_iter().enumerate() {
+            let (row, own) = if i < 5 {
+                (i, &[0, 1, 2][..])
+            } else {
+                (0, &[2, 0][..])
+            };
+            let ct = f.evaluator.finish_sum(sum).unwrap();
+            let expected = |slot: usize| {
+                let term = |(place, &s): (usize, &usize)| {
+                    let (input, shift) = sources[s];
+                    let from = (slot as i64 + shifts[shift].rotation) as usize % slots;
+                    values[input][from] * weight(row, place, slot % period)
+                };
+                own.iter().enumerate().map(term).sum()
+            };
+            f.assert_slots(&ct, expected, 1e-4);
+        }
+    }
+    let nothing = |_: usize, _: usize, _: &mut [f64]| ();
+    let wild = |_: usize, _: usize, out: &mut [f64]| out[1] = f64::NAN;
+    let run = |rows, period, weights: &(dyn Fn(usize, usize, &mut [f64]) + Sync)| {
+        let sums = [PeriodicSums {
+            sources: &[0, 1],
+            rows,
+            period,
+            weights,
+        }];
+        let reads = (&borrowed[..], &shifts[..], &sources[..]);
+        let sums = f.evaluator.periodic_sums(reads, &sums, scale, &keys);
+        sums.map(|sums| sums.len())
+    };
+    assert!(matches!(
+        run(1, 6, &nothing),
+        Err(CkksError::InvalidArgument { .. })
+    ));
+    assert!(matches!(
+        run(0, 8, &nothing),
+        Err(CkksError::InvalidArgument { .. })
+    ));
+    assert!(matches!(
+        run(1, 2 * slots, &nothing),
+        Err(CkksError::InvalidArgument { .. })
+    ));
+    assert!(matches!(
+        run(1, 8, &wild),
+        Err(CkksError::NotFinite { index: 1, .. })
+    ));
 }
 
 #[test]

@@ -87,7 +87,14 @@ fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
     if let Some(last) = &args.until {
         (network, weights) = network.until(last, &weights)?;
     }
-    let program = Program::new(&network, &weights, 1 << (args.log_n - 1), slots_of, count)?;
+    let program = Program::new(
+        &network,
+        &weights,
+        1 << (args.log_n - 1),
+        slots_of,
+        count,
+        args.fold,
+    )?;
     let working = (args.working_gb * 1e9) as usize;
     let plan = Plan::new(&program, literal.clone(), working)?;
     let begun = Instant::now();
@@ -249,10 +256,12 @@ impl Found {
             let [_, height, width] = map.shape;
             let mut outputs = [Vec::new(), Vec::new()];
             for (channel, values) in map.values.iter().enumerate() {
+                let phases = &self.output[channel / layout.classes()];
                 for (i, &value) in values.iter().enumerate() {
                     let (phase, slot) = layout.slot(image, i / width, i % width);
                     let phase = if height == 1 { 0 } else { phase };
-                    let found = self.output[channel][phase][slot] / gains[channel];
+                    let slot = slot + layout.channel_offset(channel);
+                    let found = phases[phase][slot] / gains[channel];
                     worst = worst.max((found - value).abs());
                     largest = largest.max(value.abs());
                     outputs[0].push(found);

@@ -44,6 +44,9 @@ pub struct ModelBenchArgs {
     /// In process: images in a ciphertext, the slots over a power of 4
     #[arg(long, value_name = "NUMBER", default_value_t = 128)]
     in_ciphertext: usize,
+    /// In process: channels take the places between pixels that no images take
+    #[arg(long)]
+    fold: bool,
     /// In process: log2 of the ring degree
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(13..=17))]
     log_n: u32,

@@ -94,6 +94,12 @@ impl<L: Lanes> Arithmetic for Fma<L> {
         }
     }
 
+    fn encode(q: &Modulus, values: &mut [u64]) {
+        for value in values {
+            *value = (q.to_centered(*value) as f64).to_bits();
+        }
+    }
+
     fn decode(q: &Modulus, constant: Constant) -> u64 {
         q.from_i64(f64::from_bits(constant.value) as i64)
     }

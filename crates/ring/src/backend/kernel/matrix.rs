@@ -1,12 +1,11 @@
 //! Product of a small matrix of constants with many rows: like a matrix product on real numbers, the rows come
 //! in strips that fit the cache, packed in the order in which a block of outputs held in registers reads them.
 
+use crate::Modulus;
+use crate::backend::ROWS;
 use crate::backend::arithmetic::{Arithmetic, Job};
 use crate::buffer::Buffer;
-use crate::{Constant, Modulus};
 
-/// Outputs of a register block.
-const ROWS: usize = 4;
 /// Vectors of a register block: with `ROWS` outputs of two registers each (IFMA), 16 of 32 registers add up.
 const VECTORS: usize = 2;
 /// Words of a packed strip: a quarter of a second-level cache.
@@ -16,7 +15,8 @@ pub(super) struct MatrixProduct<'a, 'o, 'i> {
     pub q: &'a Modulus,
     pub out: &'a mut [&'o mut [u64]],
     pub inputs: &'a [&'i [u64]],
-    pub weights: &'a [Constant],
+    /// As from [`crate::backend::interleaved`].
+    pub weights: &'a [u64],
 }
 
 impl Job for MatrixProduct<'_, '_, '_> {
@@ -64,7 +64,6 @@ impl MatrixProduct<'_, '_, '_> {
         // SAFETY: jobs run inside `dispatch`, which has the features.
         let arithmetic = unsafe { A::new(q) };
         let (count, width) = (inputs.len(), V * A::LANES);
-        let weights = interleaved(weights, count);
         let strip = (STRIP / count.max(1) / width).max(1) * width;
         let mut packed = Buffer::scratch(strip.min(n) * count);
         for start in (0..n).step_by(strip) {
@@ -94,19 +93,6 @@ impl MatrixProduct<'_, '_, '_> {
             }
         }
     }
-}
-
-/// Blocks of up to `ROWS` outputs, in each the weights of all outputs for one input side by side.
-fn interleaved(weights: &[Constant], count: usize) -> Vec<u64> {
-    let mut values = Vec::with_capacity(weights.len());
-    if count > 0 {
-        for block in weights.chunks(ROWS * count) {
-            for i in 0..count {
-                values.extend(block.iter().skip(i).step_by(count).map(|w| w.value));
-            }
-        }
-    }
-    values
 }
 
 /// The inputs' words at `at`, packed, and the weights of a block of outputs.

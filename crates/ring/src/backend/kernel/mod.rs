@@ -111,12 +111,16 @@ impl<A: Arithmetic> Backend for Kernels<A> {
         });
     }
 
-    fn matrix_product(
+    fn encode(&self, q: &Modulus, values: &mut [u64]) {
+        A::encode(q, values);
+    }
+
+    fn weighted_rows(
         &self,
         q: &Modulus,
         out: &mut [&mut [u64]],
         inputs: &[&[u64]],
-        weights: &[Constant],
+        weights: &[u64],
     ) {
         self.run(matrix::MatrixProduct {
             q,

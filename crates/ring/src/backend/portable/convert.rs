@@ -1,6 +1,7 @@
 //! Sums of products with one reduction for each output: products are below 2^100, so that 2^28 of them fit
 //! in 128 bits.
 
+use crate::backend::ROWS;
 use crate::{Constant, Modulus};
 
 pub(super) fn dot(q: &Modulus, out: &mut [u64], xs: &[&[u64]], ys: &[&[u64]]) {
@@ -32,22 +33,26 @@ pub(super) fn convert(q: &Modulus, out: &mut [u64], rows: &[u64], weights: &[Con
     }
 }
 
-pub(super) fn matrix_product(
+pub(crate) fn weighted_rows(
     q: &Modulus,
     out: &mut [&mut [u64]],
     inputs: &[&[u64]],
-    weights: &[Constant],
+    weights: &[u64],
 ) {
-    assert_eq!(weights.len(), out.len() * inputs.len());
-    for (o, row) in out.iter_mut().enumerate() {
-        let weights = &weights[o * inputs.len()..][..inputs.len()];
-        for (j, word) in row.iter_mut().enumerate() {
-            let sum: u128 = weights
-                .iter()
-                .zip(inputs)
-                .map(|(w, input)| u128::from(input[j]) * u128::from(w.value))
-                .sum();
-            *word = q.reduce_u128(sum);
+    let count = inputs.len();
+    assert_eq!(weights.len(), out.len() * count);
+    for (block, rows) in out.chunks_mut(ROWS).enumerate() {
+        let width = rows.len();
+        let own = &weights[block * ROWS * count..][..width * count];
+        for (r, row) in rows.iter_mut().enumerate() {
+            for (j, word) in row.iter_mut().enumerate() {
+                let sum: u128 = inputs
+                    .iter()
+                    .enumerate()
+                    .map(|(i, input)| u128::from(input[j]) * u128::from(own[i * width + r]))
+                    .sum();
+                *word = q.reduce_u128(sum);
+            }
         }
     }
 }

@@ -7,6 +7,8 @@ mod convert;
 mod ntt;
 mod pointwise;
 
+pub(crate) use convert::weighted_rows;
+
 use super::Backend;
 use crate::{Constant, Modulus, NttTable};
 
@@ -81,13 +83,13 @@ impl Backend for Portable {
         convert::convert(q, out, rows, weights);
     }
 
-    fn matrix_product(
+    fn weighted_rows(
         &self,
         q: &Modulus,
         out: &mut [&mut [u64]],
         inputs: &[&[u64]],
-        weights: &[Constant],
+        weights: &[u64],
     ) {
-        convert::matrix_product(q, out, inputs, weights);
+        convert::weighted_rows(q, out, inputs, weights);
     }
 }

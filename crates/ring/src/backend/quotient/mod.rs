@@ -71,6 +71,12 @@ impl Arithmetic for Quotient {
         }
     }
 
+    fn encode(q: &Modulus, values: &mut [u64]) {
+        for value in values {
+            *value = q.to_centered(*value) as u64;
+        }
+    }
+
     fn decode(q: &Modulus, constant: Constant) -> u64 {
         q.from_i64(constant.value as i64)
     }
