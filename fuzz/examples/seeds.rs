@@ -222,7 +222,7 @@ fn files() -> Vec<Vec<u8>> {
     let record = |present: u8, state: &[u8]| {
         let spec = to_bytes(&job()).expect("small");
         [
-            &[3, present],
+            &[6, present],
             &(state.len() as u16).to_le_bytes()[..],
             state,
             &spec,
@@ -244,6 +244,10 @@ fn files() -> Vec<Vec<u8>> {
         ),
         after(&[1], secret),
         after(&[2], model.to_json().expect("a model").into_bytes()),
+        after(
+            &[5],
+            [&[1, 0, 0, 0, b'a', 2, 0, 0, 0, 0, 0, 0, 0][..], b"bc"].concat(),
+        ),
         record(3, &[0]),
         record(3, &[1, 2]),
         record(1, &ended),

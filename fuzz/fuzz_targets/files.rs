@@ -1,4 +1,4 @@
-//! Files that are read: key backups, models and pictures of the data party, cards and job records of the worker.
+//! Files that are read: key backups, projects, models and pictures of the data party, cards and job records of the worker.
 #![no_main]
 
 use std::fs;
@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use confide_client::archive;
 use confide_client::intake::{Picture, read_cifar};
 use confide_client::vault::Vault;
 use confide_client::workflow::{PredictionRun, SavedModel};
@@ -22,7 +23,7 @@ const PASSPHRASE: &str = "correct horse battery";
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    match input.byte() % 6 {
+    match input.byte() % 7 {
         0 => {
             let text = String::from_utf8_lossy(input.rest());
             assert!(
@@ -40,6 +41,7 @@ fuzz_target!(|data: &[u8]| {
                 let _ = inference::plan(&card, &request, &CostModel::default());
             }
         }
+        5 => project(&mut input),
         _ => records(&mut input),
     }
 });
@@ -52,14 +54,13 @@ fn picture(bytes: &[u8]) {
     let _ = read_cifar(bytes);
 }
 
-/// A backup of any secret, sealed as the vault seals it, but at the least cost that Argon2 has.
-fn sealed(input: &mut Input<'_>) {
+/// A backup of a secret, sealed as the vault seals it, but at the least cost that Argon2 has.
+fn backup(salt_and_nonce: [u8; 40], secret: &[u8]) -> String {
     let mut bytes = 1_u16.to_le_bytes().to_vec();
     for cost in [8, 1, 1_u32] {
         bytes.extend(cost.to_le_bytes());
     }
-    bytes.extend(input.array::<40>());
-    let secret = input.rest();
+    bytes.extend(salt_and_nonce);
     let mut key = [0; 32];
     Argon2::new(
         Algorithm::Argon2id,
@@ -78,10 +79,19 @@ fn sealed(input: &mut Input<'_>) {
     bytes.extend(ciphertext);
     bytes.extend(blake3::hash(&bytes).as_bytes());
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("confide-key-backup 1\n{digits}\n")
+}
+
+/// A backup of any secret.
+fn sealed(input: &mut Input<'_>) {
+    let salt_and_nonce = input.array::<40>();
+    let secret = input.rest();
+    let text = backup(salt_and_nonce, secret);
+    let digits = text.lines().nth(1).unwrap_or_default();
     let name = secret.get(64..).map(std::str::from_utf8);
     // A file of more than 4,096 digits is no backup.
     let good = digits.len() <= 4096 && matches!(name, Some(Ok(name)) if name.len() <= 128);
-    match Vault::restore(&format!("confide-key-backup 1\n{digits}\n"), PASSPHRASE) {
+    match Vault::restore(&text, PASSPHRASE) {
         Ok(vault) => {
             assert!(good);
             assert_eq!(vault.seed()[..], secret[..32]);
@@ -89,6 +99,43 @@ fn sealed(input: &mut Input<'_>) {
             assert_eq!(vault.name().as_bytes(), &secret[64..]);
         }
         Err(_) => assert!(!good),
+    }
+}
+
+/// A project with any sections, under a key that fits, and any bytes that say they are one.
+fn project(input: &mut Input<'_>) {
+    let content = input.rest();
+    let head = b"confide-project 1\n";
+    assert!(
+        archive::open(&[head, content].concat(), PASSPHRASE).is_err(),
+        "a project was forged"
+    );
+    let secret = [1; 64];
+    let text = backup([2; 40], &secret);
+    let mut file = head.to_vec();
+    file.extend((text.len() as u32).to_le_bytes());
+    file.extend(text.as_bytes());
+    let nonce = [3; 24];
+    file.extend(nonce);
+    let key = blake3::derive_key("confide 2026 project file v1", &secret[..32]);
+    let payload = Payload {
+        msg: content,
+        aad: &file,
+    };
+    let cipher = XChaCha20Poly1305::new_from_slice(&key).expect("32 bytes");
+    let sealed = cipher
+        .encrypt(XNonce::from_slice(&nonce), payload)
+        .expect("short");
+    file.extend(sealed);
+    match archive::open(&file, PASSPHRASE) {
+        Ok((vault, sections)) => {
+            assert_eq!(vault.seed()[..], secret[..32]);
+            let sizes = sections
+                .iter()
+                .map(|(name, bytes)| 12 + name.len() + bytes.len());
+            assert!(sizes.sum::<usize>() <= content.len());
+        }
+        Err(error) => assert_eq!(error.code, "CC-2021"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use confide_client::session::{Event, Object, Session};
-use confide_protocol::{Digest, JobId, JobSpec, JobState, WireError};
+use confide_protocol::{Digest, JobId, JobReport, JobSpec, JobState, ObjectKind, WireError};
 use futures_util::{SinkExt, StreamExt};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
@@ -12,6 +12,27 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungsten
 const PATIENCE: Duration = Duration::from_secs(120);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The report of a job that has succeeded.
+///
+/// # Panics
+/// In any other state.
+pub fn done(state: JobState) -> JobReport {
+    match state {
+        JobState::Done(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The first output of a kind.
+///
+/// # Panics
+/// When the job made none.
+pub fn output(report: &JobReport, wanted: ObjectKind) -> Digest {
+    let mut outputs = report.outputs.iter();
+    let found = outputs.find(|(kind, _, _)| *kind == wanted);
+    found.expect("the job made it").1
+}
 
 /// A data party.
 pub struct Party {

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use confide_ckks::Complex64;
+use confide_client::ClientError;
 use confide_client::session::{Event, Object};
 use confide_client::workflow::classify::{
     ClassifyOptions, ClassifyRun, ClassifySetup, NamedImage, ScoreOpener,
 };
-use confide_client::workflow::{Digests, ObjectFactory, WorkerFacts};
+use confide_client::workflow::{Digests, Item, ObjectFactory, ObjectJob, WorkerFacts};
 use confide_model::{InferencePlan, Model, pattern, reference};
 use confide_protocol::{JobReport, JobSpec, WireError};
 
@@ -116,10 +118,25 @@ pub async fn ask(party: &mut Party, request: Vec<u8>) -> Result<Vec<u8>, WireErr
 /// When one cannot be made.
 pub fn encrypt(run: &ClassifyRun) -> (Vec<Object>, JobSpec) {
     let factory = factory(run.plan());
+    let mut items = run.key_items().expect("keys");
+    items.extend(run.image_items(0).expect("images"));
+    let (objects, digests) = make(&factory, items, |job| run.slots(job));
+    let job = run.job(0, &digests).expect("a job");
+    (objects, job)
+}
+
+/// Makes objects of the slots of their jobs.
+///
+/// # Panics
+/// When one cannot be made, or has another length than was announced.
+pub fn make(
+    factory: &ObjectFactory,
+    items: Vec<Item>,
+    slots: impl Fn(&ObjectJob) -> Result<Option<Vec<Complex64>>, ClientError>,
+) -> (Vec<Object>, Digests) {
     let (mut objects, mut digests) = (Vec::new(), Digests::new());
-    let items = run.key_items().expect("keys");
-    for item in items.into_iter().chain(run.image_items(0).expect("images")) {
-        let slots = run.slots(&item.job).expect("slots");
+    for item in items {
+        let slots = slots(&item.job).expect("slots");
         let object = factory
             .make(&item.job, slots.as_deref())
             .expect("an object");
@@ -127,8 +144,7 @@ pub fn encrypt(run: &ClassifyRun) -> (Vec<Object>, JobSpec) {
         digests.insert(item.job, object.digest);
         objects.push(object);
     }
-    let job = run.job(0, &digests).expect("a job");
-    (objects, job)
+    (objects, digests)
 }
 
 /// Makes objects of a plan.

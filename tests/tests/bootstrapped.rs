@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use confide_protocol::{Digest, JobReport, JobState, ObjectKind, Output};
+use confide_protocol::{JobState, ObjectKind, Output};
 use confide_tests::{
-    party::Party,
+    party::{Party, done, output},
     table::{Table, Upload, opener},
     worker::Worker,
 };
@@ -18,19 +18,6 @@ const TOLERANCE: f64 = 5e-3;
 const LOGIT_TOLERANCE: f64 = 4.0 * TOLERANCE;
 /// Records whose scores come back on the way.
 const VALIDATION: usize = 20;
-
-fn done(state: JobState) -> JobReport {
-    match state {
-        JobState::Done(report) => report,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn head_of(report: &JobReport) -> Digest {
-    let mut outputs = report.outputs.iter();
-    let found = outputs.find(|(kind, _, _)| *kind == ObjectKind::Head);
-    found.expect("the job made it").1
-}
 
 fn plan(rows: usize, features: usize) -> TrainingPlan {
     let mut request = PlanRequest::new(rows, features, 2);
@@ -103,7 +90,7 @@ async fn training_with_bootstraps_goes_on_where_it_was_killed() {
     party.session.attach_job(id);
     let report = done(party.job_until(id, JobState::is_final).await);
     println!("{report:?}");
-    let head = head_of(&report);
+    let head = output(&report, ObjectKind::Head);
     let kinds: Vec<_> = report.outputs.iter().map(|(kind, _, _)| *kind).collect();
     let after = |step| ObjectKind::Validation { step };
     assert_eq!(kinds, [ObjectKind::Head, after(2), after(4)]);

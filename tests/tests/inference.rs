@@ -4,9 +4,13 @@
 use confide_client::session::{Event, Object};
 use confide_model::{InferencePlan, InferenceRequest};
 use confide_protocol::{
-    Digest, JobReport, JobSpec, JobState, ObjectKind, WireError, code, from_bytes, to_bytes,
+    Digest, JobSpec, JobState, ObjectKind, WireError, code, from_bytes, to_bytes,
 };
-use confide_tests::{party::Party, pictures, worker::Worker};
+use confide_tests::{
+    party::{Party, done},
+    pictures,
+    worker::Worker,
+};
 
 fn flags() -> Vec<String> {
     pictures::flags()
@@ -20,13 +24,6 @@ async fn start(dir: &std::path::Path, more: &[&str]) -> Worker {
         .chain(more.iter().copied())
         .collect();
     Worker::start(dir, &all).await
-}
-
-fn done(state: JobState) -> JobReport {
-    match state {
-        JobState::Done(report) => report,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// The error of a job, whether it was refused or failed.

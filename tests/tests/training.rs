@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use confide_protocol::{Digest, JobReport, JobSpec, JobState, ObjectKind};
+use confide_protocol::{JobReport, JobSpec, JobState, ObjectKind};
 use confide_tests::{
-    party::Party,
+    party::{Party, done, output},
     table::{Table, Upload},
     worker::Worker,
 };
@@ -13,22 +13,6 @@ use confide_train::{predict_clear, train_clear};
 /// Largest difference between encrypted and clear weights and logits: noise is far below it, any
 /// mistake far above.
 const TOLERANCE: f64 = 2e-3;
-
-fn done(state: JobState) -> JobReport {
-    match state {
-        JobState::Done(report) => report,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn output(report: &JobReport, kind: ObjectKind) -> Digest {
-    let (_, digest, _) = report
-        .outputs
-        .iter()
-        .find(|(found, _, _)| *found == kind)
-        .expect("the job made it");
-    *digest
-}
 
 fn largest_difference(left: &[Vec<f64>], right: &[Vec<f64>]) -> f64 {
     assert_eq!(left.len(), right.len());

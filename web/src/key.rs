@@ -70,9 +70,26 @@ impl Key {
         self.vault.backup(passphrase).map_err(throw)
     }
 
+    /// Tries a backup file: that it opens, and that this key is in it.
+    ///
+    /// # Errors
+    /// For a wrong passphrase, a file that is no backup or damaged, and a backup of another key.
+    #[wasm_bindgen(js_name = checkBackup)]
+    pub fn check_backup(&self, text: &str, passphrase: &str) -> Result<(), JsValue> {
+        self.vault.check_backup(text, passphrase).map_err(throw)
+    }
+
     /// The name that the user gave.
     pub fn name(&self) -> String {
         self.vault.name().to_owned()
+    }
+
+    /// Changes the name, which backups carry.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub fn rename(&mut self, name: &str) -> Result<(), JsValue> {
+        self.vault.rename(name).map_err(throw)
     }
 
     /// A short public mark, to tell keys apart.

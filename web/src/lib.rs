@@ -5,8 +5,10 @@
 //! Plain values cross as plain objects; errors cross as objects with `code`, `blame`, `message` and `remedy`.
 #![forbid(unsafe_code)]
 
+mod archive;
 mod bridge;
 mod columns;
+mod evaluation;
 mod factory;
 mod items;
 mod key;

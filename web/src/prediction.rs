@@ -1,13 +1,17 @@
 //! Risk for new patients with a head that the worker keeps.
 
 use crate::bridge::{from_js, internal, throw, to_js};
+use crate::evaluation::Evaluation;
 use crate::factory::pairs;
 use crate::items;
 use crate::link::{Link, digest};
 use crate::text::put_vectors;
 use crate::training::{open_with, start_jobs};
-use confide_client::intake::{MissingPolicy, Records, read_csv};
-use confide_client::workflow::{Digests, PredictionRun, ResultOpener, SavedModel, results_csv};
+use confide_client::ClientError;
+use confide_client::intake::{MissingPolicy, Records, Refusal, read_csv};
+use confide_client::workflow::{
+    Digests, Judged, PredictionRun, ResultOpener, SavedModel, patients_csv,
+};
 use confide_protocol::{Digest, to_bytes};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -20,27 +24,16 @@ pub struct Prediction {
     opener: ResultOpener,
     logits: Vec<Vec<f64>>,
     /// Rows of the file that cannot be scored, with the reason.
-    refused: Vec<Refused>,
-}
-
-#[derive(Serialize, Clone)]
-struct Refused {
-    row: usize,
-    refused: String,
-}
-
-#[derive(Serialize)]
-struct Scored {
-    row: usize,
-    label: String,
-    probabilities: Vec<f64>,
+    refused: Vec<Refusal>,
 }
 
 #[derive(Serialize)]
 struct PredictionView<'a> {
     classes: &'a [String],
-    rows: Vec<Scored>,
-    refused: &'a [Refused],
+    /// Indices of the classes whose probabilities are shown.
+    looked_at: Vec<usize>,
+    rows: Vec<Judged>,
+    refused: &'a [Refusal],
     notes: &'a [String],
 }
 
@@ -84,28 +77,10 @@ impl Prediction {
         if let (Some(source), Some(vectors)) = (&model.text, &vectors) {
             put_vectors(&mut table, source.clone(), vectors).map_err(throw)?;
         }
+        let refused = table.refusals(features);
         let records = table
             .select_records(features, MissingPolicy::Drop)
-            .map_err(throw)?;
-        let mut refused: Vec<Refused> = Vec::new();
-        for problem in &table.problems {
-            let concerns = problem
-                .column
-                .as_ref()
-                .is_none_or(|column| features.contains(column));
-            let Some(row) = problem
-                .row
-                .filter(|row| concerns && !records.row_numbers.contains(row))
-            else {
-                continue;
-            };
-            if refused.iter().all(|known| known.row != row) {
-                refused.push(Refused {
-                    row,
-                    refused: problem.message.clone(),
-                });
-            }
-        }
+            .map_err(|error| throw(with_reasons(error, &refused)))?;
         Self::new(&model, &records, refused, seed)
     }
 
@@ -193,43 +168,55 @@ impl Prediction {
         Ok(())
     }
 
-    /// The predictions, for the page.
+    /// The predictions for the page, beside the held-out records like them and labelled at a threshold.
     ///
     /// # Errors
     /// Never for values that come from here.
-    pub fn view(&self) -> Result<JsValue, JsValue> {
-        let scored = |one: confide_client::workflow::Prediction| Scored {
-            row: one.row,
-            label: one.predicted,
-            probabilities: one.probabilities,
-        };
+    pub fn view(&self, evaluation: &Evaluation, threshold: f64) -> Result<JsValue, JsValue> {
         to_js(&PredictionView {
             classes: self.run.classes(),
-            rows: self
-                .run
-                .predictions(&self.logits)
-                .into_iter()
-                .map(scored)
-                .collect(),
+            looked_at: evaluation.held.looked_at(),
+            rows: self.judged(evaluation, threshold),
             refused: &self.refused,
             notes: self.run.notes(),
         })
     }
 
-    /// The predictions as CSV, for a file.
+    /// The same as CSV, for a file.
     ///
     /// # Errors
     /// Never for values that come from here.
-    pub fn csv(&self) -> Result<String, JsValue> {
-        results_csv(&self.run.predictions(&self.logits), self.run.classes()).map_err(throw)
+    pub fn csv(&self, evaluation: &Evaluation, threshold: f64) -> Result<String, JsValue> {
+        let judged = self.judged(evaluation, threshold);
+        let looked_at = evaluation.held.looked_at();
+        patients_csv(&judged, &self.refused, self.run.classes(), &looked_at).map_err(throw)
     }
 }
 
+/// When no row can be scored, the first reasons say more than that there is none.
+fn with_reasons(mut error: ClientError, refused: &[Refusal]) -> ClientError {
+    if error.code == "CC-1014" {
+        let first: Vec<String> = refused
+            .iter()
+            .take(3)
+            .map(|one| format!("Row {}: {}", one.row, one.reason))
+            .collect();
+        error.message = format!("No row of this file can be scored. {}", first.join(" "));
+        error.remedy = "Fill the gaps in the file, and choose it again.".to_owned();
+    }
+    error
+}
+
 impl Prediction {
+    fn judged(&self, evaluation: &Evaluation, threshold: f64) -> Vec<Judged> {
+        let predictions = self.run.predictions(&self.logits);
+        evaluation.held.judge(predictions, threshold)
+    }
+
     fn new(
         model: &SavedModel,
         records: &Records,
-        refused: Vec<Refused>,
+        refused: Vec<Refusal>,
         mut seed: Vec<u8>,
     ) -> Result<Self, JsValue> {
         let run = PredictionRun::new(model, records).map_err(throw)?;

@@ -1,9 +1,10 @@
 //! Plans and results as the page shows them.
 
-use confide_client::metrics::{Metrics, measure, probabilities, roc_curve};
+use confide_client::metrics::Metrics;
 use confide_client::workflow::{
-    ClearHeads, CurvePoint, Outcome, PlanSummary, TrainingReport, TrainingRun,
+    ClassRows, ClearHeads, CurvePoint, Outcome, PlanSummary, TrainingReport, TrainingRun,
 };
+use confide_train::minibatch::LossKind;
 use serde::Serialize;
 
 use crate::items::kind;
@@ -77,46 +78,38 @@ pub(crate) fn plan_view(run: &TrainingRun) -> Result<PlanView, ClientError> {
     })
 }
 
-#[derive(Serialize)]
-struct MeasureView {
-    value: f64,
-    low: Option<f64>,
-    high: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct Figures {
-    accuracy: Option<MeasureView>,
-    auc: Option<MeasureView>,
-    sensitivity: Option<MeasureView>,
-    specificity: Option<MeasureView>,
-    brier: Option<MeasureView>,
-    confusion: Vec<Vec<usize>>,
-    roc: Option<Vec<(f64, f64)>>,
-}
-
-/// Probabilities of the positive class of two; empty with more.
-#[derive(Serialize)]
-struct Scores {
-    truth: Vec<usize>,
-    encrypted: Vec<f64>,
-    program: Vec<f64>,
-}
-
 /// A finished training for the page. `clear` is the usual method on readable records: the exact sigmoid, trained to
-/// the end. `program` in the scores is the program of the encrypted run on plain numbers.
+/// the end.
 #[derive(Serialize)]
 pub(crate) struct ReportView {
     tests: usize,
     trained: usize,
     classes: Vec<String>,
+    class_rows: Vec<ClassRows>,
     positive: Option<String>,
-    encrypted: Figures,
-    clear: Figures,
-    scores: Scores,
+    encrypted: Metrics,
+    clear: Metrics,
+    /// Largest difference of a probability to the same program on plain numbers.
+    difference: f64,
     /// Loss and accuracy while it trained, on records that were set aside.
     curve: Vec<CurvePoint>,
     notes: Vec<String>,
+    model: ModelView,
+}
+
+/// What was trained, and under which protection, for the model card.
+#[derive(Serialize)]
+struct ModelView {
+    features: usize,
+    components: usize,
+    outputs: usize,
+    hidden: usize,
+    softmax: bool,
+    /// Times that every record was used.
+    passes: usize,
+    feature_scale: f64,
+    plan: PlanSummary,
+    release: &'static str,
 }
 
 impl ReportView {
@@ -126,77 +119,29 @@ impl ReportView {
         outcome: &Outcome,
         clear: &ClearHeads,
     ) -> Self {
-        let truth = run.test_classes();
-        let positive = report
-            .positive
-            .as_ref()
-            .and_then(|(name, _)| report.classes.iter().position(|class| class == name));
-        let at = positive.unwrap_or(0);
-        let rows = |logits: &[Vec<f64>]| -> Vec<Vec<f64>> {
-            let one = |row: &Vec<f64>| probabilities(row, at, run.plan().loss());
-            logits.iter().map(one).collect()
-        };
-        let encrypted = rows(&outcome.logits);
-        let program = rows(&run.clear_logits(&clear.program));
-        let converged = rows(&run.clear_logits(&clear.converged));
-        let figures = |rows: &[Vec<f64>]| {
-            let is: Vec<bool> = truth.iter().map(|&class| Some(class) == positive).collect();
-            let roc = positive.map(|class| {
-                roc_curve(
-                    &is,
-                    &rows.iter().map(|row| row[class]).collect::<Vec<f64>>(),
-                )
-            });
-            Figures::new(measure(&truth, rows, &report.classes, at), roc)
-        };
-        let of_positive = |rows: &[Vec<f64>]| {
-            positive.map_or_else(Vec::new, |class| {
-                rows.iter().map(|row| row[class]).collect()
-            })
-        };
+        let plan = run.plan();
         Self {
             tests: report.test_rows,
             trained: report.train_rows,
             classes: report.classes.clone(),
+            class_rows: report.class_rows.clone(),
             positive: report.positive.as_ref().map(|(name, _)| name.clone()),
-            encrypted: figures(&encrypted),
-            clear: figures(&converged),
-            scores: Scores {
-                encrypted: of_positive(&encrypted),
-                program: of_positive(&program),
-                truth: truth.clone(),
-            },
+            encrypted: report.encrypted.clone(),
+            clear: report.clear.clone(),
+            difference: run.probability_difference(outcome, clear),
             curve: report.curve.clone(),
             notes: report.notes.clone(),
-        }
-    }
-}
-
-impl Figures {
-    fn new(metrics: Metrics, roc: Option<Vec<(f64, f64)>>) -> Self {
-        let proportion = |p: Option<confide_client::metrics::Proportion>| {
-            p.map(|p| MeasureView {
-                value: p.value,
-                low: Some(p.low),
-                high: Some(p.high),
-            })
-        };
-        Self {
-            accuracy: proportion(metrics.accuracy),
-            auc: metrics.auc.map(|a| MeasureView {
-                value: a.value,
-                low: Some(a.low),
-                high: Some(a.high),
-            }),
-            sensitivity: proportion(metrics.sensitivity),
-            specificity: proportion(metrics.specificity),
-            brier: metrics.brier.map(|value| MeasureView {
-                value,
-                low: None,
-                high: None,
-            }),
-            confusion: metrics.confusion,
-            roc,
+            model: ModelView {
+                features: report.features,
+                components: report.components,
+                outputs: plan.outputs(),
+                hidden: plan.hidden(),
+                softmax: plan.loss() == LossKind::Softmax,
+                passes: plan.steps() / plan.epoch_steps().max(1),
+                feature_scale: report.feature_scale,
+                plan: report.plan.clone(),
+                release: env!("CARGO_PKG_VERSION"),
+            },
         }
     }
 }

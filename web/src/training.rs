@@ -9,7 +9,7 @@ use crate::report::{ReportView, plan_view};
 use crate::workbench::Workbench;
 use confide_client::workflow::{
     ClearHeads, Digests, Outcome, ResultOpener, SavedModel, TrainingOptions, TrainingReport,
-    TrainingRun, TrainingSetup, Validation, WorkerFacts, results_csv,
+    TrainingRun, TrainingSetup, Validation, WorkerFacts,
 };
 use confide_protocol::Digest;
 use wasm_bindgen::prelude::*;
@@ -303,19 +303,15 @@ impl Training {
             .map_err(|error| internal("the report cannot be written", &error.to_string()))
     }
 
-    /// The predictions of the test records as CSV, for a file.
+    /// The test records with what was said of them, as JSON: everything that [`crate::evaluation::Evaluation`] needs.
     ///
     /// # Errors
     /// When they have not come back yet.
-    #[wasm_bindgen(js_name = predictionsCsv)]
-    pub fn predictions_csv(&self) -> Result<String, JsValue> {
-        let (outcome, _) = self.finished()?;
-        let classes = self
-            .report
-            .as_ref()
-            .map(|report| report.classes.clone())
-            .unwrap_or_default();
-        results_csv(&self.run.predictions(&outcome), &classes).map_err(throw)
+    #[wasm_bindgen(js_name = heldOut)]
+    pub fn held_out(&self) -> Result<String, JsValue> {
+        let (outcome, clear) = self.finished()?;
+        let held = self.run.held_out(&outcome, clear).map_err(throw)?;
+        held.to_json().map_err(throw)
     }
 
     /// What later predictions need, as JSON: no key and no weights.

@@ -186,8 +186,8 @@ pub struct Workbench {
     table: Table,
     choices: Choices,
     chosen: Option<Chosen>,
-    /// Position of the column that was read, and the vectors of its distinct texts, one after the other.
-    vectors: Option<(usize, Vec<f32>)>,
+    /// Position of the column of written records that was read, and the table with numbers in its place.
+    read: Option<(usize, Table)>,
 }
 
 #[wasm_bindgen]
@@ -203,7 +203,7 @@ impl Workbench {
             choices: Choices::suggest(&table),
             table,
             chosen: None,
-            vectors: None,
+            read: None,
         })
     }
 
@@ -234,9 +234,12 @@ impl Workbench {
 
     /// Takes the vectors of a column's distinct texts, one after the other; the choice of the column comes with
     /// [`Workbench::choose`].
+    ///
+    /// # Errors
+    /// When it is no column of texts, or the vectors are not as many as the texts.
     #[wasm_bindgen(js_name = setVectors)]
-    pub fn set_vectors(&mut self, column: usize, vectors: Vec<f32>) {
-        self.vectors = Some((column, vectors));
+    pub fn set_vectors(&mut self, column: usize, vectors: &[f32]) -> Result<(), JsValue> {
+        self.read_text(column, vectors).map_err(throw)
     }
 
     /// Takes choices and says what they lead to: counts, classes, problems with row and column.
@@ -252,6 +255,10 @@ impl Workbench {
 impl Workbench {
     pub(crate) fn chosen(&self) -> Option<&Chosen> {
         self.chosen.as_ref()
+    }
+
+    pub(crate) fn table_ref(&self) -> &Table {
+        &self.table
     }
 
     pub(crate) fn choices_ref(&self) -> &Choices {
@@ -360,26 +367,29 @@ impl Workbench {
             .collect()
     }
 
-    /// The table with numbers in the place of the texts, where a column of texts is chosen.
-    fn read_text(&self) -> Result<Option<Table>, ClientError> {
-        let Some(column) = self.choices.text else {
-            return Ok(None);
-        };
-        let vectors = self.vectors.as_ref().filter(|(read, _)| *read == column);
-        let (Some(name), Some((_, vectors))) = (self.name(column), vectors) else {
-            return Err(ClientError::new(
-                "CC-1017",
-                "The written records are not read yet.",
-                "Choose their column again.",
-            ));
-        };
+    /// Makes the table with numbers in the place of the texts: once, however often choices change.
+    fn read_text(&mut self, column: usize, vectors: &[f32]) -> Result<(), ClientError> {
         let source = TextSource {
-            column: name.to_owned(),
+            column: self.name(column).unwrap_or_default().to_owned(),
             model: MINILM_DIGEST.to_owned(),
         };
         let mut table = self.table.clone();
         put_vectors(&mut table, source, vectors)?;
-        Ok(Some(table))
+        self.read = Some((column, table));
+        Ok(())
+    }
+
+    /// The table that is learnt from: with numbers in the place of the texts, where a column of texts is chosen.
+    fn chosen_table(&self) -> Result<&Table, ClientError> {
+        match (self.choices.text, &self.read) {
+            (None, _) => Ok(&self.table),
+            (Some(column), Some((read, table))) if *read == column => Ok(table),
+            (Some(_), _) => Err(ClientError::new(
+                "CC-1017",
+                "The written records are not read yet.",
+                "Choose their column again.",
+            )),
+        }
     }
 
     fn select(&self) -> Result<Chosen, ClientError> {
@@ -401,8 +411,7 @@ impl Workbench {
             .filter_map(|&i| self.name(i))
             .map(str::to_owned)
             .collect();
-        let read = self.read_text()?;
-        let table = read.as_ref().unwrap_or(&self.table);
+        let table = self.chosen_table()?;
         features.retain(|name| table.column(name).is_some());
         features.extend(table.text_features());
         if features.is_empty() {

@@ -6,7 +6,7 @@ fn bench(csv: &str) -> Workbench {
         choices: Choices::suggest(&table),
         table,
         chosen: None,
-        vectors: None,
+        read: None,
     }
 }
 
@@ -103,7 +103,9 @@ fn texts_are_features_once_they_are_read() {
     bench.choices.features = vec![1];
     let view = bench.apply();
     assert!(!view.ready && view.problems[0].message.contains("not read"));
-    bench.vectors = Some((0, vec![0.5, 0.25, -1.0, -0.5, 0.0, 1.0]));
+    bench
+        .read_text(0, &[0.5, 0.25, -1.0, -0.5, 0.0, 1.0])
+        .unwrap();
     let view = bench.apply();
     assert!(view.ready);
     assert_eq!(view.features, 4);

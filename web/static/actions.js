@@ -1,18 +1,19 @@
 // What the views ask for: each action calls the engine, puts the answer into the state, and reports failures once.
 
 import * as engine from "./engine.js";
+import { explain } from "./engine/errors.js";
 import { get, update } from "./state.js";
 import { announce } from "./dom.js";
 import { text } from "./text.js";
 
 /** Opens a step. */
 export function go(step) {
-  update({ step, error: null });
+  update({ step, error: null, told: null });
 }
 
 /** Shows an error with what can be done about it. */
 export function report(error) {
-  const known = error?.code ? error : { code: "CF-0000", detail: String(error?.stack ?? error) };
+  const known = explain(error);
   const [message, remedy] = text.errors.byCode[known.code] ?? [];
   const general = known.code === "CF-0001" ? text.errors.engine : text.errors.unknown;
   const fallback = message ? { message, remedy } : general;
@@ -22,6 +23,7 @@ export function report(error) {
       at: Date.now(),
       code: known.code,
       blame: known.blame,
+      step: get().step,
       message: known.message || fallback.message,
       remedy: known.remedy || fallback.remedy,
       detail: known.detail ?? "",
@@ -45,48 +47,9 @@ export async function busy(sentence, task) {
 
 /** What is dropped when something earlier changes. */
 const forgetFrom = {
-  records: { table: null, choices: null, dataset: null, plan: null, run: null, report: null, predictor: null, predictions: null },
-  plan: { plan: null, run: null, report: null, predictor: null, predictions: null },
+  records: { table: null, choices: null, dataset: null, plan: null, run: null, report: null, review: null, predictor: null, predictions: null },
+  plan: { plan: null, run: null, report: null, review: null, predictor: null, predictions: null },
 };
-
-/** Makes a key; answers the backup file's bytes. */
-export async function makeKey(name, passphrase) {
-  let backup = null;
-  await busy(text.key.making, async () => {
-    const made = await engine.call("makeKey", { name, passphrase });
-    backup = made.backup;
-    update({ vault: made.vault });
-  });
-  return backup;
-}
-
-/** Opens a backup file. */
-export const restoreKey = (file, passphrase) =>
-  busy(text.key.restoring, async () => update({ vault: (await engine.call("restoreKey", { file, passphrase })).vault }));
-
-/** Another backup of the key that is here. */
-export async function backupKey(passphrase) {
-  let backup = null;
-  await busy(text.key.making, async () => {
-    const made = await engine.call("backupKey", { passphrase });
-    backup = made.backup;
-    update({ vault: made.vault });
-  });
-  return backup;
-}
-
-/** The person confirmed that the backup is stored. */
-export async function confirmBackup(stored) {
-  const vault = await engine.call("confirmBackup", { stored });
-  update({ vault });
-}
-
-/** Removes key and data from this browser. */
-export const forgetKey = () =>
-  busy(text.key.forgetButton, async () => {
-    await engine.call("forget");
-    update({ ...forgetFrom.records, vault: null, ledger: [], step: "key" });
-  });
 
 /** Reads a file (or the bundled sample when `file` is null). */
 export const openTable = (file) =>
@@ -129,12 +92,19 @@ export async function askPlan() {
 /** Locks, sends and trains. */
 export async function startRun() {
   await busy(null, async () => {
-    update({ report: null, predictions: null, run: await engine.call("startRun"), step: "train" });
+    update({ report: null, review: null, predictions: null, run: await engine.call("startRun"), step: "train" });
   });
 }
 
-/** Stops the run at the next safe point. */
-export const stopRun = () => engine.call("stopRun").catch(report);
+/** Stops the run at the next safe point, to go on later. */
+export const pauseRun = () => engine.call("pauseRun").catch(report);
+
+/** Ends the run for good; the plan can be started again. */
+export const cancelRun = () =>
+  busy(null, async () => {
+    await engine.call("cancelRun");
+    update({ run: null, step: "plan" });
+  });
 
 /** Goes on with a stopped or failed run. */
 export async function resumeRun() {
@@ -150,17 +120,41 @@ export async function resumeRun() {
 export const predict = (request) =>
   busy(text.predict.working, async () => update({ predictions: await engine.call("predict", request) }));
 
-/** The report or the predictions as a file's content. */
-export const exportFile = (kind) => engine.call("exportFile", { kind });
+// The side to look from that was asked for last, while an earlier one is worked out.
+let asked = null;
+let answering = null;
+
+async function answerAll() {
+  while (asked) {
+    const changes = asked;
+    asked = null;
+    try {
+      update({ review: { ...get().review, ...(await engine.call("review", { changes })) } });
+    } catch (error) {
+      report(error);
+    }
+  }
+  answering = null;
+}
+
+/** Looks at the results from another side. Asked many times, such as by a slider, only the last time is answered. */
+export function review(changes) {
+  asked = { ...asked, ...changes };
+  answering ??= answerAll();
+  return answering;
+}
+
+/** The report or the predictions as a file's content. `card` is the model card, for the report. */
+export const exportFile = (kind, card) => engine.call("exportFile", { kind, card });
 
 /** Deletes everything that the service keeps for this key. */
-export async function wipeService() {
-  let answer = null;
-  await busy(text.ledger.wipe, async () => {
-    answer = await engine.call("wipeService");
+export const wipeService = () =>
+  busy(text.ledger.wipe, async () => {
+    const { objects, bytes } = await engine.call("wipeService");
+    const told = text.ledger.wiped(objects, bytes);
+    update({ told, ...(get().report ? {} : { run: null }) });
+    announce(told);
   });
-  return answer;
-}
 
 /** Tries to connect at once. */
 export const reconnect = () => engine.call("reconnect").catch(report);

@@ -56,10 +56,10 @@ export function icon(name) {
 }
 
 /** A push button. `kind`: primary, quiet or danger; plain when left out. */
-export function button(label, onclick, { kind = "", id, disabled = false, iconName, describedby } = {}) {
+export function button(label, onclick, { kind = "", id, disabled = false, iconName, describedby, label: spoken } = {}) {
   return h(
     "button",
-    { type: "button", class: `button ${kind}`.trim(), id, disabled, onclick, "aria-describedby": describedby },
+    { type: "button", class: `button ${kind}`.trim(), id, disabled, onclick, "aria-describedby": describedby, "aria-label": spoken },
     iconName ? icon(iconName) : null,
     h("span", null, label),
   );
@@ -72,6 +72,9 @@ export function field(label, control, { hint, id } = {}) {
   if (hintId) control.setAttribute("aria-describedby", hintId);
   return h("div", { class: "field" }, h("label", { for: id }, label), control, hint ? h("p", { class: "hint", id: hintId }, hint) : null);
 }
+
+/** Lets the browser paint and answer before the work goes on. */
+export const breathe = () => new Promise((next) => setTimeout(next));
 
 const opened = new Set();
 

@@ -1,26 +1,26 @@
-// The engine: key, records, socket and calculation, away from the page's thread.
+// The engine: projects, socket and calculation, away from the page's thread.
 
+import * as projects from "./engine/projects.js";
 import * as store from "./engine/store.js";
 import { compile, instantiate } from "./engine/wasm.js";
 import { explain } from "./engine/errors.js";
 import { poolSize } from "./engine/pool.js";
 import { predict } from "./engine/predictor.js";
-import { Project } from "./engine/project.js";
+import { Review } from "./engine/review.js";
 import { estimates, Run, STOPPED } from "./engine/run.js";
 import { withSecret } from "./engine/secret.js";
 import { Service } from "./engine/service.js";
 import { readTexts } from "./engine/texts.js";
-
-const KEY = "key";
-const KEY_INFO = "key-info";
-const LEDGER = "ledger";
+import { wipe } from "./engine/wipe.js";
+import { discard, exportProject, importProject, withKey, Workspace } from "./engine/workspace.js";
 
 let engine = null;
 let compiled = null;
 let service = null;
-let project = null;
-let key = null;
-let vault = null;
+/** The open project. */
+let space = null;
+/** How its results are looked at. */
+let review = null;
 let run = null;
 let newPatients = "";
 
@@ -28,12 +28,25 @@ const tell = (event, value) => postMessage({ event, value });
 
 let ledgerTimer = null;
 function ledgerChanged() {
-  ledgerTimer ??= setTimeout(() => {
-    ledgerTimer = null;
-    const entries = service.ledger();
-    tell("ledger", entries);
-    store.keepValue(LEDGER, entries).catch(() => {});
-  }, 400);
+  ledgerTimer ??= setTimeout(ledgerTold, 400);
+}
+
+/** Tells and keeps what has left. A project that is closed keeps it before another opens. */
+async function ledgerTold() {
+  clearTimeout(ledgerTimer);
+  ledgerTimer = null;
+  const entries = service.ledger();
+  tell("ledger", entries);
+  if (!space) return;
+  const sent = entries.filter((entry) => entry.form !== "plain").reduce((sum, entry) => sum + entry.bytes, 0);
+  const { id } = space;
+  await space.keepLedger(entries).catch(() => {});
+  await noted({ sent }, id);
+}
+
+/** Notes changes of a project, by default of the open one, and tells the list. */
+async function noted(changes, id = space?.id) {
+  if (await projects.change(id, changes)) tell("projects", projects.all());
 }
 
 /** Tells how far the reading of texts is, twice a second. */
@@ -45,49 +58,71 @@ function reading(progress) {
   tell("reading", progress);
 }
 
-/** Speaks to the service under the key's token, or under one made up for this visit. */
-function identify(options) {
-  if (!key) return service.use(crypto.getRandomValues(new Uint8Array(32)), options);
-  return withSecret(key, (secret) => service.use(secret.subarray(32), options));
-}
-
 /** Ends a run before something changes that it stands on. */
-async function endRun() {
-  run?.stop();
+async function endRun(how) {
+  run?.stop(how);
   await run?.ended;
 }
 
-async function takeKey(made, info) {
-  key?.free();
-  key = made;
-  vault = { name: made.name(), fingerprint: made.fingerprint(), created: Date.now(), ...info };
-  await withSecret(made, (secret) => store.keep(KEY, secret));
-  await store.keepValue(KEY_INFO, vault);
-  identify();
+/** A plan with the seconds that the page shows for it. */
+function timed(plan) {
+  const parts = estimates(plan, poolSize());
+  const { prepare, keys, encrypt, upload, train, predict: scoring, open } = parts;
+  return { ...plan, parts: { lock: keys + encrypt, upload, train }, seconds: prepare + Math.max(keys + encrypt, upload) + train + scoring + open };
 }
 
-async function restoreKept() {
-  const info = await store.recallValue(KEY_INFO);
-  const secret = await store.recall(KEY);
-  if (!info || !secret) return;
-  key = engine.Key.fromSecret(secret, info.name);
-  secret.fill(0);
-  vault = info;
+/** Leaves the open project. What the service computes for it goes on there. */
+async function leave() {
+  await endRun({ leave: true });
+  if (service.link) await ledgerTold();
+  space?.free();
+  space = null;
 }
 
-/** Seconds that the page shows for a plan. */
-const expected = (plan) => {
-  const { prepare, keys, encrypt, upload, train, predict: scoring, open } = estimates(plan, poolSize());
-  return prepare + Math.max(keys + encrypt, upload) + train + scoring + open;
-};
+/** Opens a project, or none; answers the page's state for it. `before` has left already for a project that is new. */
+async function enter(next, before) {
+  space = next;
+  newPatients = "";
+  await projects.setCurrent(next?.id ?? null);
+  if (!next) {
+    service.use(crypto.getRandomValues(new Uint8Array(32)));
+    return { projects: projects.all(), vault: null, ledger: [] };
+  }
+  const ledger = before ?? (await next.ledger());
+  await withSecret(next.key, (secret) => service.use(secret.subarray(32), ledger));
+  const state = await next.project.restore();
+  if (state.report) state.review = await review.open();
+  if (state.plan) state.plan = timed(state.plan);
+  const { kept } = next.project;
+  if (state.plan && kept.running) state.run = startRun();
+  else if (state.plan && kept.paused) state.run = kept.paused;
+  return { ...state, projects: projects.all(), vault: next.about, ledger: service.ledger() };
+}
 
-async function finishRun(current) {
+/** Begins a project with a key. What left before it was known belongs to it. */
+async function begin(key, about) {
+  const before = space ? [] : service.ledger();
+  const next = await Workspace.create(engine, key, about);
+  await leave();
+  return enter(next, before);
+}
+
+async function change(changes) {
+  await noted(changes);
+  return space.about;
+}
+
+async function finishRun(current, { id, project, key }) {
   try {
     const report = await current.finish();
     await project.finish(report, key);
-    tell("report", { report, predictor: project.result.predictor, run: current.progress.view });
+    await noted({ stage: "trained", accuracy: report.encrypted.accuracy?.value ?? null }, id);
+    tell("report", { report, predictor: project.result.predictor, review: await review.open(), run: current.progress.view });
   } catch (error) {
-    await project.keep({ running: false });
+    if (!current.left) {
+      await project.keep({ running: false, paused: current.progress.view });
+      await noted({ stage: "paused" }, id);
+    }
     if (explain(error).code !== STOPPED.code) tell("error", explain(error));
   } finally {
     if (run === current) run = null;
@@ -96,13 +131,15 @@ async function finishRun(current) {
 
 function startRun() {
   if (run) return run.progress.view;
+  const { key, project } = space;
   const training = project.training();
   run = new Run(
     { compiled, service, key, training, planView: project.kept.planView, threads: poolSize(), kept: project.kept.digests, keep: (changes) => project.keep(changes) },
     (state) => tell("run", state),
   );
-  project.keep({ running: true });
-  run.ended = finishRun(run);
+  project.keep({ running: true, paused: null });
+  noted({ stage: "running" });
+  run.ended = finishRun(run, space);
   return run.progress.view;
 }
 
@@ -111,98 +148,164 @@ const methods = {
     const [storage] = await Promise.all([store.open(), compile().then((made) => (compiled = made))]);
     engine = await instantiate(compiled);
     service = new Service(engine, (status) => tell("connection", status));
-    service.remember((await store.recallValue(LEDGER)) ?? []);
     service.onChange(ledgerChanged);
-    project = new Project(engine);
-    await restoreKept();
-    identify();
-    const state = key ? await project.restore() : {};
-    if (state.plan) state.plan.seconds ??= expected(state.plan);
-    tell("ledger", service.ledger());
-    const answer = { engine: { variant: compiled.name, cores: navigator.hardwareConcurrency || 1, pool: poolSize(), storage }, vault, ...state };
-    if (state.plan && project.kept.running) answer.run = startRun();
-    return answer;
+    review = new Review(engine, () => space.project);
+    const last = await projects.load();
+    let state;
+    try {
+      state = await enter(last ? await Workspace.reopen(engine, last) : null);
+    } catch (error) {
+      // The list of projects is where this is mended.
+      state = await enter(null);
+      tell("error", explain(error));
+    }
+    return { ...state, engine: { variant: compiled.name, cores: navigator.hardwareConcurrency || 1, pool: poolSize(), storage } };
   },
 
+  /** A project with a new key; without a passphrase its loss is accepted. */
   async makeKey({ name, passphrase }) {
-    const made = engine.Key.generate(name);
-    const backup = made.backup(passphrase);
-    await takeKey(made, { backup: "saved", safe: false });
-    return { backup, vault };
+    const key = engine.Key.generate(name);
+    const backup = passphrase === null ? null : key.backup(passphrase);
+    const state = await begin(key, { name: projects.freeName(name), ...(backup ? { backup: "saved", safe: false } : { backup: "accepted", safe: true }) });
+    return { backup, state };
   },
 
-  async restoreKey({ file, passphrase }) {
-    if (file.size > 100_000) throw { code: "CC-2010", blame: "Client", message: "The file is not a Confide key backup.", remedy: "Choose the file that was saved when the key was made." };
-    const made = engine.Key.restore(await file.text(), passphrase);
-    await takeKey(made, { backup: "restored", safe: true });
-    return { vault };
+  /** A project with the key of a backup, or a whole project out of its file. */
+  async restore({ file, passphrase }) {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    if (engine.ProjectFile.isProject(bytes)) {
+      const next = await importProject(engine, bytes, passphrase);
+      await leave();
+      return enter(next);
+    }
+    if (file.size > 100_000) throw { code: "CC-2010", blame: "Client", message: "The file is neither a key backup nor a project of Confide.", remedy: "Choose the file that was saved when the key was made or the project exported." };
+    const key = engine.Key.restore(new TextDecoder().decode(bytes), passphrase);
+    return begin(key, { name: projects.freeName(key.name()), backup: "restored", safe: true });
   },
 
   async backupKey({ passphrase }) {
-    const backup = key.backup(passphrase);
-    vault = { ...vault, backup: "saved" };
-    await store.keepValue(KEY_INFO, vault);
-    return { backup, vault };
+    space.key.rename(space.about.name);
+    const backup = space.key.backup(passphrase);
+    return { backup, vault: await change({ backup: "saved", safe: false }) };
   },
 
-  async confirmBackup({ stored }) {
-    vault = { ...vault, safe: stored };
-    await store.keepValue(KEY_INFO, vault);
-    return vault;
+  /** The drill: the file opens with the passphrase and holds this key. */
+  async checkBackup({ file, passphrase }) {
+    space.key.checkBackup(await file.slice(0, 100_000).text(), passphrase);
+    return change({ backup: "checked", safe: true });
   },
 
-  async forget() {
-    await endRun();
-    await store.forget();
-    key?.free();
-    key = null;
-    vault = null;
-    project = new Project(engine);
-    identify({ fresh: true });
-    ledgerChanged();
+  confirmBackup: ({ stored }) => change({ safe: stored }),
+
+  acceptLoss: ({ accepted }) => change({ backup: accepted ? "accepted" : "none", safe: accepted }),
+
+  async openProject({ id }) {
+    if (space?.id === id) return {};
+    const next = await Workspace.reopen(engine, id);
+    await leave();
+    return enter(next);
+  },
+
+  /** No project is open: the next key begins one. */
+  async closeProject() {
+    await leave();
+    return enter(null);
+  },
+
+  async renameProject({ id, name }) {
+    if (name !== projects.find(id)?.name) await noted({ name: projects.freeName(name) }, id);
+    return { projects: projects.all(), vault: space?.about ?? null };
+  },
+
+  async exportProject({ id, passphrase }) {
+    if (space?.id === id) await ledgerTold();
+    return exportProject(engine, id, passphrase);
+  },
+
+  importProject: (request) => methods.restore(request),
+
+  /** Deletes a project here, and with `remote` first what the service holds of it. A second time finds nothing. */
+  async deleteProject({ id, remote }) {
+    if (!projects.find(id)) return { projects: projects.all(), deleted: null };
+    const open = space?.id === id;
+    if (open) {
+      await endRun();
+      await leave();
+    }
+    try {
+      const wiped = () => withKey(engine, id, (key) => withSecret(key, (secret) => wipe(engine, secret.slice(32))));
+      const deleted = await discard(id, async () => (remote && !projects.sharing(id) ? wiped() : null));
+      return { ...(open ? await enter(null) : { projects: projects.all() }), deleted };
+    } catch (error) {
+      // It stays as it was.
+      if (open) await enter(await Workspace.reopen(engine, id));
+      throw error;
+    }
   },
 
   async openTable({ file }) {
     await endRun();
     const bytes = file ? new Uint8Array(await file.arrayBuffer()) : engine.sampleRecords();
-    return project.open(file ? file.name : "", bytes);
+    const state = await space.project.open(file ? file.name : "", bytes);
+    await noted({ stage: "records", source: state.table.name, rows: state.table.rows, accuracy: null });
+    return state;
   },
 
   async readTexts({ column }) {
     await endRun();
-    const texts = project.texts(column);
+    const texts = space.project.texts(column);
     const vectors = await readTexts({ compiled, digest: engine.textModelDigest(), texts, onProgress: reading });
-    await project.takeVectors(column, vectors);
+    await space.project.takeVectors(column, vectors);
   },
 
   async choose({ choices }) {
     await endRun();
-    return project.choose(choices);
+    const answer = await space.project.choose(choices);
+    await noted({ stage: "records", accuracy: null });
+    return answer;
   },
 
   async askPlan() {
     await endRun();
-    const plan = await project.plan(service);
-    return { ...plan, seconds: expected(plan) };
+    const plan = await space.project.plan(service);
+    await noted({ stage: "plan" });
+    return timed(plan);
   },
 
   startRun: async () => startRun(),
 
-  async stopRun() {
-    run?.stop();
+  /** Stops here and at the service, to go on later. */
+  pauseRun: () => endRun(),
+
+  /** Ends a run for good. What was sent is not sent again. */
+  async cancelRun() {
+    await endRun();
+    await space.project.keep({ running: false, paused: null });
+    await noted({ stage: "plan" });
   },
 
   async predict({ values, written, file }) {
-    const answer = await predict({ engine, compiled, service, key, model: project.result.model, values, written, file, onProgress: reading });
+    const { key, project } = space;
+    const { evaluation, threshold } = review;
+    const answer = await predict({ engine, compiled, service, key, model: project.result.model, evaluation, threshold, values, written, file, onProgress: reading });
     newPatients = answer.csv;
-    return { ...answer.view, positive: project.result.report.positive };
+    return answer.view;
   },
 
-  async exportFile({ kind }) {
-    return { predictions: project.result?.csv, report: project.result?.json, "new-patients": newPatients }[kind] ?? "";
+  review: ({ changes }) => review.change(changes),
+
+  async exportFile({ kind, card }) {
+    if (kind === "new-patients") return newPatients;
+    return kind === "report" ? review.json(card) : review.csv();
   },
 
-  wipeService: () => service.deleteAll(),
+  /** Deletes what the service holds of the open project. */
+  async wipeService() {
+    await endRun();
+    const deleted = await service.deleteAll();
+    await space.project.keep({ running: false, paused: null, digests: [] });
+    return deleted;
+  },
 
   async reconnect() {
     service.connect();
@@ -216,3 +319,9 @@ onmessage = async ({ data: { id, method, args } }) => {
     postMessage({ id, error: explain(error) });
   }
 };
+
+// What nobody waits for is told as well.
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  tell("error", explain(event.reason));
+});

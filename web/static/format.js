@@ -41,8 +41,8 @@ export function duration(seconds) {
   return `${Math.floor(total / 3600)} h ${Math.floor((total % 3600) / 60)} min`;
 }
 
-/** Local time of day. */
-export const time = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+/** A moment of a long list: 21 Nov, 22:13:59. */
+export const moment = (ms) => new Date(ms).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** A day, unambiguous everywhere. */
 export const day = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });

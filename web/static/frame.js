@@ -10,13 +10,12 @@ const steps = document.getElementById("steps");
 const foot = document.getElementById("foot");
 let drawnSteps = "";
 
-const mark = h("img", { class: "mark", src: "/icon.svg", alt: "", width: 32, height: 32 });
 const status = h("span", { class: "status", id: "status", role: "status" });
 const left = h("button", { type: "button", class: "left", id: "open-ledger", onclick: () => go("ledger") });
-top.append(
-  h("div", { class: "brand" }, mark, h("span", null, h("strong", null, text.brand), h("span", { class: "tagline" }, text.tagline))),
-  h("div", { class: "top-right" }, left, status),
-);
+const project = h("button", { type: "button", class: "left", id: "open-projects", onclick: () => go("projects") });
+document.getElementById("brand").textContent = text.brand;
+document.getElementById("tagline").textContent = text.tagline;
+top.append(h("div", { class: "top-right" }, project, left, status));
 
 function set(element, value, ...children) {
   if (element.dataset.value === value) return;
@@ -24,12 +23,15 @@ function set(element, value, ...children) {
   fill(element, ...children);
 }
 
-/** The connection and how much has left the browser. */
-export function drawTop({ connection, ledger }) {
+/** The open project, the connection, and how much has left the browser. */
+export function drawTop({ connection, ledger, vault, engine, projects }) {
   const words =
     connection.status === "waiting" ? text.connection.waiting(connection.seconds) : (text.connection[connection.status] ?? text.connection.offline);
   status.dataset.status = connection.status;
   set(status, words, h("span", { class: "dot", "aria-hidden": "true" }), words);
+  const name = vault?.name ?? text.noProject;
+  project.hidden = engine === null || projects.length === 0;
+  set(project, name, icon("file"), h("span", { class: "visually-hidden" }, `${text.currentProject} `), h("span", { class: "project-name" }, name));
   const locked = ledger.filter((entry) => entry.form !== "plain").reduce((sum, entry) => sum + entry.bytes, 0);
   const summary = locked === 0 ? text.leftNothing : text.leftSummary(locked);
   set(left, summary, icon("lock"), h("span", null, summary));
@@ -37,7 +39,7 @@ export function drawTop({ connection, ledger }) {
 
 /** The steps with the current one marked; those that cannot be opened yet say so. */
 export function drawSteps(state) {
-  const shape = STEPS.map((step) => `${step === state.step}${reachable(step)}${finished(step)}`).join() + (state.step === "ledger");
+  const shape = STEPS.map((step) => `${step === state.step}${reachable(step)}${finished(step)}`).join() + state.step;
   if (shape === drawnSteps) return;
   drawnSteps = shape;
   const focused = document.activeElement?.id;
@@ -45,7 +47,7 @@ export function drawSteps(state) {
     const current = step === state.step;
     const done = finished(step) && !current;
     const open = reachable(step);
-    const badge = index === null ? icon("lock") : done ? icon("check") : String(index + 1);
+    const badge = index === null ? icon({ report: "file", projects: "file", ledger: "lock" }[step]) : done ? icon("check") : String(index + 1);
     return h(
       "li",
       { class: `step ${current ? "current" : ""} ${done ? "done" : ""}`.trim() },
@@ -63,7 +65,7 @@ export function drawSteps(state) {
     steps,
     h("p", { class: "step-small", "aria-hidden": "true" }, at >= 0 ? h("span", null, text.stepOf(at + 1, STEPS.length)) : null, h("strong", null, text.steps[state.step])),
     h("ol", { class: "step-list" }, STEPS.map(item)),
-    h("ul", { class: "step-list step-extra" }, item("ledger", null)),
+    h("ul", { class: "step-list step-extra" }, item("report", null), item("projects", null), item("ledger", null)),
   );
   if (focused?.startsWith("step-")) document.getElementById(focused)?.focus({ preventScroll: true });
 }

@@ -1,24 +1,34 @@
 // What the page knows. One object, changed only by `update`, watched by the views.
 
-/** The steps in order. `ledger` stands apart: it can be opened at any time. */
+import { blocked } from "./preflight.js";
+
+/** The steps in order. `projects` and `ledger` stand apart: they can be opened at any time. */
 export const STEPS = ["connect", "key", "records", "plan", "train", "results", "predict"];
 
+/** What belongs to the open project. */
+export const blank = { vault: null, table: null, choices: null, dataset: null, plan: null, run: null, report: null, review: null, predictor: null, predictions: null, ledger: [] };
+
 const state = {
+  ...blank,
   step: "connect",
   /** Counts up whenever a view must be built anew although the step stays. */
   revision: 0,
+  preflight: [], // { id, state, … }: what this browser has and lacks
   engine: null, // { variant, cores, pool, storage }
   connection: { status: "connecting" },
-  vault: null, // { name, created, backup }
+  projects: [], // { id, name, created, opened, stage, … }
+  vault: null, // the entry of the open project: { id, name, created, backup, safe }
   table: null, // what the CSV holds
   choices: null, // label, positive, features, missing, test_fraction, seed
   dataset: null, // counts and problems for these choices
   plan: null,
   run: null, // { status, started, phases: { name: { done, total, … } }, error }
   report: null,
+  review: null, // { class, threshold, column, cuts, answers, view, decision, parts }
   predictor: null, // fields for a new patient
   predictions: null,
   ledger: [],
+  told: null, // a sentence on what was done
   busy: null, // a sentence while something short is under way
   error: null, // { code, blame, message, remedy, detail }
 };
@@ -51,8 +61,9 @@ export function reachable(step) {
     case "connect":
     case "ledger":
       return true;
+    case "projects":
     case "key":
-      return state.engine !== null;
+      return state.engine !== null && !blocked(state.preflight);
     case "records":
       return Boolean(state.vault?.safe);
     case "plan":
@@ -60,7 +71,8 @@ export function reachable(step) {
     case "train":
       return Boolean(state.vault?.safe && state.run);
     case "results":
-      return Boolean(state.vault?.safe && state.report);
+    case "report":
+      return Boolean(state.vault?.safe && state.report && state.review);
     case "predict":
       return Boolean(state.vault?.safe && state.report && state.predictor);
     default:
@@ -83,7 +95,9 @@ export function finished(step) {
       return state.report !== null;
     case "results":
       return state.report !== null;
-    default:
+    case "predict":
       return state.predictions !== null;
+    default:
+      return false;
   }
 }

@@ -206,7 +206,18 @@ async fn cancel_ends_running_and_waiting_jobs() {
         }
     }
     let clients = dir.path().join("clients");
-    assert_eq!(std::fs::read_dir(clients).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(&clients).unwrap().count(), 0);
+    // A second time there is nothing to delete, and what another party has stays.
+    let mut other = Peer::connect(&worker.url, 2).await;
+    other.upload(1, &object(10, 1)).await.unwrap();
+    peer.send(&ClientMessage::DeleteAll { request: 8 }).await;
+    let nothing = WorkerMessage::Deleted {
+        request: 8,
+        objects: 0,
+        bytes: 0,
+    };
+    assert_eq!(peer.message().await, nothing);
+    assert_eq!(std::fs::read_dir(&clients).unwrap().count(), 1);
     worker.stop().await;
 }
 

@@ -4,6 +4,7 @@
 
 mod browser_tests;
 mod demo;
+mod npm;
 mod page;
 mod peers;
 mod process;
@@ -41,6 +42,8 @@ enum Task {
     BrowserTests,
     /// Fetch the language model for written records and pack it for page and terminal
     TextModel(text_model::Options),
+    /// Fetch axe-core, with which the browser tests check accessibility
+    Axe,
     /// Measure other libraries beside this engine
     Peers(peers::Options),
     /// Check that the worker's build cannot name a secret key
@@ -68,6 +71,10 @@ fn run(task: Task) -> anyhow::Result<()> {
             browser_tests::run(&workspace, &browser).map(|_| ())
         }
         Task::TextModel(options) => text_model::make(&workspace, &options).map(|_| ()),
+        Task::Axe => {
+            eprintln!("  axe-core: {}", npm::axe(&workspace)?.display());
+            Ok(())
+        }
         Task::Peers(options) => peers::run(&workspace, &options),
         Task::CheckWorkerSecrets => secrets::check(&workspace),
     }

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{browser_tests, demo, process, secrets, setup, web};
+use crate::{browser_tests, demo, npm, process, secrets, setup, web};
 
 /// What to leave out.
 #[derive(clap::Args)]
@@ -57,11 +57,12 @@ fn all(
     steps: &mut Steps,
     tally: &mut Tally,
 ) -> Result<()> {
-    let (nextest_program, browser) = steps.run("set up", || {
+    let (nextest_program, browser, axe) = steps.run("set up", || {
         setup::wasm_target()?;
         let program = setup::nextest(workspace)?;
         let browser = (!options.no_browser).then(setup::browser).transpose()?;
-        Ok((program, browser))
+        let axe = browser.as_ref().map(|_| npm::axe(workspace)).transpose()?;
+        Ok((program, browser, axe))
     })?;
     let nextest = |arguments: &[&str], environment: &[(&str, OsString)]| {
         nextest(workspace, &nextest_program, arguments, environment)
@@ -153,6 +154,7 @@ fn all(
             Some(browser) => {
                 environment.push(("CHROME", browser.chromium.clone().into_os_string()));
                 environment.push(("CHROMEDRIVER", browser.driver.clone().into_os_string()));
+                environment.extend(axe.map(|path| ("CONFIDE_AXE", path.into_os_string())));
             }
             None => arguments.extend(["-E", "not test(/browser/) & not binary(/browser/)"]),
         }

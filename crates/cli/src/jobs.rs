@@ -229,20 +229,23 @@ pub async fn fetch(
     kind: ObjectKind,
     limit: u64,
 ) -> Result<(Digest, Vec<u8>), Failure> {
-    let wanted = report
-        .outputs
-        .iter()
-        .find(|(output, _, _)| *output == kind)
-        .map(|(_, digest, _)| *digest);
-    let wanted = wanted.ok_or_else(|| {
+    let wanted = output_of(report, kind)?;
+    let bytes = download(link, progress, interrupt, wanted, limit).await?;
+    Ok((wanted, bytes))
+}
+
+/// The first output of a kind that a finished job has.
+pub fn output_of(report: &JobReport, kind: ObjectKind) -> Result<Digest, Failure> {
+    let mut outputs = report.outputs.iter();
+    let wanted = outputs.find(|(output, _, _)| *output == kind);
+    wanted.map(|(_, digest, _)| *digest).ok_or_else(|| {
         ClientError::new(
             "CC-6041",
             "The job ended without its result.",
             "Start the command again; report this if it goes on.",
         )
-    })?;
-    let bytes = download(link, progress, interrupt, wanted, limit).await?;
-    Ok((wanted, bytes))
+        .into()
+    })
 }
 
 /// Fetches an object of at most `limit` bytes.

@@ -6,6 +6,7 @@ mod classify;
 mod curve;
 mod embed;
 mod failure;
+mod forget;
 mod images;
 mod jobs;
 mod keyfile;
@@ -52,6 +53,8 @@ enum Command {
     Embed(embed::EmbedArgs),
     /// Show what a training, or a network on images, would send and take, without sending any records
     Plan(plan::PlanArgs),
+    /// Delete everything that a worker stores under a key: locked records, keys, trained heads, checkpoints
+    Forget(forget::ForgetArgs),
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Classify(args) => (args.json, in_runtime(classify::run(&args))),
         Command::Embed(args) => (false, embed::run(&args)),
         Command::Plan(args) => (args.json, in_runtime(plan::run(&args))),
+        Command::Forget(args) => (args.json, in_runtime(forget::run(&args))),
         Command::Bench(command) => (false, bench::run(command)),
     };
     match result {

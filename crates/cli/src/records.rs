@@ -120,6 +120,16 @@ pub struct TrainingRecords {
 }
 
 impl TrainingRecords {
+    /// Most bytes to upload.
+    pub fn max_upload_bytes(&self) -> Option<u64> {
+        self.max_upload.map(|mb| mb.saturating_mul(1_000_000))
+    }
+
+    /// Bytes a second of the line to the worker.
+    pub fn upload_rate(&self) -> Option<u64> {
+        self.upload_mbit.map(|mbit| u64::from(mbit) * 125_000)
+    }
+
     /// Reads the file, shows its problems, splits and prepares the records.
     pub fn prepare(
         &self,
@@ -155,8 +165,8 @@ impl TrainingRecords {
             seed: self.seed,
             positive: self.positive.clone(),
             components: self.components,
-            max_upload_bytes: self.max_upload.map(|mb| mb.saturating_mul(1_000_000)),
-            upload_rate: self.upload_mbit.map(|mbit| u64::from(mbit) * 125_000),
+            max_upload_bytes: self.max_upload_bytes(),
+            upload_rate: self.upload_rate(),
             epochs: self.epochs,
             batch: self.batch,
             validation: self.validate,

@@ -12,7 +12,7 @@ use crate::train_images::{self, ImageTraining};
 use crate::upload::upload;
 use confide_client::ClientError;
 use confide_client::ledger::LedgerSummary;
-use confide_client::metrics::{Metrics, Proportion};
+use confide_client::metrics::{Assessment, Interval, Metrics, Proportion};
 use confide_client::session::Event;
 use confide_client::vault::Vault;
 use confide_client::workflow::{
@@ -151,7 +151,7 @@ pub async fn train(args: &TrainArgs) -> Result<(TrainResult, Vec<Prediction>), F
     }
     let (outcome, clear, trained) = finished?;
     let report = run.report(&outcome, &clear)?;
-    let predictions = run.predictions(&outcome);
+    let predictions = run.held_out(&outcome, &clear)?.predictions(0.5);
     let ledger = link.ask(|session| session.ledger().summary()).await?;
     let seconds = progress
         .finish()
@@ -347,6 +347,9 @@ fn print(result: &TrainResult) {
         let (encrypted, clear) = both(figure);
         output::line(format_args!("{name:<14} {encrypted:>24} {clear:>24}"));
     }
+    for assessment in &report.assessments {
+        print_assessment(assessment);
+    }
     output::line("");
     output::line(format_args!(
         "Confusion (rows: true class, columns: predicted):"
@@ -380,12 +383,56 @@ fn print(result: &TrainResult) {
         human_bytes(result.ledger.evaluation_key_bytes),
         human_bytes(result.ledger.plain_bytes)
     ));
+    print_totals(
+        result.seconds_total,
+        [result.bytes_up, result.bytes_down],
+        result.worker_peak_rss_bytes,
+    );
+}
+
+/// Precision and calibration of the encrypted head for a class, and what a threshold of one half does.
+fn print_assessment(assessment: &Assessment) {
+    let interval = |figure: Option<Interval>| {
+        figure.map_or_else(none, |f| {
+            format!("{:.3} ({:.3} to {:.3})", f.value, f.low, f.high)
+        })
+    };
+    let calibration = &assessment.calibration;
+    let decision = &assessment.decision;
+    output::line("");
+    output::line(format_args!(
+        "\"{}\", {} of {} test records, trained encrypted:",
+        assessment.class, assessment.events, assessment.records
+    ));
+    let rows = [
+        (
+            "average precision",
+            interval(Some(assessment.average_precision)),
+        ),
+        ("calibration slope", interval(calibration.slope)),
+        ("calibration in the large", interval(calibration.intercept)),
+        (
+            "positive predictive value",
+            proportion(decision.positive_predictive_value),
+        ),
+        (
+            "negative predictive value",
+            proportion(decision.negative_predictive_value),
+        ),
+    ];
+    for (name, figure) in rows {
+        output::line(format_args!("  {name:<26} {figure}"));
+    }
+}
+
+/// What a whole training took: seconds, bytes up and down, most memory of the worker in bytes.
+pub fn print_totals(seconds: f64, [up, down]: [u64; 2], peak: u64) {
     output::line(format_args!(
         "Took {}; {} up, {} down; the worker used {} of memory",
-        human_seconds(result.seconds_total),
-        human_bytes(result.bytes_up),
-        human_bytes(result.bytes_down),
-        human_bytes(result.worker_peak_rss_bytes)
+        human_seconds(seconds),
+        human_bytes(up),
+        human_bytes(down),
+        human_bytes(peak)
     ));
 }
 

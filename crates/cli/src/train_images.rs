@@ -5,7 +5,7 @@ mod result;
 use crate::classify::bytes_of;
 use crate::failure::Failure;
 use crate::images;
-use crate::jobs::{Interrupt, answer, connect, fetch, run_job};
+use crate::jobs::{Interrupt, answer, connect, fetch, output_of, run_job};
 use crate::keyfile::open_or_ephemeral;
 use crate::link::Link;
 use crate::models;
@@ -217,8 +217,8 @@ fn options(args: &TrainArgs) -> ImageOptions {
         epochs: records.epochs.unwrap_or(EPOCHS),
         loss: records.loss.into(),
         max_memory_bytes: args.images.memory.map(bytes_of),
-        max_upload_bytes: records.max_upload.map(|mb| mb.saturating_mul(1_000_000)),
-        upload_rate: records.upload_mbit.map(|mbit| u64::from(mbit) * 125_000),
+        max_upload_bytes: records.max_upload_bytes(),
+        upload_rate: records.upload_rate(),
     }
 }
 
@@ -284,7 +284,8 @@ impl Exchange<'_> {
         self.progress.phase("train", "Worker: waiting", 1, false);
         let job = run.train_job(&features, &digests)?;
         let trained = run_job(self.link, self.progress, self.interrupt, job, &mut ()).await?;
-        let head = head_of(&trained)?;
+        // It stays at the worker.
+        let head = output_of(&trained, ObjectKind::Head)?;
         self.ended("train", trained);
 
         self.progress
@@ -339,10 +340,7 @@ impl Exchange<'_> {
                 Some(report) => report,
                 None => self.made(job, items, &mut all).await?,
             };
-            let mut outputs = report.outputs.iter();
-            let made = outputs.find(|(kind, _, _)| *kind == ObjectKind::ImageFeatures);
-            let made = made.map(|(_, digest, _)| *digest);
-            kept.push(made.ok_or_else(no_result)?);
+            kept.push(output_of(&report, ObjectKind::ImageFeatures)?);
             self.ended("features", report);
         }
         Ok(kept)
@@ -435,20 +433,4 @@ impl Exchange<'_> {
         self.phases.end(phase, self.link, bootstraps);
         self.reports.push((phase, report));
     }
-}
-
-/// The head of a finished training: it stays at the worker.
-fn head_of(report: &JobReport) -> Result<Digest, Failure> {
-    let mut outputs = report.outputs.iter();
-    let head = outputs.find(|(kind, _, _)| *kind == ObjectKind::Head);
-    head.map(|(_, digest, _)| *digest).ok_or_else(no_result)
-}
-
-fn no_result() -> Failure {
-    ClientError::new(
-        "CC-6041",
-        "The job ended without its result.",
-        "Start the command again; report this if it goes on.",
-    )
-    .into()
 }

@@ -5,6 +5,7 @@
 //! clock, a file or a socket, and nothing panics on what comes from outside.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 mod error;
 pub mod intake;
 pub mod ledger;

@@ -209,6 +209,22 @@ impl Vault {
         vault.rename(std::str::from_utf8(&secret[64..]).map_err(|_| damaged())?)?;
         Ok(vault)
     }
+
+    /// Tries a backup: that it opens, and that this secret is in it.
+    ///
+    /// # Errors
+    /// Those of [`Vault::restore`], and `CC-2014` when it holds another key.
+    pub fn check_backup(&self, text: &str, passphrase: &str) -> Result<(), ClientError> {
+        let found = Self::restore(text, passphrase)?;
+        if found.seed == self.seed && found.token == self.token {
+            return Ok(());
+        }
+        Err(ClientError::new(
+            "CC-2014",
+            "The backup opens, but it holds another key.",
+            "Choose the file that was saved for this key, or save another backup.",
+        ))
+    }
 }
 
 /// The cipher for a header and passphrase. The costs in the header are limited: a file must not exhaust memory.
@@ -238,7 +254,7 @@ fn damaged() -> ClientError {
     )
 }
 
-fn random<const N: usize>() -> Result<[u8; N], ClientError> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], ClientError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| {
         ClientError::new(

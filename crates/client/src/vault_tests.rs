@@ -23,6 +23,19 @@ fn a_backup_restores_the_same_secret() {
 }
 
 #[test]
+fn a_backup_is_tried_against_the_key_that_is_here() {
+    let vault = Vault::generate("k").unwrap();
+    let own = vault.backup("correct horse").unwrap();
+    vault.check_backup(&own, "correct horse").unwrap();
+    let fault = |text: &str, word: &str| vault.check_backup(text, word).unwrap_err().code;
+    assert_eq!(fault(&own, "correct house"), "CC-2013");
+    // A secret with the same seed and another token opens nothing at the worker.
+    let other = Vault::from_parts(*vault.seed(), [0; 32], "k").unwrap();
+    let other = other.backup("correct horse").unwrap();
+    assert_eq!(fault(&other, "correct horse"), "CC-2014");
+}
+
+#[test]
 fn a_wrong_passphrase_is_not_a_damaged_file() {
     let text = Vault::generate("k")
         .unwrap()

@@ -3,7 +3,7 @@
 use confide_ckks::{Ciphertext, EvaluationKeys, SeededCiphertext, SeededSwitchingKey};
 use confide_client::intake::{MissingPolicy, Selection, read_csv};
 use confide_client::workflow::{
-    Digests, ObjectFactory, ObjectJob, Outcome, PredictionRun, ResultOpener, SavedModel,
+    Digests, HeldOut, ObjectFactory, ObjectJob, Outcome, PredictionRun, ResultOpener, SavedModel,
     TrainingOptions, TrainingSetup, WorkerFacts, results_csv,
 };
 use confide_protocol::{Digest, JobSpec};
@@ -103,7 +103,8 @@ fn ten_rows_train_and_predict_encrypted() {
         logits,
         curve: Vec::new(),
     };
-    let report = run.report(&outcome, &run.clear_heads().unwrap()).unwrap();
+    let clear = run.clear_heads().unwrap();
+    let report = run.report(&outcome, &clear).unwrap();
     assert_eq!(report.accuracy_encrypted, Some(1.0));
     assert!(
         report.max_weight_difference < 1e-3 * report.max_weight.max(1.0),
@@ -115,7 +116,12 @@ fn ten_rows_train_and_predict_encrypted() {
         "{}",
         report.max_logit_difference
     );
-    let csv = results_csv(&run.predictions(&outcome), &report.classes).unwrap();
+    let held_out = run.held_out(&outcome, &clear).unwrap();
+    assert_eq!(
+        HeldOut::from_json(&held_out.to_json().unwrap()).unwrap(),
+        held_out
+    );
+    let csv = results_csv(&held_out.predictions(0.5), &report.classes).unwrap();
     assert!(
         csv.starts_with("row,predicted,probability large,probability small,actual\n"),
         "{csv}"

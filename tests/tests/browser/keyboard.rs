@@ -92,19 +92,15 @@ async fn browser_is_used_by_keyboard_and_resumes_after_a_reload() {
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    page.browser
-        .client
-        .refresh()
-        .await
-        .expect("the page reloads");
-    page.wait("#stop-run").await;
+    page.reload().await;
+    page.wait("#pause-run").await;
     page.shot("resumed").await;
 
-    // A run that is stopped goes on where it was.
-    page.tab_to("stop-run").await;
+    // A run that is paused goes on where it was.
+    page.tab_to("pause-run").await;
     page.key(ENTER).await;
     page.tab_to("resume-run").await;
-    page.shot("stopped").await;
+    page.shot("paused").await;
     page.key(ENTER).await;
     page.wait_for("#measures", Duration::from_secs(400)).await;
     page.tab_to("to-predict").await;

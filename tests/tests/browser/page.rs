@@ -1,8 +1,10 @@
 //! The page as a clinician meets it: wait for something, press it, read it.
 
 use std::{
+    collections::HashSet,
     env, fs,
     path::{Path, PathBuf},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -24,11 +26,22 @@ pub struct Page {
     folder: TempDir,
     /// Names the screenshots.
     test: &'static str,
+    /// Whether axe looks at each state: not where time is measured.
+    pub audits: bool,
+    /// The states that axe has looked at.
+    pub audited: Mutex<HashSet<String>>,
 }
 
 impl Page {
     /// Starts both and opens the page.
     pub async fn open(test: &'static str) -> Self {
+        let page = Self::prepare(test).await;
+        page.visit().await;
+        page
+    }
+
+    /// Starts both without opening the page.
+    pub async fn prepare(test: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (data, downloads) = (folder.path().join("data"), folder.path().join("downloads"));
         fs::create_dir(&downloads).expect("a folder for downloads");
@@ -36,18 +49,29 @@ impl Page {
         let web = dist.to_str().expect("its path is text");
         let worker = Worker::start(&data, &["--web", web]).await;
         let browser = Chromium::start(&downloads).await;
-        let page = Self {
+        Self {
             browser,
             worker,
             folder,
             test,
-        };
-        page.browser
-            .client
-            .goto(&page.address())
-            .await
-            .expect("the page opens");
-        page
+            audits: true,
+            audited: Mutex::default(),
+        }
+    }
+
+    /// Opens the page.
+    pub async fn visit(&self) {
+        let opened = self.browser.client.goto(&self.address()).await;
+        opened.expect("the page opens");
+    }
+
+    /// The folders that the worker has, one for each data party.
+    pub fn stored(&self) -> Vec<PathBuf> {
+        let clients = self.folder.path().join("data/clients");
+        let entries = fs::read_dir(clients).expect("the worker's folder");
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect()
     }
 
     /// Where the page is served.
@@ -87,11 +111,22 @@ impl Page {
 
     /// Waits for an element and presses it.
     pub async fn press(&self, css: &str) {
-        let element = self.wait(&format!("{css}:not([disabled])")).await;
-        element
-            .click()
-            .await
-            .unwrap_or_else(|error| panic!("{css} cannot be pressed: {error}"));
+        let css = format!("{css}:not([disabled])");
+        self.wait(&css).await;
+        self.audit().await;
+        let begun = Instant::now();
+        // WebDriver scrolls no further than needed, which may be below the header that stays in place.
+        let centre = "document.querySelector(arguments[0])?.scrollIntoView({ block: 'center' })";
+        let scrolled = self.browser.client.execute(centre, vec![json!(css)]).await;
+        scrolled.expect("a script runs");
+        while let Err(error) = self.wait(&css).await.click().await {
+            // A view may be built anew between finding and pressing.
+            let stale = error.to_string().contains("stale element");
+            assert!(
+                stale && begun.elapsed() < STEP,
+                "{css} cannot be pressed: {error}"
+            );
+        }
     }
 
     /// Types into a field.
@@ -127,8 +162,7 @@ impl Page {
 
     /// The texts of all elements, read at one moment.
     pub async fn texts(&self, css: &str) -> Vec<String> {
-        let script =
-            "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)";
+        let script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText ?? one.textContent)";
         let texts = self
             .browser
             .client
@@ -136,6 +170,12 @@ impl Page {
             .await
             .expect("a script runs");
         serde_json::from_value(texts).expect("texts")
+    }
+
+    /// Loads the page again, as a clinician's reload does.
+    pub async fn reload(&self) {
+        let reloaded = self.browser.client.refresh().await;
+        reloaded.expect("the page reloads");
     }
 
     /// Runs a script in the page.
@@ -189,6 +229,7 @@ impl Page {
             ("-tablet", 768, 1024, "light"),
             ("-phone", 360, 740, "light"),
             ("-phone-dark", 360, 740, "dark"),
+            ("-wall", 2560, 1440, "light"),
         ] {
             let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
             use_shot(self, &format!("{name}{kind}"), size, scheme).await;
@@ -238,6 +279,24 @@ impl Page {
             );
         }
         assert!(requests > 10, "the log of requests is empty");
+        println!("{}: axe looked at {} states", self.test, self.audits());
+    }
+
+    /// Keeps a picture of the window.
+    pub async fn shot_as_it_is(&self, name: &str) {
+        let answer = self
+            .browser
+            .devtools("Page.captureScreenshot", json!({}))
+            .await;
+        self.keep(name, &answer);
+    }
+
+    fn keep(&self, name: &str, answer: &Value) {
+        let picture = decode(answer["data"].as_str().expect("a picture"));
+        let folder = target().join("screenshots");
+        fs::create_dir_all(&folder).expect("a folder for pictures");
+        fs::write(folder.join(format!("{}-{name}.png", self.test)), picture)
+            .expect("a picture can be written");
     }
 
     /// Ends browser and worker.
@@ -252,6 +311,7 @@ async fn use_shot(page: &Page, name: &str, size: Value, scheme: &str) {
     browser
         .devtools("Emulation.setDeviceMetricsOverride", size.clone())
         .await;
+    page.audit().await;
     let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
     browser.devtools("Emulation.setEmulatedMedia", media).await;
     let height = page
@@ -271,15 +331,11 @@ async fn use_shot(page: &Page, name: &str, size: Value, scheme: &str) {
             json!({ "captureBeyondViewport": true, "clip": clip }),
         )
         .await;
-    let picture = decode(answer["data"].as_str().expect("a picture"));
-    let folder = target().join("screenshots");
-    fs::create_dir_all(&folder).expect("a folder for pictures");
-    fs::write(folder.join(format!("{}-{name}.png", page.test)), picture)
-        .expect("a picture can be written");
+    page.keep(name, &answer);
 }
 
 /// Base64, as DevTools gives pictures.
-fn decode(text: &str) -> Vec<u8> {
+pub fn decode(text: &str) -> Vec<u8> {
     const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut buffer, mut bits) = (0u32, 0);
@@ -299,7 +355,7 @@ fn decode(text: &str) -> Vec<u8> {
 }
 
 /// The folder that cargo builds into.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let test = env::current_exe().expect("this program has a path");
     let folder = test
         .ancestors()

@@ -90,11 +90,7 @@ async fn browser_trains_on_written_records() {
     page.shot("4-predict").await;
 
     // A reload loses nothing, and a file of new patients is read as well.
-    page.browser
-        .client
-        .refresh()
-        .await
-        .expect("the page reloads");
+    page.reload().await;
     page.wait("#measures").await;
     page.press("#to-predict").await;
     let file = page.file("new.csv", &lines[..9].join("\n"));

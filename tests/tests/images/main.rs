@@ -8,19 +8,16 @@ use std::path::Path;
 use confide_client::workflow::images::ImageRun;
 use confide_client::workflow::{ObjectFactory, ResultOpener, WorkerFacts};
 use confide_protocol::{Digest, JobReport, JobSpec, JobState, ObjectKind, code};
-use confide_tests::{party::Party, pictures, worker::Worker};
+use confide_tests::{
+    party::{Party, done, output},
+    pictures,
+    worker::Worker,
+};
 
 /// About 60 of them train: two jobs, because 32 fill a ciphertext.
 const IMAGES: usize = 75;
 
 const FACTS: WorkerFacts = pictures::FACTS;
-
-fn done(state: JobState) -> JobReport {
-    match state {
-        JobState::Done(report) => report,
-        other => panic!("{other:?}"),
-    }
-}
 
 async fn start(data: &Path, models: &Path) -> Worker {
     let models = models.display().to_string();
@@ -36,10 +33,27 @@ async fn start(data: &Path, models: &Path) -> Worker {
     Worker::start_insecure(data, &flags).await
 }
 
-fn output(report: &JobReport, wanted: ObjectKind) -> Digest {
-    let mut outputs = report.outputs.iter();
-    let found = outputs.find(|(kind, _, _)| *kind == wanted);
-    found.expect("the job made it").1
+/// The report of a job at its end; the worker is killed once the job has made a step, where it is to be.
+async fn finished(
+    (party, worker): (&mut Party, Worker),
+    (data, models): (&Path, &Path),
+    job: JobSpec,
+    kill: bool,
+) -> (JobReport, Worker) {
+    let mut worker = worker;
+    let id = party.start(job).await.unwrap();
+    if kill {
+        let working =
+            |state: &JobState| matches!(state, JobState::Running { done, .. } if *done > 0);
+        party
+            .job_until(id, |state| working(state) || state.is_final())
+            .await;
+        worker.kill().await;
+        worker = start(data, models).await;
+        party.url = worker.url();
+    }
+    party.session.attach_job(id);
+    (done(party.job_until(id, JobState::is_final).await), worker)
 }
 
 /// The run of all images, with plans from the worker.
@@ -69,7 +83,7 @@ fn card(folder: &Path) -> confide_model::Card {
 async fn features(
     run: &ImageRun,
     (party, worker): (&mut Party, Worker),
-    (data, models): (&Path, &Path),
+    places: (&Path, &Path),
     kill: Option<usize>,
 ) -> (Vec<Digest>, Worker) {
     let (factory, mut worker) = (scans::network_factory(run), worker);
@@ -81,19 +95,8 @@ async fn features(
         party.upload(&images).await;
         digests.extend(made);
         let spec = run.feature_job(job, &digests).unwrap();
-        let id = party.start(spec).await.unwrap();
-        if kill == Some(job) {
-            let working =
-                |state: &JobState| matches!(state, JobState::Running { done, .. } if *done > 0);
-            party
-                .job_until(id, |state| working(state) || state.is_final())
-                .await;
-            worker.kill().await;
-            worker = start(data, models).await;
-            party.url = worker.url();
-        }
-        party.session.attach_job(id);
-        let report = done(party.job_until(id, JobState::is_final).await);
+        let report;
+        (report, worker) = finished((party, worker), places, spec, kill == Some(job)).await;
         kept.push(output(&report, ObjectKind::ImageFeatures));
         // Images go, features stay.
         let images: Vec<Digest> = images.iter().map(|object| object.digest).collect();
@@ -106,11 +109,10 @@ async fn features(
 async fn head(
     run: &ImageRun,
     (party, worker): (&mut Party, Worker),
-    (data, models): (&Path, &Path),
+    places: (&Path, &Path),
     features: &[Digest],
     kill: bool,
 ) -> (Vec<u8>, Vec<Vec<u8>>, Worker) {
-    let mut worker = worker;
     let factory = ObjectFactory::new(&scans::SEED, run.training()).unwrap();
     let (objects, digests) = scans::make(run, &factory, run.training_items().unwrap());
     party.upload(&objects).await;
@@ -137,19 +139,7 @@ async fn head(
         }
         assert_eq!(party.run(short).await.unwrap_err().code, code::JOB_OBJECTS);
     }
-    let id = party.start(job).await.unwrap();
-    if kill {
-        let stepped =
-            |state: &JobState| matches!(state, JobState::Running { done, .. } if *done > 0);
-        party
-            .job_until(id, |state| stepped(state) || state.is_final())
-            .await;
-        worker.kill().await;
-        worker = start(data, models).await;
-        party.url = worker.url();
-    }
-    party.session.attach_job(id);
-    let report = done(party.job_until(id, JobState::is_final).await);
+    let (report, worker) = finished((party, worker), places, job, kill).await;
     let trained = output(&report, ObjectKind::Head);
     let mut scores = Vec::new();
     for job in run.predict_jobs(trained, test, &digests).unwrap() {

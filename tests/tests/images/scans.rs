@@ -138,17 +138,7 @@ pub fn planned(setup: ImageSetup, facts: &WorkerFacts) -> PlannedHead {
 /// # Panics
 /// When one cannot be made.
 pub fn make(run: &ImageRun, factory: &ObjectFactory, items: Vec<Item>) -> (Vec<Object>, Digests) {
-    let (mut objects, mut digests) = (Vec::new(), Digests::new());
-    for item in items {
-        let slots = run.slots(&item.job).expect("slots");
-        let object = factory
-            .make(&item.job, slots.as_deref())
-            .expect("an object");
-        assert_eq!(object.bytes.len() as u64, item.bytes, "{}", item.name);
-        digests.insert(item.job, object.digest);
-        objects.push(object);
-    }
-    (objects, digests)
+    pictures::make(factory, items, |job| run.slots(job))
 }
 
 /// Makes the objects of the network.

@@ -20,8 +20,9 @@ function oneRow(names, values) {
   return new TextEncoder().encode([[...names, spare], [...values, 1]].map((cells) => `${cells.map(quoted).join(",")}\n`).join(""));
 }
 
-/** Scores one patient (`values`, with a `written` record where the model reads one) or a file of patients (`file`). */
-export async function predict({ engine, compiled, service, key, model, values, written, file, onProgress }) {
+/** Scores one patient (`values`, with a `written` record where the model reads one) or a file of patients (`file`); the
+ *  `evaluation` says what such risks have been worth, and the `threshold` labels. */
+export async function predict({ engine, compiled, service, key, model, evaluation, threshold, values, written, file, onProgress }) {
   const begun = performance.now();
   const csv = file ? new Uint8Array(await file.arrayBuffer()) : written ? oneRow(written.names, values) : null;
   const texts = csv ? engine.textsOfFile(model, csv) : null;
@@ -47,14 +48,15 @@ export async function predict({ engine, compiled, service, key, model, values, w
       await service.download(scores, prediction.maxBytes());
       prediction.openScores(service.link, scores, rows);
     }
-    const { classes, rows, refused, notes } = prediction.view();
+    const { rows, refused, ...view } = prediction.view(evaluation, threshold);
     return {
-      csv: prediction.csv(),
+      csv: prediction.csv(evaluation, threshold),
       view: {
         id: Date.now(),
         kind: values ? "one" : "many",
-        classes,
-        notes,
+        ...view,
+        threshold,
+        scored: rows.length,
         rows: [...rows, ...refused].sort((a, b) => a.row - b.row),
         seconds: (performance.now() - begun) / 1000,
       },

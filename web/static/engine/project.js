@@ -1,17 +1,19 @@
 // The records of one study, from the file to the trained model, kept so that a reload goes on.
 
-import * as store from "./store.js";
-
 const RECORDS = "records";
 const PROJECT = "project";
 const RESULT = "result";
 const VECTORS = "vectors";
+const REVIEW = "review";
+/** Everything that is kept of a study, by name. */
+export const PARTS = [RECORDS, PROJECT, RESULT, VECTORS, REVIEW];
 // The worker found no plan within its limits for what was asked.
 const NO_PLAN = "CF-3010";
 
 /** Holds the wasm objects of the study and what is kept of it. */
 export class Project {
   #engine;
+  #store;
   #workbench = null;
   #training = null;
   #kept = {};
@@ -19,22 +21,30 @@ export class Project {
   table = null;
   result = null;
 
-  constructor(engine) {
+  /** `store` is the part of what this browser keeps that is this study's own. */
+  constructor(engine, store) {
     this.#engine = engine;
+    this.#store = store;
   }
 
   /** Takes up what was kept; answers the page's state for it. */
   async restore() {
-    const kept = await store.recallValue(PROJECT);
-    const bytes = await store.recall(RECORDS);
+    const kept = await this.#store.recallValue(PROJECT);
+    const bytes = await this.#store.recall(RECORDS);
     if (!kept || !bytes) return {};
     this.#kept = kept;
     this.#workbench = new this.#engine.Workbench(bytes);
     this.table = this.#workbench.table(kept.name);
-    const vectors = await store.recall(VECTORS);
-    if (vectors && kept.read !== undefined) this.#workbench.setVectors(kept.read, new Float32Array(vectors.buffer));
+    const vectors = await this.#store.recall(VECTORS);
+    try {
+      if (vectors && kept.read !== undefined) this.#workbench.setVectors(kept.read, new Float32Array(vectors.buffer));
+    } catch {
+      // Vectors of another version: the choice of the column asks for them again.
+    }
     const dataset = this.#workbench.choose(kept.choices);
-    this.result = await store.recallValue(RESULT);
+    const result = await this.#store.recallValue(RESULT);
+    // A result of an earlier version lacks what its figures are made of.
+    this.result = result?.held ? result : null;
     const state = { table: this.table, choices: kept.choices, dataset, plan: kept.planView ?? null };
     return this.result ? { ...state, report: this.result.report, predictor: this.result.predictor } : state;
   }
@@ -49,8 +59,8 @@ export class Project {
     const choices = workbench.choices();
     const dataset = workbench.choose(choices);
     this.#kept = { name, choices };
-    await store.forget(RESULT, VECTORS);
-    await store.keep(RECORDS, bytes);
+    await this.#store.forget(RESULT, VECTORS, REVIEW);
+    await this.#store.keep(RECORDS, bytes);
     await this.keep({});
     return { table: this.table, choices, dataset };
   }
@@ -60,7 +70,7 @@ export class Project {
     this.#drop();
     const dataset = this.#workbench.choose(choices);
     this.#kept = { name: this.#kept.name, read: this.#kept.read, choices };
-    await store.forget(RESULT);
+    await this.#store.forget(RESULT);
     await this.keep({});
     return { dataset };
   }
@@ -73,7 +83,7 @@ export class Project {
   /** Takes the vectors of a column's texts. */
   async takeVectors(column, vectors) {
     this.#workbench.setVectors(column, vectors);
-    await store.keep(VECTORS, new Uint8Array(vectors.buffer));
+    await this.#store.keep(VECTORS, new Uint8Array(vectors.buffer));
     await this.keep({ read: column });
   }
 
@@ -113,6 +123,11 @@ export class Project {
     return this.#training;
   }
 
+  /** The records, for results by parts of them. */
+  get workbench() {
+    return this.#workbench;
+  }
+
   /** What was kept of an earlier attempt. */
   get kept() {
     return this.#kept;
@@ -121,8 +136,17 @@ export class Project {
   /** Keeps changes; writes follow each other. */
   keep(changes) {
     Object.assign(this.#kept, changes);
-    this.#writing = this.#writing.then(() => store.keepValue(PROJECT, this.#kept)).catch(() => {});
+    this.#writing = this.#writing.then(() => this.#store.keepValue(PROJECT, this.#kept)).catch(() => {});
     return this.#writing;
+  }
+
+  /** How the result was looked at last. */
+  recallReview() {
+    return this.#store.recallValue(REVIEW);
+  }
+
+  keepReview(review) {
+    return this.#store.keepValue(REVIEW, review);
   }
 
   /** Keeps a finished training: report, files, and what predictions need. */
@@ -134,9 +158,22 @@ export class Project {
     const columns = preprocessing.features.map((name) => this.table.columns.find((column) => column.name === name));
     const features = columns.filter(Boolean).map(({ name, median, min, max }) => ({ name, median, min, max }));
     const json = JSON.stringify({ ...JSON.parse(training.reportJson()), seconds: Object.fromEntries(report.seconds), bytes_up: report.bytes_up, bytes_down: report.bytes_down, worker_peak_rss_bytes: report.worker_peak }, null, 2);
-    this.result = { report, predictor: { id: report.id, features, text: text?.column ?? null }, model, json, csv: training.predictionsCsv() };
-    await store.keepValue(RESULT, this.result);
+    this.result = { report, predictor: { id: report.id, features, text: text?.column ?? null }, model, json, held: training.heldOut() };
+    await this.#store.keepValue(RESULT, this.result);
     await this.keep({ running: false });
+  }
+
+  /** A run that was under way elsewhere waits until it is told to go on. */
+  async settle() {
+    const kept = await this.#store.recallValue(PROJECT);
+    if (kept?.running) await this.#store.keepValue(PROJECT, { ...kept, running: false, paused: kept.paused ?? null });
+  }
+
+  /** Frees what the engine holds. Nothing that is kept changes. */
+  free() {
+    this.#drop();
+    this.#workbench?.free();
+    this.#workbench = null;
   }
 
   #drop() {

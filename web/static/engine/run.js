@@ -35,6 +35,8 @@ export class Run {
   /** Scores on their way to the curve. */
   #points = [];
   #stopped = false;
+  /** Whether it was stopped here only, while the service works on. */
+  left = false;
   progress;
   /** Resolves when the run has ended, however. */
   ended = Promise.resolve();
@@ -48,11 +50,12 @@ export class Run {
     this.progress = new Progress(Date.now(), estimates(context.planView, context.threads), emit);
   }
 
-  /** Ends the run at the next safe point. */
-  stop() {
+  /** Ends the run at the next safe point. The service stops too, and keeps its checkpoint; `leave` lets it work on. */
+  stop({ leave = false } = {}) {
     this.#stopped = true;
+    this.left = leave;
     this.#pool?.close();
-    if (this.#job) this.#context.service.cancel(this.#job);
+    if (this.#job && !leave) this.#context.service.cancel(this.#job);
     this.#context.service.abandon(STOPPED);
   }
 

@@ -29,9 +29,8 @@ export class Service {
     );
   }
 
-  /** Speaks to the worker as the owner of `token` from now on; `fresh` begins a new ledger. */
-  use(token, { fresh = false } = {}) {
-    const before = fresh ? [] : this.ledger();
+  /** Speaks to the worker as the owner of `token` from now on; `before` is what left for that owner in earlier sessions. */
+  use(token, before = []) {
     this.link?.free();
     this.link = new this.#engine.Link(token);
     this.#ledgerBefore = before;
@@ -44,11 +43,6 @@ export class Service {
   /** Connects now instead of at the next attempt. */
   connect() {
     this.#socket.connect();
-  }
-
-  /** Entries of sessions before this one, as kept by the store. */
-  remember(entries) {
-    this.#ledgerBefore = entries;
   }
 
   /** Everything that has left, earlier sessions of this project included. */
@@ -64,6 +58,13 @@ export class Service {
   /** Which of the digests the worker lacks. */
   have(digests) {
     return this.#request(() => this.link.have(digests)).then((event) => new Set(event.missing));
+  }
+
+  /** Ends the connection for good. */
+  close() {
+    this.#socket.close();
+    this.link?.free();
+    this.link = null;
   }
 
   /** Deletes everything of this key. */

@@ -105,6 +105,7 @@ export class Socket {
   close() {
     clearInterval(this.#ticker);
     clearTimeout(this.#timer);
+    clearTimeout(this.#pump);
     this.#drop();
   }
 }

@@ -1,5 +1,5 @@
 // What this browser keeps: IndexedDB, every entry sealed by AES-256-GCM under a WebCrypto key
-// that scripts can use but never read.
+// that scripts can use but never read. Without a database entries last as long as the tab.
 
 const DATABASE = "confide";
 const ENTRIES = "entries";
@@ -7,6 +7,7 @@ const WRAPPING = "wrapping-key";
 
 let database = null;
 let wrapping = null;
+const memory = new Map();
 
 const promised = (request) =>
   new Promise((resolve, reject) => {
@@ -51,17 +52,17 @@ export async function open() {
 const encoder = new TextEncoder();
 const sealing = (name, iv) => ({ name: "AES-GCM", iv, additionalData: encoder.encode(name) });
 
-/** Keeps bytes under a name, sealed. Without a store nothing happens. */
+/** Keeps bytes under a name, sealed. */
 export async function keep(name, bytes) {
-  if (!database) return;
+  if (!database) return memory.set(name, bytes.slice());
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const data = await crypto.subtle.encrypt(sealing(name, iv), wrapping, bytes);
-  await write(name, { iv, data });
+  return write(name, { iv, data });
 }
 
 /** The bytes kept under a name, or null. An entry that does not open is treated as absent. */
 export async function recall(name) {
-  if (!database) return null;
+  if (!database) return memory.get(name)?.slice() ?? null;
   const entry = await read(name);
   if (!entry) return null;
   try {
@@ -80,16 +81,31 @@ export async function recallValue(name) {
   return bytes ? JSON.parse(new TextDecoder().decode(bytes)) : null;
 }
 
-/** Forgets the named entries, or all of them and the wrapping key when no name is given. */
+/** Forgets the named entries. */
 export async function forget(...names) {
+  for (const name of names) memory.delete(name);
   if (!database) return;
   const transaction = database.transaction(ENTRIES, "readwrite");
-  const entries = transaction.objectStore(ENTRIES);
-  if (names.length === 0) entries.clear();
-  for (const name of names) entries.delete(name);
+  for (const name of names) transaction.objectStore(ENTRIES).delete(name);
   await finished(transaction);
-  if (names.length === 0) {
-    wrapping = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
-    await write(WRAPPING, wrapping);
-  }
+}
+
+/** The same functions for the entries of one project, and `clear`, which forgets them all. */
+export function scope(id) {
+  const own = (name) => `${id}/${name}`;
+  return {
+    keep: (name, bytes) => keep(own(name), bytes),
+    recall: (name) => recall(own(name)),
+    keepValue: (name, value) => keepValue(own(name), value),
+    recallValue: (name) => recallValue(own(name)),
+    forget: (...names) => forget(...names.map(own)),
+    async clear() {
+      for (const name of memory.keys()) if (name.startsWith(own(""))) memory.delete(name);
+      if (!database) return;
+      const transaction = database.transaction(ENTRIES, "readwrite");
+      // "0" follows "/": the range holds every name of this project and no other.
+      transaction.objectStore(ENTRIES).delete(IDBKeyRange.bound(own(""), `${id}0`, false, true));
+      await finished(transaction);
+    },
+  };
 }

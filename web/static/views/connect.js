@@ -1,49 +1,38 @@
 // First step: what this is, and whether computer and service are ready.
 
-import { button, fill, h, icon } from "../dom.js";
+import { button, details, fill, h, icon } from "../dom.js";
 import { go, reconnect } from "../actions.js";
+import { blocked } from "../preflight.js";
 import { actions, head, section } from "./page.js";
+import { check, checkLines, summary } from "./preflight.js";
 import { text } from "../text.js";
 
 const words = text.connect;
 
-function check(name, state, value) {
-  const symbol = { good: "check", bad: "cross", wait: null }[state];
-  return h(
-    "li",
-    { class: `check check-${state}` },
-    symbol ? icon(symbol) : h("span", { class: "spinner", "aria-hidden": "true" }),
-    h("span", { class: "check-name" }, name),
-    h("span", { class: "check-value" }, value),
-  );
+function service({ connection }) {
+  if (connection.status === "online") return check(words.service, "good", words.serviceOnline(connection.worker, connection.threads));
+  if (connection.status === "connecting") return check(words.service, "wait", words.serviceConnecting);
+  return check(words.service, "warn", words.serviceOffline);
 }
 
-function checks({ connection, engine }) {
-  const online = connection.status === "online";
-  const service = online
-    ? check(words.service, "good", words.serviceOnline(connection.worker, connection.threads))
-    : connection.status === "connecting"
-      ? check(words.service, "wait", words.serviceConnecting)
-      : check(words.service, "bad", words.serviceOffline);
-  if (!engine) return [service, check(words.engine, "wait", words.engineLoading)];
-  return [
-    service,
-    check(words.engine, "good", words.engineReady[engine.variant]),
-    check(words.cores, "good", words.coresValue(engine.cores, engine.pool)),
-    check(words.storage, engine.storage ? "good" : "bad", engine.storage ? words.storageGood : words.storageBad),
-  ];
-}
-
-export const shape = () => "";
+export const shape = ({ preflight }) => preflight.length;
 
 export function build(state) {
-  const list = h("ul", { class: "checks" });
+  const { preflight, vault } = state;
+  const first = h("ul", { class: "checks" });
+  const good = preflight.filter((one) => one.state === "good");
+  const lacking = preflight.filter((one) => one.state !== "good");
   const retry = button(words.retry, reconnect, { kind: "quiet", id: "retry" });
   const begin = button(words.begin, () => go("key"), { kind: "primary", id: "begin", iconName: "arrow" });
+  const open = button(words.beginAgain, () => go("projects"), { kind: "quiet", id: "to-projects" });
+  let drawn = null;
   const refresh = (now) => {
-    fill(list, checks(now));
-    retry.hidden = !["waiting", "offline"].includes(now.connection.status);
-    begin.disabled = now.engine === null;
+    const { status } = now.connection;
+    if (drawn !== status) fill(first, service(now), checkLines(lacking));
+    drawn = status;
+    retry.hidden = !["waiting", "offline"].includes(status);
+    begin.disabled = now.engine === null || blocked(preflight);
+    open.hidden = now.projects.length === 0 || Boolean(vault);
   };
   refresh(state);
   const element = h(
@@ -57,8 +46,13 @@ export function build(state) {
         h("li", null, h("span", { class: "how-icon" }, icon(["lock", "server", "key"][index])), h("h2", null, title), h("p", null, sentence)),
       ),
     ),
-    section(words.checks, list),
-    actions(begin, retry),
+    section(
+      words.checks,
+      summary(preflight),
+      first,
+      good.length > 0 ? details(words.checked(good.length), h("ul", { class: "checks" }, checkLines(good))) : null,
+    ),
+    actions(begin, open, retry),
   );
   return { element, refresh };
 }

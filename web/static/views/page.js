@@ -1,6 +1,7 @@
 // What all views share: the head of a page and the row of buttons at its end.
 
 import { h } from "../dom.js";
+import { text } from "../text.js";
 
 /** Heading and leading sentence. The heading takes the focus when the step opens. */
 export function head(title, lead) {
@@ -10,6 +11,11 @@ export function head(title, lead) {
 /** A titled section of a page. */
 export function section(title, ...children) {
   return h("section", { class: "card" }, h("h2", null, title), ...children);
+}
+
+/** The ends of an interval. Where groups are separated completely, the methods give one of no width: none is shown. */
+export function ends({ low, high }, show) {
+  return low === high ? text.results.noInterval : text.results.intervalShort(show(low), show(high));
 }
 
 /** The buttons that lead on. */

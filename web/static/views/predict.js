@@ -5,6 +5,7 @@ import { exportFile, predict } from "../actions.js";
 import { count, duration, percent, short } from "../format.js";
 import { filePicker } from "./records.js";
 import { actions, head, section, working } from "./page.js";
+import { at } from "./threshold.js";
 import { text } from "../text.js";
 
 const words = text.predict;
@@ -69,33 +70,59 @@ function oneForm({ features, text: column }) {
   );
 }
 
-/** With two groups the positive one says it all. */
-const listedClasses = (classes, positive) => (classes.length === 2 && positive ? [classes.indexOf(positive)] : classes.map((_, index) => index));
-
-function risks(row, classes, positive) {
-  const listed = listedClasses(classes, positive);
-  return listed.map((index) =>
-    h("div", { class: "risk" }, h("span", { class: "risk-name" }, words.risk(classes[index])), h("strong", { class: "risk-value" }, percent(row.probabilities[index])), h("meter", { min: 0, max: 1, value: row.probabilities[index], "aria-label": words.risk(classes[index]) })),
+/** A risk with what such risks have been worth among the test records. */
+function risk(row, index, name) {
+  const probability = row.probabilities[index];
+  const similar = row.similar[index];
+  return h(
+    "div",
+    { class: "risk" },
+    h("span", { class: "risk-name" }, words.risk(name)),
+    h("strong", { class: "risk-value" }, percent(probability)),
+    h("meter", { min: 0, max: 1, value: probability, "aria-label": words.risk(name) }),
+    h("p", { class: "similar" }, similar ? words.similar(similar, name) : words.noSimilar),
   );
 }
 
-function resultOne({ rows, classes, positive, seconds }) {
+function label(row, { classes, looked_at: looked, threshold }) {
+  if (classes.length !== 2) return words.group(row.label);
+  return (row.label === classes[looked[0]] ? words.called : words.notCalled)(row.label, at(threshold));
+}
+
+const asides = ({ notes }) => (notes.length > 0 ? notice("info", notes.map((line) => h("p", null, line))) : null);
+
+function resultOne(predictions) {
+  const { rows, classes, looked_at: looked, seconds } = predictions;
+  // Of many groups the likely ones come first.
+  const likely = [...looked].sort((a, b) => rows[0].probabilities[b] - rows[0].probabilities[a]);
   return h(
     "section",
     { class: "card prediction", id: "prediction", tabindex: "-1" },
     h("h2", null, words.resultOne),
-    risks(rows[0], classes, positive),
-    h("p", { class: "group" }, words.group(rows[0].label)),
+    h("p", { class: "group", id: "label" }, label(rows[0], predictions)),
+    likely.map((index) => risk(rows[0], index, classes[index])),
+    asides(predictions),
+    h("p", { class: "hint" }, words.similarWhat),
     h("p", { class: "hint" }, words.seconds(seconds), ". ", words.advice),
   );
 }
 
-function resultMany({ rows, classes, positive, seconds }) {
-  const listed = listedClasses(classes, positive);
+function lineOf(row, looked, two) {
+  const first = h("th", { scope: "row", class: "number" }, count(row.row));
+  if (row.reason) return h("tr", { class: "refused" }, first, h("td", { colspan: 1 + looked.length * (two ? 2 : 1), class: "gap" }, `${words.refused}: ${row.reason}`));
+  const cells = looked.map((index) => [h("td", { class: "number" }, percent(row.probabilities[index])), two ? h("td", { class: "number nowrap" }, row.similar[index] ? words.observedValue(row.similar[index].observed) : "–") : null]);
+  return h("tr", null, first, h("td", null, row.label), cells);
+}
+
+function resultMany(predictions) {
+  const { rows, classes, looked_at: looked, seconds, scored, threshold } = predictions;
+  const two = classes.length === 2;
   return h(
     "section",
     { class: "card prediction", id: "prediction", tabindex: "-1" },
     h("h2", null, words.resultMany),
+    h("p", { id: "scored" }, words.scored(scored, rows.length - scored)),
+    asides(predictions),
     h(
       "div",
       { class: "scroll tall", tabindex: "0", role: "region", "aria-label": words.tableCaption(rows.length) },
@@ -103,17 +130,22 @@ function resultMany({ rows, classes, positive, seconds }) {
         "table",
         null,
         h("caption", null, words.tableCaption(rows.length)),
-        h("thead", null, h("tr", null, h("th", { scope: "col", class: "number" }, words.row), h("th", { scope: "col" }, words.predicted), listed.map((index) => h("th", { scope: "col", class: "number" }, words.risk(classes[index]))))),
         h(
-          "tbody",
+          "thead",
           null,
-          rows.slice(0, LISTED).map((row) =>
-            h("tr", null, h("th", { scope: "row", class: "number" }, count(row.row)), row.refused ? h("td", { colspan: 1 + listed.length, class: "gap" }, `${words.refused}: ${row.refused}`) : [h("td", null, row.label), listed.map((index) => h("td", { class: "number" }, percent(row.probabilities[index])))]),
+          h(
+            "tr",
+            null,
+            h("th", { scope: "col", class: "number" }, words.row),
+            h("th", { scope: "col" }, two ? words.label(at(threshold)) : words.predicted),
+            looked.map((index) => [h("th", { scope: "col", class: "number" }, words.risk(classes[index])), two ? h("th", { scope: "col", class: "number" }, words.observed) : null]),
           ),
         ),
+        h("tbody", null, rows.slice(0, LISTED).map((row) => lineOf(row, looked, two))),
       ),
     ),
     rows.length > LISTED ? h("p", { class: "hint" }, text.records.problemsMore(rows.length - LISTED)) : null,
+    h("p", { class: "hint" }, words.similarWhat),
     h("p", { class: "hint" }, words.seconds(seconds), ". ", words.advice),
     actions(button(words.download, async () => download("confide-new-patients.csv", await exportFile("new-patients"), "text/csv"), { id: "new-csv", iconName: "down" })),
   );

@@ -1,12 +1,17 @@
 // Sixth step: how good the model is, and what locking cost.
 
-import { button, details, download, h, notice } from "../dom.js";
-import { exportFile, go } from "../actions.js";
+import { button, details, download, field, fill, h, notice } from "../dom.js";
+import { exportFile, go, review as look } from "../actions.js";
 import { bytes, count, duration, fraction, percent } from "../format.js";
-import { rocPlot, splitHistogram } from "../plot.js";
+import { get } from "../state.js";
+import { calibration } from "./calibration.js";
+import { cardItems } from "./card.js";
 import { curve } from "./curve.js";
-import { actions, head, section } from "./page.js";
+import { discrimination } from "./discrimination.js";
+import { actions, ends, head, section } from "./page.js";
 import { tile } from "./plan.js";
+import { subgroups } from "./subgroups.js";
+import { at, threshold } from "./threshold.js";
 import { text } from "../text.js";
 
 const words = text.results;
@@ -17,7 +22,7 @@ const show = (name, value) => (asPercent(name) ? percent(value) : fraction(value
 
 function interval(name, measure) {
   if (measure.low === null || measure.low === undefined) return null;
-  return h("span", { class: "interval" }, words.intervalShort(show(name, measure.low), show(name, measure.high)));
+  return h("span", { class: "interval" }, ends(measure, (value) => show(name, value)));
 }
 
 function difference(name, locked, unlocked) {
@@ -28,7 +33,15 @@ function difference(name, locked, unlocked) {
   return `${Number(size) === 0 ? "" : change > 0 ? "+" : "−"}${size}`;
 }
 
-function comparison(report) {
+/** A measure with its interval, where it has one. */
+function measured(measures, name) {
+  const measure = measures[name];
+  return typeof measure === "number" ? { value: measure, low: null, high: null } : measure;
+}
+
+/** Locked and unlocked training side by side. */
+export function comparison(report) {
+  const [locked, unlocked] = [report.encrypted, report.clear].map((measures) => Object.fromEntries(MEASURES.map((name) => [name, measured(measures, name)])));
   const explain = (name) => (typeof words.explain[name] === "function" ? words.explain[name](report.positive) : words.explain[name]);
   return h(
     "table",
@@ -38,76 +51,46 @@ function comparison(report) {
     h(
       "tbody",
       null,
-      MEASURES.filter((name) => report.encrypted[name] && report.clear[name]).map((name) =>
+      MEASURES.filter((name) => locked[name] && unlocked[name]).map((name) =>
         h(
           "tr",
           { id: `measure-${name}` },
           h("th", { scope: "row" }, words.measures[name], h("span", { class: "hint" }, explain(name))),
-          h("td", { "data-label": words.encrypted }, h("span", { class: "value" }, show(name, report.encrypted[name].value)), interval(name, report.encrypted[name])),
-          h("td", { "data-label": words.clear }, h("span", { class: "value" }, show(name, report.clear[name].value)), interval(name, report.clear[name])),
-          h("td", { "data-label": words.difference }, h("span", { class: "value" }, difference(name, report.encrypted[name], report.clear[name]))),
+          h("td", { "data-label": words.encrypted }, h("span", { class: "value" }, show(name, locked[name].value)), interval(name, locked[name])),
+          h("td", { "data-label": words.clear }, h("span", { class: "value" }, show(name, unlocked[name].value)), interval(name, unlocked[name])),
+          h("td", { "data-label": words.difference }, h("span", { class: "value" }, difference(name, locked[name], unlocked[name]))),
         ),
       ),
     ),
   );
 }
 
-function confusion(report) {
-  const { classes } = report;
-  const matrix = report.encrypted.confusion;
+function matrix(caption, classes, counts) {
+  const kind = (actual, predicted) => (actual === predicted ? "right" : counts[actual][predicted] > 0 ? "wrong" : "zero");
   return h(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": words.confusion },
     h(
       "table",
-      { class: "confusion", id: "confusion" },
-      h("caption", null, words.confusionCaption),
+      { class: `confusion${classes.length > 4 ? " dense" : ""}`, id: "confusion" },
+      h("caption", null, caption),
       h("thead", null, h("tr", null, h("td"), h("th", { scope: "colgroup", colspan: classes.length }, words.predicted)), h("tr", null, h("th", { scope: "col" }, words.actual), classes.map((name) => h("th", { scope: "col" }, name)))),
-      h(
-        "tbody",
-        null,
-        classes.map((name, actual) =>
-          h("tr", null, h("th", { scope: "row" }, name), classes.map((_, predicted) => h("td", { class: actual === predicted ? "right" : matrix[actual][predicted] > 0 ? "wrong" : "zero" }, count(matrix[actual][predicted])))),
-        ),
-      ),
+      h("tbody", null, classes.map((name, actual) => h("tr", null, h("th", { scope: "row" }, name), classes.map((_, predicted) => h("td", { class: kind(actual, predicted) }, count(counts[actual][predicted])))))),
     ),
   );
 }
 
-function plots(report) {
-  const { encrypted, clear, scores, positive, classes } = report;
-  if (!encrypted.roc?.length || classes.length !== 2 || !encrypted.auc || !clear.auc) return null;
-  const area = (measures) => `${fraction(measures.auc.value)} (${fraction(measures.auc.low)}–${fraction(measures.auc.high)})`;
-  const roc = rocPlot({
-    title: words.roc,
-    description: words.rocDescription(area(encrypted), area(clear)),
-    xLabel: words.rocX,
-    yLabel: words.rocY,
-    chance: words.rocChance,
-    curves: [
-      { name: `${words.encrypted} ${area(encrypted)}`, points: encrypted.roc, series: "locked" },
-      { name: `${words.clear} ${area(clear)}`, points: clear.roc, series: "clear" },
-    ],
-  });
-  const at = classes.indexOf(positive);
-  const groups = [at, 1 - at].map((index) => ({ name: words.actually(classes[index]), values: scores.encrypted.filter((_, row) => scores.truth[row] === index) }));
-  const parts = groups.map((group) => words.distributionPart(group.name, group.values.length, group.values.filter((value) => value >= 0.5).length));
-  const histogram = splitHistogram({
-    title: words.distribution,
-    description: words.distributionDescription(parts),
-    xLabel: words.distributionX(positive),
-    yLabel: words.distributionY,
-    threshold: words.threshold,
-    groups,
-  });
-  return h("div", { class: "pair" }, section(words.roc, h("figure", null, roc)), section(words.distribution, h("figure", null, histogram)));
+/** Where the model is right and wrong: of two groups at the threshold, of more by the most likely group. */
+export function confusion({ classes, encrypted }, { class: index, decision }) {
+  if (classes.length !== 2) return matrix(words.confusionCaption, classes, encrypted.confusion);
+  const { true_positives: tp, false_positives: fp, false_negatives: fn, true_negatives: tn } = decision;
+  const counts = index === 0 ? [[tp, fn], [fp, tn]] : [[tn, fp], [fn, tp]];
+  return matrix(words.threshold.confusionCaption(at(decision.threshold)), classes, counts);
 }
 
 const gap = (value) => (value < 0.0001 ? words.tiny : percent(value, 2));
 
-function agreement({ scores }) {
-  if (!scores?.program?.length) return null;
-  const most = scores.encrypted.reduce((max, value, row) => Math.max(max, Math.abs(value - scores.program[row])), 0);
+function agreement({ difference: most }) {
   return h("p", { id: "agreement" }, words.agreementText(gap(most)));
 }
 
@@ -143,36 +126,74 @@ function ledger({ ledger }) {
   );
 }
 
-export const shape = ({ report }) => `${report?.id}`;
+/** Which group is looked at, where there are more than two. */
+function picker({ classes }, review) {
+  if (classes.length === 2) return null;
+  const select = h("select", { onchange: () => look({ class: Number(select.value) }) }, classes.map((name, index) => h("option", { value: index, selected: index === review.class }, name)));
+  return h("section", { class: "card" }, field(words.lookAt, select, { id: "look-at", hint: words.lookAtHint }));
+}
 
-export function build({ report, predictor }) {
-  const { encrypted, clear, tests } = report;
-  const save = (kind, name, type) => async () => download(name, await exportFile(kind), type);
+const noted = (measure, show) => (measure.low === measure.high ? words.noInterval : words.interval(show(measure.low), show(measure.high)));
+
+/** The large figures at the top. */
+export function headline({ encrypted, clear }) {
+  return h(
+    "dl",
+    { class: "tiles" },
+    encrypted.accuracy ? tile(percent(encrypted.accuracy.value), words.headline.accuracy, noted(encrypted.accuracy, percent)) : null,
+    encrypted.auc ? tile(fraction(encrypted.auc.value), words.headline.auc, noted(encrypted.auc, fraction)) : null,
+    tile(difference("accuracy", encrypted.accuracy, clear.accuracy), words.headline.cost),
+  );
+}
+
+export const shape = ({ report, review }) => `${report?.id}/${review?.class}/${review?.view.class}`;
+
+export function build({ report, review, table, predictor }) {
+  const { tests } = report;
+  const save = (kind, name, type, card) => async () => download(name, await exportFile(kind, card?.()), type);
+  const name = report.classes[review.class];
+  const known = review.view.assessment !== null && review.view.assessment !== undefined;
+  const curves = known ? discrimination(review) : null;
+  const decided = known ? threshold(report, review) : null;
+  const parts = known ? subgroups(review, table, name) : null;
+  const right = h("div", { class: "clip" }, confusion(report, review));
   const element = h(
     "div",
     { class: "view" },
     head(words.title, words.lead(tests)),
     tests < SMALL ? notice("warning", h("p", null, words.small(tests))) : null,
-    h(
-      "dl",
-      { class: "tiles" },
-      encrypted.accuracy ? tile(percent(encrypted.accuracy.value), words.headline.accuracy, words.interval(percent(encrypted.accuracy.low), percent(encrypted.accuracy.high))) : null,
-      encrypted.auc ? tile(fraction(encrypted.auc.value), words.headline.auc, words.interval(fraction(encrypted.auc.low), fraction(encrypted.auc.high))) : null,
-      tile(difference("accuracy", encrypted.accuracy, clear.accuracy), words.headline.cost),
-    ),
+    headline(report),
+    picker(report, review),
+    known ? null : notice("warning", h("p", { id: "no-curves" }, words.noCurves(name))),
+    curves?.element,
+    decided?.element,
+    section(words.confusion, right),
+    known ? calibration(review.view) : null,
+    parts?.element,
     section(words.compare, h("p", null, words.compareLead), comparison(report), agreement(report)),
-    plots(report),
-    section(words.confusion, confusion(report)),
     report.curve?.length > 0 ? section(text.curve.title, curve(report.curve, report.curve.at(-1).epoch)) : null,
     report.notes.length > 0 ? section(words.notes, h("ul", { class: "plain-list" }, report.notes.map((line) => h("li", null, line)))) : null,
     costs(report),
     ledger(report),
     actions(
       predictor ? button(words.newPatients, () => go("predict"), { kind: "primary", id: "to-predict", iconName: "arrow" }) : null,
+      button(words.toReport, () => go("report"), { id: "to-report", iconName: "file" }),
       button(words.downloadCsv, save("predictions", "confide-predictions.csv", "text/csv"), { id: "results-csv", iconName: "down" }),
-      button(words.downloadJson, save("report", "confide-report.json", "application/json"), { id: "results-json", iconName: "down" }),
+      button(words.downloadJson, save("report", "confide-report.json", "application/json", () => cardItems(get())), { id: "results-json", iconName: "down" }),
       button(words.again, () => go("records"), { kind: "quiet", id: "train-again" }),
     ),
   );
-  return { element };
+  let shown = review;
+  // A slider that moves builds nothing anew: each part shows the next answer.
+  const refresh = ({ review: next }) => {
+    if (!next || next === shown) return;
+    if (next.decision !== shown.decision) {
+      curves?.update(next.decision);
+      decided?.update(next.decision);
+      fill(right, confusion(report, next));
+    }
+    parts?.update(next);
+    shown = next;
+  };
+  return { element, refresh };
 }

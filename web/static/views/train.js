@@ -1,7 +1,7 @@
-// Fifth step: what is under way, how far, how long still, and a way to stop.
+// Fifth step: what is under way, how far, how long still, and ways to pause and to cancel.
 
-import { button, fill, h, icon, announce } from "../dom.js";
-import { resumeRun, stopRun } from "../actions.js";
+import { button, details, fill, h, icon, announce } from "../dom.js";
+import { cancelRun, pauseRun, resumeRun } from "../actions.js";
 import { duration, percent } from "../format.js";
 import { curve } from "./curve.js";
 import { actions, head, section } from "./page.js";
@@ -47,7 +47,8 @@ export function build(state) {
   const remaining = h("p", { class: "remaining" });
   const elapsed = h("span", { class: "hint" });
   const place = h("div", { role: "status" });
-  const stop = button(words.cancel, stopRun, { kind: "danger", id: "stop-run" });
+  const pause = button(words.pause, pauseRun, { id: "pause-run" });
+  const cancel = details(words.cancel, h("p", null, words.cancelLead), h("div", { class: "row" }, button(words.cancelButton, cancelRun, { kind: "danger", id: "cancel-run" })));
   const resume = button(words.resume, resumeRun, { kind: "primary", id: "resume-run", iconName: "arrow" });
   const drawing = h("div", null);
   let said = "";
@@ -58,16 +59,17 @@ export function build(state) {
     PHASES.forEach((phase, index) => rows[index].refresh(run.phases[phase]));
     overall.value = run.fraction;
     const working = run.status === "working";
-    remaining.textContent = working ? (run.remaining === null ? words.working : words.remaining(run.remaining)) : run.status === "done" ? words.done : "";
+    remaining.textContent = working ? (run.remaining === null ? words.working : words.remaining(run.remaining)) : run.status === "done" ? words.done : words.pausedNow;
     elapsed.textContent = words.elapsed(run.elapsed);
     if (run.curve.length !== drawn) fill(drawing, curve(run.curve, state.plan?.epochs ?? 0));
     drawn = run.curve.length;
-    stop.hidden = !working;
+    pause.hidden = !working;
+    cancel.hidden = run.status === "done";
     resume.hidden = working || run.status === "done";
     const phase = PHASES.find((name) => run.phases[name]?.status === "working");
     if (phase && phase !== said) announce(words.phases[phase]);
     said = phase ?? said;
-    const sentence = run.status === "stopped" ? words.cancelled : working && connection.status !== "online" ? words.offline : "";
+    const sentence = run.status === "stopped" ? words.isPaused : working && connection.status !== "online" ? words.offline : "";
     if (sentence !== shown) fill(place, sentence ? h("p", { class: "notice notice-warning" }, icon("alert"), h("span", null, sentence)) : null);
     shown = sentence;
   };
@@ -79,7 +81,8 @@ export function build(state) {
     h("section", { class: "card" }, h("div", { class: "row spread" }, remaining, elapsed), overall, h("ol", { class: "phases" }, rows.map((one) => one.element))),
     state.plan?.points > 0 ? section(text.curve.title, drawing) : null,
     place,
-    actions(resume, stop),
+    actions(resume, pause),
+    cancel,
   );
   return { element, refresh };
 }

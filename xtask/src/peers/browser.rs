@@ -1,6 +1,6 @@
 //! node-seal beside this engine, in headless Chromium and in Node.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::npm::{self, Package};
 use crate::process::{self, on_path};
 use crate::serve::{self, Server};
 use crate::setup;
@@ -16,6 +17,11 @@ use crate::workspace::Workspace;
 
 /// The version that is installed from npm.
 const NODE_SEAL: &str = "7.0.0";
+const PEER: Package = Package {
+    name: "node-seal",
+    version: NODE_SEAL,
+    integrity: None,
+};
 /// The crate with the operations.
 const PACKAGE: &str = "confide-bench-wasm";
 /// Primes of SEAL's modulus, which has as many bits as ours with special primes: about 49 bits each.
@@ -51,7 +57,7 @@ pub fn measure(workspace: &Workspace, rounds: u32) -> Result<Vec<Value>> {
 
 /// Puts scripts, both variants of our wasm and node-seal into one folder, as the page wants them.
 fn stage(workspace: &Workspace, folder: &Path) -> Result<()> {
-    let seal = install(workspace)?;
+    let seal = npm::install(workspace, &PEER)?.join("dist");
     setup::wasm_target()?;
     web::replace_folder(folder)?;
     web::copy_folder(&workspace.root.join("tools/peers/browser"), folder)?;
@@ -62,32 +68,6 @@ fn stage(workspace: &Workspace, folder: &Path) -> Result<()> {
     // Node reads the files as modules only if told.
     std::fs::write(folder.join("package.json"), r#"{"type":"module"}"#)?;
     Ok(())
-}
-
-/// Installs node-seal below the target folder and answers the folder of its modules.
-fn install(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.target.join("peers/node-seal");
-    let modules = folder.join("node_modules/node-seal/dist");
-    let manifest = folder.join("node_modules/node-seal/package.json");
-    let wanted = format!("\"version\": \"{NODE_SEAL}\"");
-    if std::fs::read_to_string(&manifest).is_ok_and(|text| text.contains(&wanted)) {
-        return Ok(modules);
-    }
-    std::fs::create_dir_all(&folder)?;
-    eprintln!("  installing node-seal {NODE_SEAL}");
-    let npm = on_path("npm").context("node-seal comes from npm, which is not on PATH")?;
-    let found = process::capture(
-        Command::new(npm)
-            .args(["install", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .arg("--prefix")
-            .arg(&folder)
-            .arg(format!("node-seal@{NODE_SEAL}"))
-            .stdin(Stdio::null()),
-    )?;
-    if !found.success {
-        bail!("npm cannot install node-seal: {}", found.stderr.trim());
-    }
-    Ok(modules)
 }
 
 fn in_chromium(chromium: &Path, folder: &Path, rounds: u32, peer: &str) -> Result<Vec<Value>> {

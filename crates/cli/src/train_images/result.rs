@@ -2,7 +2,8 @@
 
 use crate::output;
 use crate::phases::Phase;
-use crate::progress::{human_bytes, human_seconds};
+use crate::progress::human_bytes;
+use crate::train::print_totals;
 use confide_client::ledger::LedgerSummary;
 use confide_client::workflow::images::ImageReport;
 use serde::Serialize;
@@ -68,11 +69,9 @@ pub(super) fn print(result: &ImageResult) {
             phase.bootstraps
         ));
     }
-    output::line(format_args!(
-        "Took {}; {} up, {} down; the worker used {} of memory",
-        human_seconds(result.seconds_total),
-        human_bytes(result.bytes_up),
-        human_bytes(result.bytes_down),
-        human_bytes(result.worker_peak_rss_bytes)
-    ));
+    print_totals(
+        result.seconds_total,
+        [result.bytes_up, result.bytes_down],
+        result.worker_peak_rss_bytes,
+    );
 }

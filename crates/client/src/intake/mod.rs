@@ -11,6 +11,7 @@ mod labels;
 mod number;
 mod picture;
 mod read;
+mod refusal;
 mod table;
 mod text;
 
@@ -19,6 +20,7 @@ pub use dataset::{Class, Dataset, MissingPolicy, Records, Selection, positive_cl
 pub use labels::{is_picture, read_labels};
 pub use picture::{MAX_PICTURE_BYTES, MAX_SIDE, Picture, read_cifar};
 pub use read::read_csv;
+pub use refusal::Refusal;
 pub use table::{Problem, ProblemKind, Severity, Table};
 pub use text::TextSource;
 

@@ -136,38 +136,10 @@ fn placements(positive: &[bool], scores: &[f64]) -> Option<Placements> {
     })
 }
 
-/// Points (false positive rate, true positive rate) of the ROC curve, from (0, 0) to (1, 1); empty without cases
-/// of both kinds.
-pub fn roc_curve(positive: &[bool], scores: &[f64]) -> Vec<(f64, f64)> {
-    if placements(positive, scores).is_none() {
-        return Vec::new();
-    }
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    let positives = positive.iter().filter(|is| **is).count() as f64;
-    let negatives = positive.len() as f64 - positives;
-    let (mut true_positives, mut false_positives) = (0.0, 0.0);
-    let mut points = vec![(0.0, 0.0)];
-    for (index, &case) in order.iter().enumerate() {
-        if positive[case] {
-            true_positives += 1.0;
-        } else {
-            false_positives += 1.0;
-        }
-        // Cases of one score enter together.
-        if order
-            .get(index + 1)
-            .is_none_or(|&next| scores[next] != scores[case])
-        {
-            points.push((false_positives / negatives, true_positives / positives));
-        }
-    }
-    points
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Scored;
     use proptest::prelude::*;
 
     const POSITIVE: [bool; 12] = [
@@ -223,16 +195,15 @@ mod tests {
         assert!(auc(&[true, true], &[0.1, 0.2]).is_none());
         assert!(auc(&[true, false], &[0.1, f64::NAN]).is_none());
         assert!(auc(&[true], &[0.1, 0.2]).is_none());
-        assert!(roc_curve(&[], &[]).is_empty());
     }
 
     proptest! {
         #[test]
         fn curve_and_area_agree(cases in proptest::collection::vec((any::<bool>(), 0u8..20), 2..60)) {
             let positive: Vec<bool> = cases.iter().map(|c| c.0).collect();
-            let scores: Vec<f64> = cases.iter().map(|c| f64::from(c.1)).collect();
+            let scores: Vec<f64> = cases.iter().map(|c| f64::from(c.1) / 20.0).collect();
             if let Some(area) = auc(&positive, &scores) {
-                let curve = roc_curve(&positive, &scores);
+                let curve = Scored::new(positive, scores, &[]).unwrap().roc();
                 let trapezes: f64 = curve.windows(2).map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).sum();
                 prop_assert!((trapezes - area.value).abs() < 1e-9);
                 prop_assert_eq!(curve.last(), Some(&(1.0, 1.0)));

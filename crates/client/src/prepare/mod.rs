@@ -11,4 +11,5 @@ mod split;
 pub use groups::split_dataset;
 pub use matrix::Matrix;
 pub use preprocessing::{FitOptions, Preprocessing};
+pub(crate) use split::SplitMix;
 pub use split::{Split, set_aside, shuffle, split};

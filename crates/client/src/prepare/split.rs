@@ -102,8 +102,9 @@ pub fn shuffle(rows: &mut [usize], seed: u64) {
     SplitMix(seed).shuffle(rows);
 }
 
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): small, and the same everywhere. Decides a split, nothing secret.
-struct SplitMix(u64);
+/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): small, and the same everywhere. Decides splits and draws resamples,
+/// nothing secret.
+pub(crate) struct SplitMix(pub(crate) u64);
 
 impl SplitMix {
     fn shuffle(&mut self, rows: &mut [usize]) {
@@ -121,7 +122,7 @@ impl SplitMix {
     }
 
     /// A number below `bound` with a bias below 2^-32 for the sizes of tables.
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 }

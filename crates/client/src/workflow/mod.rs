@@ -12,7 +12,9 @@
 //! images.
 
 pub mod classify;
+mod export;
 mod guard;
+mod held_out;
 pub mod images;
 mod model;
 mod objects;
@@ -23,11 +25,13 @@ mod run;
 mod setup;
 mod validation;
 
+pub use export::{patients_csv, results_csv};
+pub use held_out::{HeldOut, Judged};
 pub use model::SavedModel;
 pub use objects::{Item, ObjectFactory, ObjectJob};
 pub use opener::ResultOpener;
 pub use predict::PredictionRun;
-pub use report::{ClearHeads, Outcome, PlanSummary, Prediction, TrainingReport, results_csv};
+pub use report::{ClassRows, ClearHeads, Outcome, PlanSummary, Prediction, TrainingReport};
 pub use run::{Digests, TrainingRun};
 pub use setup::{TrainingOptions, TrainingSetup, VALIDATION_FRACTION, WorkerFacts};
 pub use validation::{CurvePoint, Validation};

@@ -1,10 +1,11 @@
 //! What a training gave: figures of the encrypted head beside those of the head in the clear.
 
 use super::from_train;
+use super::held_out::HeldOut;
 use super::run::TrainingRun;
 use super::validation::CurvePoint;
 use crate::ClientError;
-use crate::metrics::{Metrics, measure, most_probable, probabilities};
+use crate::metrics::{Assessment, Metrics, most_probable, probabilities};
 use confide_train::TrainingPlan;
 use confide_train::minibatch::LossKind;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,17 @@ pub struct Prediction {
     pub probabilities: Vec<f64>,
     /// The true class, where it is known.
     pub truth: Option<String>,
+}
+
+/// Records of a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassRows {
+    /// Name of the class.
+    pub class: String,
+    /// Records that trained.
+    pub train: usize,
+    /// Records that tested.
+    pub test: usize,
 }
 
 /// The plan in a few numbers.
@@ -122,6 +134,11 @@ pub struct TrainingReport {
     pub clear: Metrics,
     /// All figures of the program in the clear.
     pub clear_program: Metrics,
+    /// Of the encrypted head, the positive class of two or each of more: precision, calibration, and what a threshold of
+    /// one half does. Classes for whose intervals the test records do not suffice are left out.
+    pub assessments: Vec<Assessment>,
+    /// Training and test records of each class.
+    pub class_rows: Vec<ClassRows>,
     /// Names of the classes, in the order of all vectors.
     pub classes: Vec<String>,
     /// The positive class of two, and why it is that one.
@@ -164,34 +181,12 @@ impl TrainingRun {
         outcome: &Outcome,
         clear: &ClearHeads,
     ) -> Result<TrainingReport, ClientError> {
-        let outputs = self.plan.outputs();
-        if outcome.logits.len() != self.test_rows.len()
-            || outcome.logits.iter().any(|row| row.len() != outputs)
-        {
-            return Err(ClientError::new(
-                "CC-5021",
-                format!(
-                    "{} predictions came back for {} records.",
-                    outcome.logits.len(),
-                    self.test_rows.len()
-                ),
-                "Train again; report this if it goes on.",
-            ));
-        }
-        let names = self.setup.class_names();
-        let classes = self.test_classes();
-        let positive = self.setup.positive;
-        let figures = |logits: &[Vec<f64>]| {
-            let rows: Vec<Vec<f64>> = logits
-                .iter()
-                .map(|row| probabilities(row, positive, self.plan.loss()))
-                .collect();
-            measure(&classes, &rows, &names, positive)
-        };
+        let held_out = self.held_out(outcome, clear)?;
         let program_logits = self.clear_logits(&clear.program);
-        let encrypted = figures(&outcome.logits);
-        let clear_program = figures(&program_logits);
-        let converged = figures(&self.clear_logits(&clear.converged));
+        let encrypted = held_out.measure(&held_out.encrypted);
+        let clear_program = held_out.measure(&self.probabilities(&program_logits));
+        let converged = held_out.measure(&held_out.clear);
+        let names = held_out.classes.clone();
         let accuracy = |metrics: &Metrics| metrics.accuracy.map(|accuracy| accuracy.value);
         let (max_abs_z, range) = self.range();
         let reason = (
@@ -208,6 +203,8 @@ impl TrainingRun {
             encrypted,
             clear: converged,
             clear_program,
+            assessments: held_out.assessments(),
+            class_rows: self.class_rows(),
             positive: (names.len() == 2).then_some(reason),
             classes: names,
             curve: outcome.curve.clone(),
@@ -230,27 +227,68 @@ impl TrainingRun {
         })
     }
 
-    /// Predictions of the test records.
-    pub fn predictions(&self, outcome: &Outcome) -> Vec<Prediction> {
-        let names = self.setup.class_names();
-        let rows: Vec<usize> = self
-            .setup
-            .split
-            .test
-            .iter()
-            .map(|&row| self.setup.dataset.records.row_numbers[row])
-            .collect();
-        let truths = self.test_classes();
-        let mut predictions = predictions(
-            &outcome.logits,
-            &rows,
-            &names,
-            (self.setup.positive, self.plan.loss()),
-        );
-        for (prediction, truth) in predictions.iter_mut().zip(truths) {
-            prediction.truth = names.get(truth).cloned();
+    /// What the test records were given, beside the truth.
+    ///
+    /// # Errors
+    /// `CC-5021` when there are not as many logits as test records.
+    pub fn held_out(&self, outcome: &Outcome, clear: &ClearHeads) -> Result<HeldOut, ClientError> {
+        let outputs = self.plan.outputs();
+        if outcome.logits.len() != self.test_rows.len()
+            || outcome.logits.iter().any(|row| row.len() != outputs)
+        {
+            return Err(ClientError::new(
+                "CC-5021",
+                format!(
+                    "{} predictions came back for {} records.",
+                    outcome.logits.len(),
+                    self.test_rows.len()
+                ),
+                "Train again; report this if it goes on.",
+            ));
         }
-        predictions
+        let dataset = &self.setup.dataset;
+        let of_test = |values: &[usize]| -> Vec<usize> {
+            let test = self.setup.split.test.iter();
+            test.filter_map(|&row| values.get(row).copied()).collect()
+        };
+        Ok(HeldOut {
+            classes: self.setup.class_names(),
+            positive: self.setup.positive,
+            rows: of_test(&dataset.records.row_numbers),
+            truth: self.test_classes(),
+            groups: of_test(&dataset.groups),
+            encrypted: self.probabilities(&outcome.logits),
+            clear: self.probabilities(&self.clear_logits(&clear.converged)),
+        })
+    }
+
+    /// One probability a class from logits.
+    fn probabilities(&self, logits: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let one = |row: &Vec<f64>| probabilities(row, self.setup.positive, self.plan.loss());
+        logits.iter().map(one).collect()
+    }
+
+    /// Largest difference of a probability of a test record between the encrypted run and the same program in the clear.
+    pub fn probability_difference(&self, outcome: &Outcome, clear: &ClearHeads) -> f64 {
+        let program = self.probabilities(&self.clear_logits(&clear.program));
+        largest_difference(&self.probabilities(&outcome.logits), &program)
+    }
+
+    fn class_rows(&self) -> Vec<ClassRows> {
+        let classes = &self.setup.dataset.classes_of_rows;
+        let count =
+            |rows: &[usize], class| rows.iter().filter(|&&row| classes[row] == class).count();
+        let one = |(class, name): (usize, String)| ClassRows {
+            class: name,
+            train: count(&self.setup.split.train, class),
+            test: count(&self.setup.split.test, class),
+        };
+        self.setup
+            .class_names()
+            .into_iter()
+            .enumerate()
+            .map(one)
+            .collect()
     }
 
     /// Logits `[row][output]` of the test records under a head in the clear.
@@ -287,44 +325,4 @@ fn largest_difference(left: &[Vec<f64>], right: &[Vec<f64>]) -> f64 {
         .flatten()
         .zip(right.iter().flatten())
         .fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()))
-}
-
-/// Predictions as CSV: row, predicted class, one probability a class, and the true class where it is known.
-///
-/// # Errors
-/// `CC-5022`, which does not happen in memory.
-pub fn results_csv(predictions: &[Prediction], classes: &[String]) -> Result<String, ClientError> {
-    let failed = |what: String| {
-        ClientError::new(
-            "CC-5022",
-            format!("The results cannot be written: {what}."),
-            "Try again.",
-        )
-    };
-    let with_truth = predictions
-        .iter()
-        .any(|prediction| prediction.truth.is_some());
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut header = vec!["row".to_owned(), "predicted".to_owned()];
-    header.extend(classes.iter().map(|class| format!("probability {class}")));
-    if with_truth {
-        header.push("actual".to_owned());
-    }
-    writer
-        .write_record(&header)
-        .map_err(|error| failed(error.to_string()))?;
-    for prediction in predictions {
-        let mut record = vec![prediction.row.to_string(), prediction.predicted.clone()];
-        record.extend(prediction.probabilities.iter().map(|p| format!("{p:.6}")));
-        if with_truth {
-            record.push(prediction.truth.clone().unwrap_or_default());
-        }
-        writer
-            .write_record(&record)
-            .map_err(|error| failed(error.to_string()))?;
-    }
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| failed(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
 }

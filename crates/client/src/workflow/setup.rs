@@ -4,7 +4,7 @@ use super::guard::guard;
 use super::run::TrainingRun;
 use super::{from_engine, from_train};
 use crate::ClientError;
-use crate::intake::{Dataset, positive_class};
+use crate::intake::{Class, Dataset, positive_class};
 use crate::prepare::{FitOptions, Preprocessing, Split, set_aside, shuffle, split_dataset};
 use confide_train::bootstrapped::BootstrapWish;
 use confide_train::minibatch::LossKind;
@@ -128,13 +128,10 @@ impl TrainingSetup {
         check_head(&options, dataset.classes.len())?;
         let (positive, positive_reason) = match &options.positive {
             None => positive_class(&dataset.classes),
-            Some(name) => {
-                let place = dataset.classes.iter().position(|class| class.name == *name);
-                (
-                    place.ok_or_else(|| no_such_class(name, &dataset))?,
-                    "chosen by you".to_owned(),
-                )
-            }
+            Some(name) => (
+                class_named(name, &dataset.classes)?,
+                "chosen by you".to_owned(),
+            ),
         };
         let mut split = split_dataset(&dataset, options.test_fraction, options.seed)?;
         let validation = options.set_aside(&mut split.train, &dataset)?;
@@ -376,15 +373,15 @@ fn fit(
     )
 }
 
-fn no_such_class(name: &str, dataset: &Dataset) -> ClientError {
-    let known: Vec<&str> = dataset
-        .classes
-        .iter()
-        .map(|class| class.name.as_str())
-        .collect();
-    ClientError::new(
-        "CC-5010",
-        format!("There is no class \"{name}\"."),
-        format!("The classes are: {}.", known.join(", ")),
-    )
+/// The place of a class, or `CC-5010`.
+pub(super) fn class_named(name: &str, classes: &[Class]) -> Result<usize, ClientError> {
+    let place = classes.iter().position(|class| class.name == name);
+    place.ok_or_else(|| {
+        let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
+        ClientError::new(
+            "CC-5010",
+            format!("There is no class \"{name}\"."),
+            format!("The classes are: {}.", known.join(", ")),
+        )
+    })
 }

@@ -16,7 +16,7 @@ pub use report::{ClearReport, ImageReport};
 pub use run::ImageRun;
 
 use super::classify::{NamedImage, from_model, unfit};
-use super::setup::WorkerFacts;
+use super::setup::{WorkerFacts, class_named};
 use super::{from_engine, from_train};
 use crate::ClientError;
 use crate::intake::{Class, positive_class};
@@ -135,10 +135,7 @@ impl ImageSetup {
         let labels: Vec<usize> = labels.iter().map(number).collect();
         let positive = match &options.positive {
             None => positive_class(&classes).0,
-            Some(wanted) => classes
-                .iter()
-                .position(|class| class.name == *wanted)
-                .ok_or_else(|| no_such_class(wanted, &classes))?,
+            Some(wanted) => class_named(wanted, &classes)?,
         };
         if options.loss == LossKind::Softmax && classes.len() < 3 {
             return Err(ClientError::new(
@@ -183,12 +180,7 @@ impl ImageSetup {
     /// The request for a plan of the training, under the worker's limits and the user's.
     pub fn request(&self, worker: &WorkerFacts) -> PlanRequest {
         let [train, test] = self.counts();
-        let features = self
-            .card
-            .features
-            .as_ref()
-            .map_or(0, |card| card.rows.len());
-        let mut request = PlanRequest::new(train, features + 1, self.classes.len());
+        let mut request = PlanRequest::new(train, self.columns(), self.classes.len());
         request.predict_rows_hint = test.max(1);
         let upload = self.options.max_upload_bytes.unwrap_or(UPLOAD);
         request.max_upload_bytes = upload.min(worker.max_client_bytes);
@@ -223,6 +215,12 @@ impl ImageSetup {
         PlannedHead::new(self, plan)
     }
 
+    /// Features of the card's network, and the constant 1 of the bias.
+    fn columns(&self) -> usize {
+        let features = self.card.features.as_ref();
+        features.map_or(0, |card| card.rows.len()) + 1
+    }
+
     fn memory(&self, worker: &WorkerFacts) -> u64 {
         let memory = self.options.max_memory_bytes.unwrap_or(u64::MAX);
         memory.min(worker.memory_bytes)
@@ -230,14 +228,9 @@ impl ImageSetup {
 
     /// Gives to the test what is too many for equally full ciphertexts of features: a row of them without an image would train.
     fn even(&mut self) -> Result<(), ClientError> {
-        let (log_n, loss) = (Preset::N16.log_n(), self.options.loss);
+        let (log_n, loss, columns) = (Preset::N16.log_n(), self.options.loss, self.columns());
         let [train, test] = &mut self.parts;
-        let features = self
-            .card
-            .features
-            .as_ref()
-            .map_or(0, |card| card.rows.len());
-        let sizes = [train.len(), features + 1, self.classes.len()];
+        let sizes = [train.len(), columns, self.classes.len()];
         let layout = TileLayout::of_rows((loss, 0), log_n, sizes, self.network.cells);
         let jobs = layout.map_err(from_train)?.blocks().max(1);
         let more = train.split_off(train.len() - train.len() % jobs);
@@ -354,14 +347,5 @@ fn uneven(what: &str) -> ClientError {
         "CC-5044",
         format!("The worker's plan cannot be used: {what}."),
         "Check that worker and client are of one release; report this if they are.",
-    )
-}
-
-fn no_such_class(name: &str, classes: &[Class]) -> ClientError {
-    let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
-    ClientError::new(
-        "CC-5010",
-        format!("There is no class \"{name}\"."),
-        format!("The classes are: {}.", known.join(", ")),
     )
 }
