@@ -104,43 +104,98 @@ mod pool {
     /// Words kept at most: 1 GiB, the sums of a linear transform at N = 2^16 and then some.
     const LIMIT: usize = 1 << 27;
 
-    struct Pool {
-        blocks: BTreeMap<usize, Vec<Vec<u64>>>,
-        words: usize,
+    /// Blocks of one size.
+    struct Class {
+        blocks: Vec<Vec<u64>>,
+        /// The pool's clock when one was last taken or given.
+        used: u64,
     }
 
-    static POOL: Mutex<Pool> = Mutex::new(Pool {
-        blocks: BTreeMap::new(),
-        words: 0,
-    });
+    /// Blocks by their words.
+    pub(super) struct Pool {
+        classes: BTreeMap<usize, Class>,
+        words: usize,
+        clock: u64,
+    }
 
-    /// A block of at least `len` words and at most twice as many. Its content is what its last owner left.
+    impl Pool {
+        pub(super) const fn new() -> Self {
+            Self {
+                classes: BTreeMap::new(),
+                words: 0,
+                clock: 0,
+            }
+        }
+
+        /// A block of at least `len` words and at most an eighth more: ciphertexts of a low level that lived in blocks
+        /// of a higher one would take the memory of that level.
+        pub(super) fn take(&mut self, len: usize) -> Option<Vec<u64>> {
+            self.clock += 1;
+            let (&size, class) = self.classes.range_mut(len..=len + len / 8).next()?;
+            class.used = self.clock;
+            let block = class.blocks.pop();
+            if class.blocks.is_empty() {
+                self.classes.remove(&size);
+            }
+            self.words -= size;
+            block
+        }
+
+        /// Keeps a block of at most `limit` words. What makes room for it is returned, to be freed: blocks of the sizes
+        /// that have not been asked for the longest, or the block itself.
+        pub(super) fn give(&mut self, block: Vec<u64>, limit: usize) -> Vec<Vec<u64>> {
+            self.clock += 1;
+            let size = block.len();
+            if size > limit {
+                return vec![block];
+            }
+            let mut freed = Vec::new();
+            while self.words + size > limit {
+                let others = self.classes.iter().filter(|(other, _)| **other != size);
+                let Some((&oldest, _)) = others.min_by_key(|(_, class)| class.used) else {
+                    freed.push(block);
+                    return freed;
+                };
+                let stale = self.classes.remove(&oldest);
+                let blocks = stale.map_or_else(Vec::new, |class| class.blocks);
+                self.words -= oldest * blocks.len();
+                freed.extend(blocks);
+            }
+            self.words += size;
+            let class = self.classes.entry(size).or_insert(Class {
+                blocks: Vec::new(),
+                used: 0,
+            });
+            class.used = self.clock;
+            class.blocks.push(block);
+            freed
+        }
+    }
+
+    static POOL: Mutex<Pool> = Mutex::new(Pool::new());
+
+    /// A block of at least `len` words. Its content is what its last owner left.
     pub(super) fn take(len: usize) -> Option<Vec<u64>> {
         if len < SMALLEST {
             return None;
         }
         // A poisoned lock only means that another thread panicked; counts are consistent at every unlock.
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        let (&size, stack) = pool.blocks.range_mut(len..=2 * len).next()?;
-        let block = stack.pop();
-        if stack.is_empty() {
-            pool.blocks.remove(&size);
-        }
-        pool.words -= size;
-        block
+        POOL.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(len)
     }
 
-    /// Keeps a block, if there is room.
+    /// Keeps a block, if it is worth it.
     pub(super) fn give(block: Vec<u64>) {
-        let size = block.len();
-        if size < SMALLEST {
+        if block.len() < SMALLEST {
             return;
         }
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        if pool.words + size <= LIMIT {
-            pool.words += size;
-            pool.blocks.entry(size).or_default().push(block);
-        }
+        let freed = POOL
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .give(block, LIMIT);
+        // Freeing takes a while: not under the lock.
+        drop(freed);
     }
 }
 
@@ -167,6 +222,25 @@ mod tests {
             drop(a);
             assert!(Buffer::zeroed(49_000).iter().all(|&x| x == 0));
         }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    #[test]
+    fn the_pool_keeps_the_sizes_in_use_and_hands_out_no_larger_ones() {
+        let mut pool = pool::Pool::new();
+        let block = |len: usize| vec![0; len];
+        assert!(pool.give(block(800), 2000).is_empty());
+        assert!(pool.give(block(400), 2000).is_empty());
+        // A block of twice the size stays where it is.
+        assert_eq!(pool.take(380).map(|block| block.len()), Some(400));
+        assert!(pool.take(380).is_none());
+        assert!(pool.give(block(400), 2000).is_empty());
+        assert!(pool.give(block(400), 2000).is_empty());
+        // 1,600 of 2,000 words are taken: the size that was asked for least recently goes.
+        let freed = pool.give(block(450), 2000);
+        assert_eq!(freed.iter().map(Vec::len).collect::<Vec<_>>(), [800]);
+        let freed = pool.give(block(3000), 2000);
+        assert_eq!(freed.iter().map(Vec::len).collect::<Vec<_>>(), [3000]);
     }
 
     #[test]

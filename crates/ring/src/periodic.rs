@@ -3,6 +3,7 @@
 //! polynomials of real slots are, so that value i is value period - 1 - i: exponents of bit-reversed indices that are one
 //! another's complement add up to 0.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
@@ -17,12 +18,28 @@ const LINE: usize = 8;
 /// Words between the weights of blocks, so that those of one place do not share a set of the cache.
 const PADDING: usize = 24;
 
-/// The weights of sums of products at one limb: for each sum and each of its sources the `period` values.
-pub(crate) struct PeriodicWeights {
+/// Words of weights that are in NTT form at once: 64 MiB. More sums at once read the sources less often.
+const TOGETHER: usize = 1 << 23;
+
+/// The weights of sums of products at one limb: for each sum and each of `count` sources the `period` values.
+struct PeriodicWeights {
     values: Buffer,
-    /// Sources of each sum.
     count: usize,
     period: usize,
+}
+
+/// Sums at one limb whose weights are polynomials.
+pub(crate) struct PeriodicLimb<'a, 'o> {
+    /// The first halves of the weights' coefficients, in the order sum, source, coefficient.
+    pub coefficients: &'a [f64],
+    /// Twice the number of coefficients that are given of a weight.
+    pub period: usize,
+    /// Sources of each sum.
+    pub count: usize,
+    /// Of these the ones that are not zero at this limb: place among them, a factor of the weights, number of the source.
+    pub used: Vec<(usize, u64, usize)>,
+    /// Both halves of each sum.
+    pub outs: Vec<[&'o mut [u64]; 2]>,
 }
 
 impl Ring {
@@ -49,46 +66,88 @@ impl Ring {
         all.entry(period).or_insert(tables).clone()
     }
 
-    /// Values at limb `i` of the ring's tables of the weights of `used` sources. The first halves of their coefficients are
-    /// given in the order sum, source, coefficient, for `count` sources; those of a source are multiplied by its factor
-    /// first.
-    pub(crate) fn periodic_weights(
+    /// A limb of sums. `source` yields a half of a source; products are added to what the outputs are if `add`.
+    pub(crate) fn periodic_limb<'r>(
         &self,
         i: usize,
-        (coefficients, period): (&[f64], usize),
-        count: usize,
-        used: &[(usize, u64)],
+        mut sums: Vec<PeriodicLimb<'_, '_>>,
+        source: impl Fn(usize, usize) -> &'r [u64],
+        add: bool,
+    ) {
+        let mut left = &mut sums[..];
+        while let Some(first) = left.first() {
+            let period = first.period;
+            let mut numbers = BTreeSet::new();
+            let (mut rows, mut taken) = (0, 0);
+            for one in left.iter() {
+                let mut all = numbers.clone();
+                all.extend(one.used.iter().map(|&(_, _, number)| number));
+                let words = (rows + one.outs.len()) * all.len() * period;
+                if one.period != period || (taken > 0 && words > TOGETHER) {
+                    break;
+                }
+                (numbers, rows, taken) = (all, rows + one.outs.len(), taken + 1);
+            }
+            let (own, rest) = left.split_at_mut(taken);
+            let numbers: Vec<usize> = numbers.into_iter().collect();
+            let weights = self.periodic_weights(i, period, own, &numbers);
+            let halves = [0, 1]
+                .map(|half| -> Vec<&[u64]> { numbers.iter().map(|&s| source(s, half)).collect() });
+            let outs = own.iter_mut().flat_map(|one| &mut one.outs);
+            let mut outs: Vec<_> = outs.map(|[a, b]| [&mut a[..], &mut b[..]]).collect();
+            let q = self.tables[i].modulus();
+            self.multiply_blocks(q, &mut outs, [&halves[0], &halves[1]], &weights, add);
+            left = rest;
+        }
+    }
+
+    /// Values at limb `i` of the ring's tables of the weights of `sums` for all sources `numbers`, which ascend; zero for
+    /// those that a sum does not use.
+    fn periodic_weights(
+        &self,
+        i: usize,
+        period: usize,
+        sums: &[PeriodicLimb<'_, '_>],
+        numbers: &[usize],
     ) -> PeriodicWeights {
         let tables = self.period_tables(period);
         let (table, q) = (&tables[i], self.tables[i].modulus());
-        let (half, prime) = (period / 2, q.value());
-        let sums = coefficients.len() / (count * half);
-        let mut values = Buffer::scratch(sums * used.len() * period);
-        let mut rows = values.chunks_exact_mut(period);
-        for sum in coefficients.chunks_exact(count * half) {
-            for (&(source, factor), row) in used.iter().zip(&mut rows) {
-                let (lower, upper) = row.split_at_mut(half);
-                integers(q, &sum[source * half..][..half], lower);
-                upper[0] = 0;
-                for (mirrored, &c) in upper[1..].iter_mut().rev().zip(&lower[1..]) {
-                    *mirrored = if c == 0 { 0 } else { prime - c };
+        let (half, prime, count) = (period / 2, q.value(), numbers.len());
+        let rows: usize = sums.iter().map(|one| one.outs.len()).sum();
+        let mut values = Buffer::scratch(rows * count * period);
+        let mut rows = values.chunks_exact_mut((count * period).max(1));
+        for one in sums {
+            let own = one.coefficients.chunks_exact(one.count * half);
+            for (sum, values) in own.zip(&mut rows) {
+                if one.used.len() < count {
+                    values.fill(0);
                 }
-                if factor != 1 {
-                    self.backend
-                        .mul_scalar(q, row, self.backend.prepare(q, factor));
+                for &(place, factor, number) in &one.used {
+                    let at = numbers.partition_point(|&other| other < number);
+                    let row = &mut values[at * period..][..period];
+                    let (lower, upper) = row.split_at_mut(half);
+                    integers(q, &sum[place * half..][..half], lower);
+                    upper[0] = 0;
+                    for (mirrored, &c) in upper[1..].iter_mut().rev().zip(&lower[1..]) {
+                        *mirrored = if c == 0 { 0 } else { prime - c };
+                    }
+                    if factor != 1 {
+                        self.backend
+                            .mul_scalar(q, row, self.backend.prepare(q, factor));
+                    }
+                    self.backend.ntt(table, row);
                 }
-                self.backend.ntt(table, row);
             }
         }
         PeriodicWeights {
             values,
-            count: used.len(),
+            count,
             period,
         }
     }
 
     /// A limb of the sums: `outs` are both halves of each, `inputs` a half of each source; added to what `outs` are if `add`.
-    pub(crate) fn multiply_blocks(
+    fn multiply_blocks(
         &self,
         q: &Modulus,
         outs: &mut [[&mut [u64]; 2]],

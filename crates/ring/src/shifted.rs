@@ -10,6 +10,7 @@ use std::ops::Range;
 use crate::backend::{DigitLimb, LimbSwitch};
 use crate::buffer::Buffer;
 use crate::matrix::TASK;
+use crate::periodic::PeriodicLimb;
 use crate::product::STRIP;
 use crate::switch::{Digit, Task, completed, tasks};
 use crate::{Constant, Form, PrimeSet, Ring, RnsPoly, par};
@@ -298,13 +299,14 @@ impl Ring {
         };
         let mut outs = outs.into_iter();
         let mut products = Vec::with_capacity(job.sums.len());
+        let mut periodic = Vec::new();
         for sums in job.sums {
             let count = sums.sources.len();
             // What is not rotated is not P-fold yet; modulo special primes it is nothing.
             let keyed = |t: usize| job.shifts[job.sources[sums.sources[t]].1].key.is_some();
             let factor = |t: usize| if keyed(t) { 1 } else { special };
             let used: Vec<usize> = (0..count).filter(|&t| i < self.q_len || keyed(t)).collect();
-            let mut own: Vec<_> = outs.by_ref().take(sums.weights.len() / count).collect();
+            let own: Vec<_> = outs.by_ref().take(sums.weights.len() / count).collect();
             let numbers: Vec<usize> = used.iter().map(|&t| sums.sources[t]).collect();
             match sums.weights {
                 Weights::Integers(weights) => {
@@ -321,15 +323,18 @@ impl Ring {
                     period,
                     coefficients,
                 } => {
-                    let used: Vec<(usize, u64)> = used.iter().map(|&t| (t, factor(t))).collect();
-                    let weights = self.periodic_weights(i, (coefficients, period), count, &used);
-                    let halves = [0, 1].map(|half| -> Vec<&[u64]> {
-                        numbers.iter().map(|&s| source(s, half)).collect()
+                    let used = used.iter().map(|&t| (t, factor(t), sums.sources[t]));
+                    periodic.push(PeriodicLimb {
+                        coefficients,
+                        period,
+                        count,
+                        used: used.collect(),
+                        outs: own,
                     });
-                    self.multiply_blocks(q, &mut own, [&halves[0], &halves[1]], &weights, job.add);
                 }
             }
         }
+        self.periodic_limb(i, periodic, source, job.add);
         // Sources stay in the cache for all sums.
         let chunk = (NEAR / job.sources.len().max(1))
             .next_power_of_two()
