@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::images::{self, Part};
 use crate::jobs::{Interrupt, connect, download, run_job};
 use crate::keyfile::{PassphraseSource, open_or_ephemeral};
-use crate::link::Link;
+use crate::link::{Link, WorkerAddress};
 use crate::models;
 use crate::output;
 use crate::progress::{Progress, human_bytes, human_seconds};
@@ -25,14 +25,8 @@ use std::sync::Arc;
 /// Options of `confide classify`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ClassifyArgs {
-    /// Address of the worker
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "ws://127.0.0.1:8443",
-        env = "CONFIDE_WORKER"
-    )]
-    pub worker: String,
+    #[command(flatten)]
+    pub worker: WorkerAddress,
     /// Name of a network that the worker has
     #[arg(long, value_name = "NAME")]
     pub model: String,
@@ -71,7 +65,7 @@ pub struct ClassifyArgs {
 impl ClassifyArgs {
     fn task(&self) -> Task {
         Task {
-            worker: self.worker.clone(),
+            worker: self.worker.address.clone(),
             model: self.model.clone(),
             canaries: self.canaries,
             options: ClassifyOptions {

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, answer, connect};
 use crate::keyfile::{self, PassphraseSource};
+use crate::link::WorkerAddress;
 use crate::output;
 use crate::progress::human_bytes;
 use confide_client::session::Event;
@@ -11,14 +12,8 @@ use std::path::PathBuf;
 /// Options of `confide forget`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ForgetArgs {
-    /// Address of the worker
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "ws://127.0.0.1:8443",
-        env = "CONFIDE_WORKER"
-    )]
-    pub worker: String,
+    #[command(flatten)]
+    pub worker: WorkerAddress,
     /// Key file of the training: what the worker stores under this key is deleted
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
@@ -33,7 +28,7 @@ pub struct ForgetArgs {
 pub async fn run(args: &ForgetArgs) -> Result<(), Failure> {
     let vault = keyfile::open(&args.key, &args.passphrase)?;
     let mut interrupt = Interrupt::listen();
-    let (mut link, _, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
+    let (mut link, _, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
     let request = link.ask(|session| session.delete_all()).await?;
     let take = |event| match event {
         Event::Deleted {

@@ -26,6 +26,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 type Action = Box<dyn FnOnce(&mut Session) + Send>;
 
+/// Where the worker is.
+#[derive(clap::Args, Clone, Debug)]
+pub struct WorkerAddress {
+    /// Address of the worker
+    #[arg(
+        id = "worker",
+        long = "worker",
+        value_name = "ADDRESS",
+        default_value = "ws://127.0.0.1:8443",
+        env = "CONFIDE_WORKER"
+    )]
+    pub address: String,
+}
+
 /// What the caller hears.
 #[derive(Debug)]
 pub enum News {

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, plan};
+use crate::link::WorkerAddress;
 use crate::output;
 use crate::plan_model::{self, PlanModelArgs};
 use crate::progress::Progress;
@@ -24,14 +25,8 @@ use confide_client::workflow::PlanSummary;
 pub struct PlanArgs {
     #[command(subcommand)]
     pub model: Option<OfModel>,
-    /// Address of the worker
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "ws://127.0.0.1:8443",
-        env = "CONFIDE_WORKER"
-    )]
-    pub worker: String,
+    #[command(flatten)]
+    pub worker: WorkerAddress,
     #[command(flatten)]
     pub records: Option<TrainingRecords>,
     /// Print one JSON object
@@ -66,7 +61,7 @@ pub async fn run(args: &PlanArgs) -> Result<(), Failure> {
     progress.finish();
     let mut interrupt = Interrupt::listen();
     let vault = Vault::generate("")?;
-    let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
+    let (mut link, facts, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
     let run = plan(&mut link, &facts, &mut setup, &mut interrupt).await?;
     let summary = PlanSummary::new(run.plan())?;
     let (max_abs_z, range) = run.range();

@@ -4,6 +4,7 @@ use crate::bench::model_folder;
 use crate::classify::bytes_of;
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect};
+use crate::link::WorkerAddress;
 use crate::models;
 use crate::output;
 use crate::progress::Progress;
@@ -29,14 +30,8 @@ pub struct PlanModelArgs {
     /// Threads of the worker, for a model that lies here
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
-    /// Address of a worker, for a model that does not lie here
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "ws://127.0.0.1:8443",
-        env = "CONFIDE_WORKER"
-    )]
-    pub worker: String,
+    #[command(flatten)]
+    pub worker: WorkerAddress,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -84,7 +79,7 @@ pub async fn run(args: &PlanModelArgs) -> Result<(), Failure> {
 async fn ask(args: &PlanModelArgs) -> Result<(Card, InferencePlan), Failure> {
     let (mut interrupt, progress) = (Interrupt::listen(), Progress::new());
     let vault = Vault::generate("")?;
-    let (mut link, facts, _) = connect(&args.worker, &vault, &mut interrupt).await?;
+    let (mut link, facts, _) = connect(&args.worker.address, &vault, &mut interrupt).await?;
     let entry = models::find(&mut link, &mut interrupt, &args.model).await?;
     let text = models::fetch(&mut link, &progress, &mut interrupt, entry.card, false).await?;
     let card = Card::parse(&text).map_err(|error| no_plan(&error))?;

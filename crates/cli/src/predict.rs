@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, failed, fetch, run_job};
 use crate::keyfile::{self, PassphraseSource};
-use crate::link::{Link, News};
+use crate::link::{Link, News, WorkerAddress};
 use crate::output;
 use crate::progress::{Progress, human_bytes};
 use crate::records::{Missing, read_table, show_problems};
@@ -20,14 +20,8 @@ use std::sync::Arc;
 /// Options of `confide predict`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct PredictArgs {
-    /// Address of the worker
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "ws://127.0.0.1:8443",
-        env = "CONFIDE_WORKER"
-    )]
-    pub worker: String,
+    #[command(flatten)]
+    pub worker: WorkerAddress,
     /// Model file written by `confide train --model-out`
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
@@ -87,7 +81,7 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
 
     let mut interrupt = Interrupt::listen();
     progress.phase("upload", "Asking what the worker has", 0, false);
-    let (mut link, _, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
+    let (mut link, _, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
     let missing = missing_keys(&mut link, &prediction, &mut interrupt).await?;
     if !missing.is_empty() {
         progress.note(&format!(

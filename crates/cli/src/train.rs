@@ -4,7 +4,7 @@ use crate::curve::Curve;
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, fetch, plan, run_job};
 use crate::keyfile::{PassphraseSource, open_or_ephemeral};
-use crate::link::{Link, News};
+use crate::link::{Link, News, WorkerAddress};
 use crate::output;
 use crate::progress::{Progress, human_bytes, human_seconds};
 use crate::records::TrainingRecords;
@@ -28,14 +28,8 @@ use std::time::{Duration, Instant};
 /// Options of `confide train`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct TrainArgs {
-    /// Address of the worker
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "ws://127.0.0.1:8443",
-        env = "CONFIDE_WORKER"
-    )]
-    pub worker: String,
+    #[command(flatten)]
+    pub worker: WorkerAddress,
     #[command(flatten)]
     pub images: ImageTraining,
     #[command(flatten)]
@@ -138,7 +132,7 @@ pub async fn train(args: &TrainArgs) -> Result<(TrainResult, Vec<Prediction>), F
     let mut setup = args.records.prepare(&mut progress)?;
     let mut interrupt = Interrupt::listen();
     progress.phase("plan", "Asking the worker for a plan", 0, false);
-    let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
+    let (mut link, facts, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
     let run = plan(&mut link, &facts, &mut setup, &mut interrupt).await?;
     let run = Arc::new(run);
     for note in run.notes() {

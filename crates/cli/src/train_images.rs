@@ -148,7 +148,7 @@ async fn train(args: &TrainArgs) -> Result<(ImageResult, Vec<Classification>), F
 
     let (mut progress, mut interrupt) = (Progress::new(), Interrupt::listen());
     progress.phase("plan", "Asking the worker for plans", 0, false);
-    let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
+    let (mut link, facts, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
     let mut phases = Phases::new();
     let entry = models::find(&mut link, &mut interrupt, name).await?;
     let card = models::fetch(&mut link, &progress, &mut interrupt, entry.card, false).await?;

@@ -23,12 +23,7 @@ pub(crate) fn conv<E: LayerEvaluator>(
     input: Tensor<E::Ct>,
 ) -> Result<Tensor<E::Ct>, TensorError> {
     let (channels, count) = (input.len(), taps.phases[0].len());
-    let level = input
-        .iter()
-        .flatten()
-        .map(|ct| ev.level(ct))
-        .min()
-        .unwrap_or(0);
+    let level = lowest_level(ev, &input);
     let mut numbers = BTreeMap::new();
     let mut shifts = Vec::new();
     for source in &taps.sources {
@@ -48,10 +43,7 @@ pub(crate) fn conv<E: LayerEvaluator>(
     while let Some(&(start, _)) = input.peek() {
         let mut own: Vec<Arc<E::Ct>> = Vec::with_capacity(group * phases);
         for ct in input.by_ref().take(group).flat_map(|(_, channel)| channel) {
-            own.push(match ev.level(&ct) == level {
-                true => ct,
-                false => Arc::new(ev.at_level(&ct, level)?),
-            });
+            own.push(lowered(ev, ct, level)?);
         }
         let taken = own.len() / phases;
         let mut sources = Vec::with_capacity(taken * made);
@@ -134,15 +126,7 @@ pub(crate) fn add<E: LayerEvaluator>(
     a: Tensor<E::Ct>,
     b: Tensor<E::Ct>,
 ) -> Result<Tensor<E::Ct>, TensorError> {
-    let lowest = |tensor: &Tensor<E::Ct>| {
-        tensor
-            .iter()
-            .flatten()
-            .map(|ct| ev.level(ct))
-            .min()
-            .unwrap_or(0)
-    };
-    let levels = [lowest(&a), lowest(&b)];
+    let levels = [&a, &b].map(|tensor| lowest_level(ev, tensor));
     let spends = |i: usize| usize::from(factors[i].iter().any(|f| f.abs() != 1.0));
     let mut level = (levels[0].saturating_sub(spends(0))).min(levels[1].saturating_sub(spends(1)));
     let negative = factors[0]
@@ -196,13 +180,32 @@ pub(crate) fn pool<E: LayerEvaluator>(
     Ok(out)
 }
 
-fn over_cells<E: LayerEvaluator>(
+/// The lowest level in a tensor, 0 in an empty one.
+pub(crate) fn lowest_level<E: LayerEvaluator>(ev: &E, tensor: &Tensor<E::Ct>) -> usize {
+    let levels = tensor.iter().flatten().map(|ct| ev.level(ct));
+    levels.min().unwrap_or(0)
+}
+
+/// A ciphertext at `level`, the same one if it is there.
+pub(crate) fn lowered<E: LayerEvaluator>(
+    ev: &E,
+    ct: Arc<E::Ct>,
+    level: usize,
+) -> Result<Arc<E::Ct>, TensorError> {
+    Ok(match ev.level(&ct) == level {
+        true => ct,
+        false => Arc::new(ev.at_level(&ct, level)?),
+    })
+}
+
+/// The sum over the pixels, and over the channels between them where the map is folded, in the cell of the first one.
+pub(crate) fn over_cells<E: LayerEvaluator>(
     ev: &E,
     layout: &Layout,
     ct: &E::Ct,
 ) -> Result<E::Ct, TensorError> {
     let mut sum = ct.clone();
-    let mut step = layout.spacing;
+    let mut step = layout.unit();
     while step < layout.grid.side() {
         let step_by = step as i64;
         for k in [

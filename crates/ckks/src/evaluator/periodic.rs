@@ -3,7 +3,7 @@
 use confide_ring::{ShiftedSums, Weights};
 
 use super::Evaluator;
-use super::shifted::{LazySum, Reads, invalid};
+use super::shifted::{LazySum, Reads, check_sources, invalid};
 use crate::encoding::PeriodicEncoder;
 use crate::error::CkksError;
 use crate::keys::EvaluationKeys;
@@ -72,9 +72,9 @@ impl Evaluator {
                 available: period.to_string(),
             });
         }
-        let most = sums.sources.iter().max().map_or(0, |s| s + 1);
-        if count == 0 || sums.rows == 0 || most > scales.len() {
-            return Err(invalid(op, "sources of a sum", scales.len(), most));
+        check_sources(op, sums.sources, scales.len())?;
+        if sums.rows == 0 {
+            return Err(invalid(op, "rows of a sum", 1, 0));
         }
         let encoder = PeriodicEncoder::new(period);
         let mut coefficients = vec![0.0; sums.rows * count * period];

@@ -120,11 +120,7 @@ impl Evaluator {
         let checked = self.check_reads(OP, reads, scale, keys)?;
         let mut integers = Vec::with_capacity(sums.len());
         for one in sums {
-            if one.sources.is_empty() || one.sources.iter().any(|&s| s >= checked.scales.len()) {
-                let most = one.sources.iter().max().map_or(0, |s| s + 1);
-                let needed = checked.scales.len();
-                return Err(invalid(OP, "sources of a sum", needed, most));
-            }
+            check_sources(OP, one.sources, checked.scales.len())?;
             let mut own = Vec::with_capacity(one.rows.len() * one.sources.len());
             for row in one.rows {
                 if row.len() != one.sources.len() {
@@ -306,6 +302,19 @@ impl Evaluator {
             level: sum.level - 1,
             scale,
         })
+    }
+}
+
+/// Refuses a sum of nothing, and one of a source beyond the `count` that there are.
+pub(super) fn check_sources(
+    op: &'static str,
+    sources: &[usize],
+    count: usize,
+) -> Result<(), CkksError> {
+    let most = sources.iter().max().map_or(0, |s| s + 1);
+    match (1..=count).contains(&most) {
+        true => Ok(()),
+        false => Err(invalid(op, "sources of a sum", count, most)),
     }
 }
 

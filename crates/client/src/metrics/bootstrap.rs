@@ -135,16 +135,6 @@ impl Scored {
             .map(|step| (step.true_positives / positives, precision(step)))
             .collect()
     }
-
-    fn weighted_brier(&self, weight: impl Fn(usize) -> f64) -> f64 {
-        let (mut sum, mut total) = (0.0, 0.0);
-        for record in 0..self.records() {
-            let error = self.scores[record] - f64::from(u8::from(self.positive[record]));
-            sum += weight(record) * error * error;
-            total += weight(record);
-        }
-        sum / total
-    }
 }
 
 fn precision(step: &Step) -> f64 {

@@ -69,13 +69,18 @@ impl Scored {
 
     /// Mean of the squared error of the probabilities (Brier, Monthly Weather Review 1950).
     pub fn brier(&self) -> f64 {
-        let square = |(&is, score): (&bool, &f64)| (score - f64::from(u8::from(is))).powi(2);
-        self.positive
-            .iter()
-            .zip(&self.scores)
-            .map(square)
-            .sum::<f64>()
-            / self.records() as f64
+        self.weighted_brier(|_| 1.0)
+    }
+
+    /// The same, where a record counts as often as `weight` says.
+    pub(super) fn weighted_brier(&self, weight: impl Fn(usize) -> f64) -> f64 {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for record in 0..self.records() {
+            let error = self.scores[record] - f64::from(u8::from(self.positive[record]));
+            sum += weight(record) * error * error;
+            total += weight(record);
+        }
+        sum / total
     }
 
     /// Cumulated weights of positives and negatives after each distinct score, highest first. `weight` is that of a record.

@@ -14,6 +14,8 @@ mod steps;
 
 pub(crate) use steps::{activation, add, conv, dense};
 
+use std::ops::RangeInclusive;
+
 use crate::error::ModelError;
 use crate::layout::Layout;
 
@@ -50,11 +52,8 @@ impl FoldedTaps {
         } else {
             input
         };
-        let (pad, [from, to]) = (
-            (kernel / 2) as i64,
-            [input, output].map(|layout| layout.fold as i64),
-        );
-        let (babies, giants) = steps_for(1 - to - pad * from, from - 1 + pad * from);
+        let distances = distances(&input, &output, kernel);
+        let (babies, giants) = steps_for(*distances.start(), *distances.end());
         let square = |one: &[i64]| -> Vec<[i64; 2]> {
             let rows = one.iter();
             rows.flat_map(|&y| one.iter().map(move |&x| [y, x]))
@@ -88,9 +87,7 @@ impl FoldedTaps {
 
     /// Whether any cell reads at a distance that is a giant and a baby.
     pub fn needs(&self, giant: [i64; 2], baby: [i64; 2]) -> bool {
-        let pad = (self.kernel / 2) as i64;
-        let [from, to] = [self.input, self.output].map(|layout| layout.fold as i64);
-        let distances = 1 - to - pad * from..from + pad * from;
+        let distances = distances(&self.input, &self.output, self.kernel);
         [0, 1]
             .iter()
             .all(|&axis| distances.contains(&(giant[axis] + baby[axis])))
@@ -150,6 +147,13 @@ impl FoldedTaps {
             tap: (tap + pad) as usize,
         })
     }
+}
+
+/// How far along one axis the cells may lie that an output cell reads.
+fn distances(input: &Layout, output: &Layout, kernel: usize) -> RangeInclusive<i64> {
+    let pad = (kernel / 2) as i64;
+    let [from, to] = [input, output].map(|layout| layout.fold as i64);
+    1 - to - pad * from..=from - 1 + pad * from
 }
 
 /// Along one axis: the classes between which a value goes, and the tap.

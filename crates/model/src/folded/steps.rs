@@ -9,6 +9,7 @@ use crate::layout::Layout;
 use crate::lower::Square;
 use crate::ops::{LayerEvaluator, PeriodicSums, Reads, Shift};
 use crate::program::Tensor;
+use crate::steps::{lowered, lowest_level, over_cells};
 
 /// A convolution with a bias; one level lower.
 pub(crate) fn conv<E: LayerEvaluator>(
@@ -18,15 +19,11 @@ pub(crate) fn conv<E: LayerEvaluator>(
     bias: &[f64],
     input: Tensor<E::Ct>,
 ) -> Result<Tensor<E::Ct>, TensorError> {
-    let level = input.iter().flatten().map(|ct| ev.level(ct)).min();
-    let level = level.unwrap_or(0);
-    let mut inputs = Vec::with_capacity(input.len());
-    for ct in input.into_iter().flatten() {
-        inputs.push(match ev.level(&ct) == level {
-            true => ct,
-            false => Arc::new(ev.at_level(&ct, level)?),
-        });
-    }
+    let level = lowest_level(ev, &input);
+    let inputs = input.into_iter().flatten();
+    let inputs: Vec<_> = inputs
+        .map(|ct| lowered(ev, ct, level))
+        .collect::<Result<_, _>>()?;
     let shift = |&baby: &[i64; 2]| Shift {
         rotation: taps.rotation(baby),
         mask: None,
@@ -45,26 +42,26 @@ pub(crate) fn conv<E: LayerEvaluator>(
         .iter()
         .map(|&giant| taps.rotation(giant))
         .collect();
-    let fill = |giant: [i64; 2]| {
-        move |o: usize, source: usize, out: &mut [f64]| {
-            taps.weights(weights, (o, giant), source, out);
-        }
-    };
-    let fills: Vec<_> = taps.giants.iter().map(|&giant| fill(giant)).collect();
     let count = taps.babies.len();
-    let one = |(&giant, fill)| PeriodicSums {
-        sources: (0..reads.sources.len())
-            .filter(|source| taps.needs(giant, taps.babies[source % count]))
-            .collect(),
-        rows: outputs,
-        period: taps.output.grid.cells(),
-        weights: fill,
-    };
-    let sums: Vec<_> = taps
+    let fills: Vec<_> = taps
         .giants
         .iter()
-        .zip(&fills)
-        .map(|(giant, fill)| one((giant, fill as _)))
+        .map(|&giant| {
+            move |o: usize, source: usize, out: &mut [f64]| {
+                taps.weights(weights, (o, giant), source, out);
+            }
+        })
+        .collect();
+    let by_giant = taps.giants.iter().zip(&fills);
+    let sums: Vec<_> = by_giant
+        .map(|(&giant, fill)| PeriodicSums {
+            sources: (0..reads.sources.len())
+                .filter(|source| taps.needs(giant, taps.babies[source % count]))
+                .collect(),
+            rows: outputs,
+            period: taps.output.grid.cells(),
+            weights: fill,
+        })
         .collect();
     let mut made = ev.periodic_sums(&reads, &sums)?;
     // By giant, each the sums of all outputs.
@@ -164,15 +161,7 @@ pub(crate) fn dense<E: LayerEvaluator>(
     }];
     let mut out = Vec::with_capacity(bias.len());
     for (sum, &bias) in ev.periodic_sums(&reads, &sums)?.into_iter().zip(bias) {
-        let mut sum = ev.finish(sum, 0.0)?;
-        // Over classes too.
-        let mut step = layout.unit();
-        while step < layout.grid.side() {
-            for [dy, dx] in [[0, step as i64], [step as i64, 0]] {
-                sum = ev.add(&sum, &ev.rotate(&sum, layout.grid.rotation(dy, dx))?)?;
-            }
-            step *= 2;
-        }
+        let sum = over_cells(ev, layout, &ev.finish(sum, 0.0)?)?;
         out.push(vec![Arc::new(ev.add_const(&sum, bias)?)]);
     }
     Ok(out)
