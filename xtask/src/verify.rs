@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{browser_tests, demo, npm, process, secrets, setup, web};
+use crate::{browser_tests, npm, process, secrets, setup, web};
 
 /// What to leave out.
 #[derive(clap::Args)]
@@ -67,15 +67,25 @@ fn all(
     let nextest = |arguments: &[&str], environment: &[(&str, OsString)]| {
         nextest(workspace, &nextest_program, arguments, environment)
     };
-    // The tasks have a profile of their own: this one would optimise their dependencies.
-    let mut unit = vec![
-        "--workspace",
-        "--exclude",
-        "confide-tests",
-        "--exclude",
-        "xtask",
-    ];
-    steps.run("unit and property tests", || tally.add(nextest(&unit, &[])))?;
+    // One selection of packages for all native tests: another one would have other features and build anew. The tasks
+    // have a profile of their own, because this one would optimise their dependencies.
+    let selection = ["--workspace", "--exclude", "xtask"];
+    steps.run(
+        "build the tests, the worker and the terminal client",
+        || {
+            let mut cargo = process::cargo(&workspace.root);
+            process::run(
+                cargo
+                    .arg("build")
+                    .args(selection)
+                    .args(["--bins", "--tests"]),
+            )
+        },
+    )?;
+    let of = |filter| [&selection[..], &["-E", filter]].concat();
+    steps.run("unit and property tests", || {
+        tally.add(nextest(&of("not package(confide-tests)"), &[]))
+    })?;
     steps.run("tests of these tasks", || {
         let xtask = [
             "--package",
@@ -87,39 +97,31 @@ fn all(
         ];
         tally.add(nextest(&xtask, &[]))
     })?;
-    // The same selection of packages: another one would have other features and build anew.
-    let full_ring = [
-        &unit[..],
-        &[
-            "--run-ignored",
-            "only",
-            "-E",
-            "test(the_preset_refreshes_all_slots_of_the_full_ring)",
-        ],
-    ]
-    .concat();
     steps.run("one bootstrap of the full ring", || {
-        tally.add(nextest(&full_ring, &[]))
+        let test = of("test(the_preset_refreshes_all_slots_of_the_full_ring)");
+        tally.add(nextest(
+            &[&test[..], &["--run-ignored", "only"]].concat(),
+            &[],
+        ))
     })?;
-    unit.extend(["-E", "package(confide-ring) | package(confide-ckks) | package(confide-tensor) | package(confide-train)"]);
     steps.run("ring and scheme on the portable kernels", || {
-        tally.add(nextest(&unit, &[("CONFIDE_BACKEND", "portable".into())]))
+        let packages = of(
+            "package(confide-ring) | package(confide-ckks) | package(confide-tensor) | package(confide-train)",
+        );
+        tally.add(nextest(&packages, &[("CONFIDE_BACKEND", "portable".into())]))
     })?;
     steps.run("examples in the documentation", || {
-        let text = process::run_and_read(process::cargo(&workspace.root).args([
-            "test",
-            "--doc",
-            "--workspace",
-            "--exclude",
-            "confide-tests",
-            "--exclude",
-            "xtask",
-        ]))?;
+        let mut cargo = process::cargo(&workspace.root);
+        let text = process::run_and_read(cargo.args(["test", "--doc"]).args(selection))?;
         tally.passed += browser_tests::count(&text, "passed").unwrap_or_default();
         Ok(())
     })?;
     steps.run("the worker cannot name a secret key", || {
         secrets::check(workspace)
+    })?;
+    steps.run("the terminal client compiles as it is shipped", || {
+        let mut cargo = process::cargo(&workspace.root);
+        process::run(cargo.args(["check", "--package", "confide-cli"]))
     })?;
     let dist = steps.run("build the page", || {
         let release = web::Options {
@@ -134,31 +136,23 @@ fn all(
             Ok(())
         })?;
     }
-    steps.run("build the worker and the terminal client", || {
-        demo::build_programs(workspace)
-    })?;
     steps.run("end to end", || {
+        let program = |name| workspace.test_binary(name).into_os_string();
         let mut environment = vec![
-            (
-                "CONFIDE_WORKER_BIN",
-                workspace.release_binary("confide-worker").into_os_string(),
-            ),
-            (
-                "CONFIDE_CLI_BIN",
-                workspace.release_binary("confide").into_os_string(),
-            ),
+            ("CONFIDE_WORKER_BIN", program("confide-worker")),
+            ("CONFIDE_CLI_BIN", program("confide")),
             ("CONFIDE_WEB_DIST", dist.into_os_string()),
         ];
-        let mut arguments = vec!["--package", "confide-tests"];
+        let mut tests = "package(confide-tests)";
         match &browser {
             Some(browser) => {
                 environment.push(("CHROME", browser.chromium.clone().into_os_string()));
                 environment.push(("CHROMEDRIVER", browser.driver.clone().into_os_string()));
                 environment.extend(axe.map(|path| ("CONFIDE_AXE", path.into_os_string())));
             }
-            None => arguments.extend(["-E", "not test(/browser/) & not binary(/browser/)"]),
+            None => tests = "package(confide-tests) & not test(/browser/) & not binary(/browser/)",
         }
-        tally.add(nextest(&arguments, &environment))
+        tally.add(nextest(&of(tests), &environment))
     })
 }
 

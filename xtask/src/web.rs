@@ -11,8 +11,10 @@
 
 use std::fs;
 use std::io::Write;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -83,9 +85,7 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
         // Trunk names its bindings after the package, with a hyphen, and makes one variant.
         replace_folder(&staging.join("pkg"))?;
         copy_text_model(workspace, &staging)?;
-        for each in &VARIANTS {
-            variant(workspace, options, each, &staging)?;
-        }
+        variants(workspace, options, &staging)?;
         return Ok(staging);
     }
     let dist = match &options.out {
@@ -114,9 +114,7 @@ pub fn build(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
         copy_asset(&source, &staging, asset)?;
     }
     copy_text_model(workspace, &staging)?;
-    for each in &VARIANTS {
-        variant(workspace, options, each, &staging)?;
-    }
+    variants(workspace, options, &staging)?;
     if dist.exists() && !dist.join("index.html").exists() && fs::read_dir(&dist)?.next().is_some() {
         bail!(
             "{} is no page and not empty: it will not be replaced",
@@ -142,6 +140,19 @@ fn copy_text_model(workspace: &Workspace, dist: &Path) -> Result<()> {
         eprintln!("  no language model for written records: `cargo xtask text-model` makes it");
     }
     Ok(())
+}
+
+/// Compiles all variants side by side: optimising a whole program at link time takes one thread each.
+fn variants(workspace: &Workspace, options: &Options, dist: &Path) -> Result<()> {
+    thread::scope(|scope| {
+        let start = |each| scope.spawn(move || variant(workspace, options, each, dist));
+        let running: Vec<_> = VARIANTS.iter().map(start).collect();
+        for one in running {
+            // A panic goes on here.
+            one.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
+        Ok(())
+    })
 }
 
 /// Compiles one variant of the page's crate and writes its bindings to `dist/pkg/<name>`.
@@ -173,8 +184,7 @@ pub fn bindings(
 
     let folder = if release { profile } else { "debug" };
     let module = package.replace('-', "_");
-    let built = workspace
-        .target
+    let built = target_folder(workspace, variant)
         .join(WASM_TARGET)
         .join(folder)
         .join(format!("{module}.wasm"));
@@ -191,13 +201,19 @@ pub fn bindings(
     Ok(out.join(format!("{module}_bg.wasm")))
 }
 
+/// Variants have folders of their own: cargo locks one while it builds.
+fn target_folder(workspace: &Workspace, variant: &Variant) -> PathBuf {
+    workspace.target.join("wasm").join(variant.name)
+}
+
 /// Cargo for the browser's target. Flags are given as configuration, which adds to those of
 /// `.cargo/config.toml`; `RUSTFLAGS` would replace them, so it is removed.
 pub fn wasm_cargo(workspace: &Workspace, variant: &Variant) -> Command {
     let mut cargo = process::cargo(&workspace.root);
     cargo
         .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_TARGET_DIR", target_folder(workspace, variant));
     if !variant.features.is_empty() {
         let features = variant.features.join(",");
         cargo.arg("--config").arg(format!(

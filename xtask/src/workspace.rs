@@ -54,8 +54,17 @@ impl Workspace {
 
     /// A program built with `--release`.
     pub fn release_binary(&self, name: &str) -> PathBuf {
+        self.binary("release", name)
+    }
+
+    /// A program built beside the tests.
+    pub fn test_binary(&self, name: &str) -> PathBuf {
+        self.binary("debug", name)
+    }
+
+    fn binary(&self, folder: &str, name: &str) -> PathBuf {
         self.target
-            .join("release")
+            .join(folder)
             .join(name)
             .with_extension(env::consts::EXE_EXTENSION)
     }
