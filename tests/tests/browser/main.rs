@@ -5,6 +5,7 @@ mod chromium;
 mod figures;
 mod keyboard;
 mod page;
+mod pictured;
 mod projects;
 mod results;
 mod start;
