@@ -72,9 +72,10 @@ export async function choose(changes) {
   }
 }
 
-/** How far a model that reads texts or pictures is, while something is under way. It can be stopped from then on. */
+/** How far a model that reads texts or pictures is, while something is under way. It can be stopped until that is over. */
 export function reading(progress) {
-  if (get().busy) update({ busy: text.records.read[progress.phase](progress), stoppable: true });
+  if (!get().busy) return;
+  update(progress ? { busy: text.records.read[progress.phase](progress), stoppable: true } : { busy: text.predict.working, stoppable: false });
 }
 
 /** Ends the reading under way. */
@@ -95,7 +96,8 @@ export async function listBaseModels() {
   try {
     update({ baseModels: await engine.call("listBaseModels") });
   } catch (error) {
-    update({ baseModels: null });
+    // Another key asks again; after anything else it would fail again.
+    update({ baseModels: explain(error).code === "CF-0005" ? null : [] });
     report(error);
   }
 }

@@ -51,11 +51,11 @@ async function noted(changes, id = space?.id) {
   if (await projects.change(id, changes)) tell("projects", projects.all());
 }
 
-/** Tells how far a reading of texts or pictures is, twice a second. */
+/** Tells how far a reading of texts or pictures is, twice a second; nothing once other work follows. */
 let told = 0;
 function reading(progress) {
   const now = performance.now();
-  if (now - told < 500 && progress.done < progress.total) return;
+  if (progress && now - told < 500 && progress.done < progress.total) return;
   told = now;
   tell("reading", progress);
 }

@@ -19,7 +19,7 @@ use confide_client::workflow::{
     ObjectFactory, Outcome, Prediction, ResultOpener, SavedModel, TrainingReport, TrainingRun,
     Validation, results_csv,
 };
-use confide_protocol::{Digest, JobReport, ObjectKind};
+use confide_protocol::{JobReport, ObjectKind};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

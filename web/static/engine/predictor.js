@@ -45,6 +45,7 @@ export async function predict(request) {
   const { compiled, service, key, evaluation, threshold, values } = request;
   const begun = performance.now();
   const prediction = await prepare(request);
+  request.onProgress(null);
   let pool = null;
   try {
     const keys = prediction.keys();
