@@ -45,7 +45,7 @@ impl Pictures<'_> {
                     std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
                 read_picture_table(&bytes)?
             }
-            None => read_picture_table(folders(self.folder)?.as_bytes())?,
+            None => folders(self.folder)?,
         };
         let model = base_model(self.base_model, self.worker, progress, interrupt).await?;
         let source = model.source(&column);
@@ -140,16 +140,22 @@ fn embed(
     Ok(table.with_pictures(source.clone(), &features)?)
 }
 
-/// A list of the pictures in the folders of a folder: the folder's name is the label.
-fn folders(folder: &Path) -> Result<String, Failure> {
+/// The pictures in the folders of a folder as a table, the folder's name the label; pictures without labels where there are no
+/// such folders.
+fn folders(folder: &Path) -> Result<(Table, String), Failure> {
+    let listed = listed(folder)?;
+    if listed.iter().all(|(_, label)| label.is_none()) {
+        let names = listed.into_iter().map(|(name, _)| name).collect();
+        return Ok((Table::of_pictures(COLUMN, names), COLUMN.to_owned()));
+    }
     let mut csv = String::new();
     push_row(&mut csv, [COLUMN, "label"].into_iter());
-    for (name, label) in listed(folder)? {
+    for (name, label) in &listed {
         if let Some(label) = label {
-            push_row(&mut csv, [name.as_str(), &label].into_iter());
+            push_row(&mut csv, [name, label].into_iter().map(String::as_str));
         }
     }
-    Ok(csv)
+    Ok(read_picture_table(csv.as_bytes())?)
 }
 
 /// Names of the pictures in a folder and in the folders in it, with the latter's names.
