@@ -1,6 +1,6 @@
 //! What the page shows of a table's columns.
 
-use confide_client::intake::{Column, ColumnKind, PictureSource, Table, Values};
+use confide_client::intake::{Column, ColumnKind, Table, Values};
 use serde::Serialize;
 
 /// Rows shown of a table.
@@ -22,10 +22,8 @@ pub(crate) struct ColumnView {
 
 /// A table as the page shows it.
 #[derive(Serialize)]
-pub(crate) struct TableView<'a> {
+pub(crate) struct TableView {
     name: String,
-    /// The base model that read the pictures of a list.
-    pictures: Option<&'a PictureSource>,
     rows: usize,
     columns: Vec<ColumnView>,
     /// The first rows as text, empty where missing.
@@ -34,11 +32,10 @@ pub(crate) struct TableView<'a> {
     row_numbers: Vec<usize>,
 }
 
-impl<'a> TableView<'a> {
-    pub(crate) fn new(name: &str, table: &Table, pictures: Option<&'a PictureSource>) -> Self {
+impl TableView {
+    pub(crate) fn new(name: &str, table: &Table) -> Self {
         Self {
             name: name.to_owned(),
-            pictures,
             rows: table.rows(),
             columns: table
                 .columns

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod archive;
-mod base_model;
 mod bridge;
 mod columns;
 mod evaluation;

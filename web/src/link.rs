@@ -4,7 +4,7 @@ use crate::bridge::{Fault, array32, from_js, internal, throw, to_js};
 use confide_client::ledger::{Entry, Form};
 use confide_client::session::{Event, Object, Session};
 use confide_client::workflow::{ObjectJob, WorkerFacts};
-use confide_protocol::{Digest, JobId, JobState, ModelEntry, ModelFile, ObjectKind, Output};
+use confide_protocol::{Digest, JobId, JobState, ObjectKind, Output};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,10 +46,6 @@ enum EventView {
     Downloaded {
         digest: String,
     },
-    Models {
-        request: u32,
-        models: Vec<ModelView>,
-    },
     Job {
         job: String,
         state: StateView,
@@ -66,44 +62,6 @@ enum EventView {
         error: Fault,
     },
     ShuttingDown,
-}
-
-/// A network of the worker, for the page.
-#[derive(Serialize)]
-struct ModelView {
-    name: String,
-    card: FileView,
-    /// Known answers.
-    golden: FileView,
-    /// Nothing where the worker keeps them to itself.
-    weights: Option<FileView>,
-}
-
-/// A file of a network.
-#[derive(Serialize)]
-struct FileView {
-    digest: String,
-    bytes: f64,
-}
-
-impl From<ModelFile> for FileView {
-    fn from(file: ModelFile) -> Self {
-        Self {
-            digest: file.digest.to_hex(),
-            bytes: file.bytes as f64,
-        }
-    }
-}
-
-impl From<ModelEntry> for ModelView {
-    fn from(entry: ModelEntry) -> Self {
-        Self {
-            name: entry.name,
-            card: entry.card.into(),
-            golden: entry.golden.into(),
-            weights: entry.weights.map(FileView::from),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -228,12 +186,6 @@ impl Link {
         self.session.request_plan(request)
     }
 
-    /// Asks which networks the worker has; the answer names this request.
-    #[wasm_bindgen(js_name = listModels)]
-    pub fn list_models(&mut self) -> u32 {
-        self.session.list_models()
-    }
-
     /// Asks which of these objects the worker lacks.
     ///
     /// # Errors
@@ -244,15 +196,6 @@ impl Link {
             .map(|text| digest(text))
             .collect::<Result<_, _>>()?;
         self.session.have(digests).map_err(throw)
-    }
-
-    /// A file of the worker's that was downloaded, and is no secret.
-    ///
-    /// # Errors
-    /// When it is not there.
-    #[wasm_bindgen(js_name = takeFile)]
-    pub fn take_file(&mut self, hex: &str) -> Result<Vec<u8>, JsValue> {
-        Ok(self.take(hex)?.1)
     }
 
     /// Uploads an object that a factory made.
@@ -423,11 +366,8 @@ impl Link {
                 objects,
                 bytes,
             },
-            Event::Models { request, models } => EventView::Models {
-                request,
-                models: models.into_iter().map(ModelView::from).collect(),
-            },
-            Event::Pong { .. } => return None,
+            // The page asks for no models.
+            Event::Pong { .. } | Event::Models { .. } => return None,
             Event::Failed {
                 request,
                 digest,

@@ -19,7 +19,6 @@ export function report(error) {
   const fallback = message ? { message, remedy } : general;
   update({
     busy: null,
-    stoppable: false,
     error: {
       at: Date.now(),
       code: known.code,
@@ -38,7 +37,7 @@ export async function busy(sentence, task) {
   announce(sentence);
   try {
     await task();
-    update({ busy: null, stoppable: false });
+    update({ busy: null });
     return true;
   } catch (error) {
     report(error);
@@ -72,44 +71,17 @@ export async function choose(changes) {
   }
 }
 
-/** How far a model that reads texts or pictures is, while something is under way. It can be stopped until that is over. */
+/** How far the language model is, while something is under way. */
 export function reading(progress) {
-  if (!get().busy) return;
-  update(progress ? { busy: text.records.read[progress.phase](progress), stoppable: true } : { busy: text.predict.working, stoppable: false });
+  if (get().busy) update({ busy: text.records.read[progress.phase](progress) });
 }
-
-/** Ends the reading under way. */
-export const stopReading = () => engine.call("stopReading").catch(report);
 
 /** Has the language model read a column of written records, or takes that choice back. */
 export async function chooseText(column) {
   const features = get().choices.features.filter((one) => one !== column);
-  let read = column === null;
-  if (!read) await busy(text.records.read.begin, async () => (read = await engine.call("readTexts", { column })));
-  if (read) await choose({ text: column, features });
-  else update({ revision: get().revision + 1 });
+  if (column !== null && !(await busy(text.records.read.begin, () => engine.call("readTexts", { column })))) return;
+  await choose({ text: column, features });
 }
-
-/** Asks which base models there are for pictures. */
-export async function listBaseModels() {
-  update({ baseModels: "asked" });
-  try {
-    update({ baseModels: await engine.call("listBaseModels") });
-  } catch (error) {
-    // Another key asks again; after anything else it would fail again.
-    update({ baseModels: explain(error).code === "CF-0005" ? null : [] });
-    report(error);
-  }
-}
-
-/** Has a base model read the pictures of a list. */
-export const openPictures = (request) =>
-  busy(text.records.read.begin, async () => {
-    const opened = await engine.call("openPictures", request);
-    if (!opened) return;
-    update({ ...forgetFrom.records, ...opened });
-    announce(text.records.summary(get().table.rows, get().table.columns.length));
-  });
 
 /** Prepares the records and asks the service for a plan. */
 export async function askPlan() {
@@ -146,10 +118,7 @@ export async function resumeRun() {
 
 /** Scores new patients: `values` of one, or a `file` with several. */
 export const predict = (request) =>
-  busy(text.predict.working, async () => {
-    const predictions = await engine.call("predict", request);
-    if (predictions) update({ predictions });
-  });
+  busy(text.predict.working, async () => update({ predictions: await engine.call("predict", request) }));
 
 // The side to look from that was asked for last, while an earlier one is worked out.
 let asked = null;

@@ -5,7 +5,6 @@ mod chromium;
 mod figures;
 mod keyboard;
 mod page;
-mod pictured;
 mod projects;
 mod results;
 mod start;

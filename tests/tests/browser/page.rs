@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use confide_tests::{pictures, worker::Worker};
+use confide_tests::worker::Worker;
 use fantoccini::{Locator, elements::Element};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -47,8 +47,7 @@ impl Page {
         fs::create_dir(&downloads).expect("a folder for downloads");
         let dist = dist();
         let web = dist.to_str().expect("its path is text");
-        let models = pictures::models().display().to_string();
-        let worker = Worker::start(&data, &["--web", web, "--models", &models]).await;
+        let worker = Worker::start(&data, &["--web", web]).await;
         let browser = Chromium::start(&downloads).await;
         Self {
             browser,
@@ -188,14 +187,9 @@ impl Page {
             .expect("a script runs")
     }
 
-    /// A place for a file or folder of the test's own.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
     /// A file of the test's own.
     pub fn file(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.path(name);
+        let path = self.folder.path().join(name);
         fs::write(&path, content).expect("a file can be written");
         path
     }

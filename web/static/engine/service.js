@@ -55,11 +55,6 @@ export class Service {
     return this.#request(() => this.link.requestPlan(request), "plan").then((event) => Uint8Array.from(event.plan));
   }
 
-  /** The networks that the worker has. */
-  models() {
-    return this.#request(() => this.link.listModels()).then((event) => event.models);
-  }
-
   /** Which of the digests the worker lacks. */
   have(digests) {
     return this.#request(() => this.link.have(digests)).then((event) => new Set(event.missing));
@@ -148,7 +143,6 @@ export class Service {
         this.#onStatus({ status: "online", worker: event.worker, threads: event.facts.threads });
         break;
       case "plan":
-      case "models":
       case "have":
       case "deleted":
         this.#settle(`request/${event.request}`, event);
