@@ -6,4 +6,5 @@ pub mod party;
 pub mod pictures;
 pub mod proxy;
 pub mod table;
+pub mod terminal;
 pub mod worker;

@@ -1,6 +1,6 @@
-//! Images, a network and the objects of a job on them.
+//! Images, a network, their files, and the objects of a job on them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use confide_ckks::Complex64;
 use confide_client::ClientError;
@@ -69,6 +69,105 @@ pub fn images(model: &Model, count: usize) -> Vec<NamedImage> {
         class: Some(i % 3),
     };
     (0..count).map(image).collect()
+}
+
+/// Classes of the head, of which the network has not heard.
+const KINDS: [&str; 3] = ["left", "middle", "right"];
+
+/// Features of images: channels with mean 0 and deviation 1.
+pub struct Standardised {
+    /// By channel.
+    pub mean: Vec<f64>,
+    /// By channel.
+    pub deviation: Vec<f64>,
+    /// By image.
+    pub features: Vec<Vec<f64>>,
+}
+
+impl Standardised {
+    /// Those of the model's pooled features.
+    ///
+    /// # Panics
+    /// When an image does not fit.
+    pub fn new(model: &Model, images: &[NamedImage]) -> Self {
+        let pooled = |image: &NamedImage| -> Vec<f64> {
+            let planes = model.card.normalise(&image.pixels).expect("an image");
+            let network = &model.card.architecture;
+            let maps = reference::run(network, &model.weights, &planes).expect("runs");
+            maps["pool"].values.iter().flatten().copied().collect()
+        };
+        let pooled: Vec<Vec<f64>> = images.iter().map(pooled).collect();
+        let count = pooled.len() as f64;
+        let channels = 0..pooled[0].len();
+        let average = |of: &dyn Fn(&Vec<f64>) -> f64| pooled.iter().map(of).sum::<f64>() / count;
+        let mean: Vec<f64> = channels.clone().map(|c| average(&|row| row[c])).collect();
+        let variance = channels.map(|c| average(&|row| (row[c] - mean[c]).powi(2)));
+        let deviation: Vec<f64> = variance.map(f64::sqrt).collect();
+        let standardise = |row: &Vec<f64>| {
+            let pairs = row.iter().zip(mean.iter().zip(&deviation));
+            pairs
+                .map(|(x, (mean, deviation))| (x - mean) / deviation)
+                .collect()
+        };
+        let features = pooled.iter().map(standardise).collect();
+        Self {
+            mean,
+            deviation,
+            features,
+        }
+    }
+}
+
+/// Images of the network of the tests, and kinds that one can tell from their features: which of the first three is the largest.
+///
+/// # Panics
+/// When the network cannot be read.
+pub fn labelled(count: usize) -> (Vec<NamedImage>, Vec<String>) {
+    let tiny = tiny();
+    let mut images = images(&tiny, count);
+    images.iter_mut().for_each(|image| image.class = None);
+    let features = Standardised::new(&tiny, &images).features;
+    let kind = |row: &Vec<f64>| {
+        let largest = (0..KINDS.len()).max_by(|&i, &j| row[i].total_cmp(&row[j]));
+        KINDS[largest.unwrap_or(0)].to_owned()
+    };
+    (images, features.iter().map(kind).collect())
+}
+
+/// A PNG file of an image of the network of the tests: its two channels are red and green.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn png(model: &Model, image: &NamedImage) -> Vec<u8> {
+    let [_, height, width] = model.card.input.shape;
+    let pixels = height * width;
+    let samples: Vec<u8> = (0..pixels)
+        .flat_map(|i| [image.pixels[i], image.pixels[pixels + i], 0])
+        .collect();
+    let size = [height, width].map(|side| u32::try_from(side).expect("a small image"));
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, size[1], size[0]);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().expect("a header");
+    writer.write_image_data(&samples).expect("pixels");
+    writer.finish().expect("a file");
+    file
+}
+
+/// Writes images as PNG files into a folder for each kind, and a list of them with their kinds; answers the list's lines. Every
+/// kind has a folder, so that a file name alone says nothing.
+///
+/// # Panics
+/// When a file cannot be written.
+pub fn write(folder: &Path, images: &[NamedImage], kinds: &[String]) -> Vec<String> {
+    let model = tiny();
+    let line = |(image, kind): (&NamedImage, &String)| {
+        std::fs::create_dir_all(folder.join(kind)).expect("a folder");
+        let name = format!("{kind}/{}.png", image.name.replace(' ', "-"));
+        std::fs::write(folder.join(&name), png(&model, image)).expect("a picture");
+        format!("{name},{kind}")
+    };
+    images.iter().zip(kinds).map(line).collect()
 }
 
 /// A setup without canaries.

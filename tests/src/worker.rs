@@ -115,7 +115,7 @@ pub fn binary() -> &'static Path {
 }
 
 /// Builds a program in the profile of the tests; `path` is where it then lies in the profile's folder.
-fn build(arguments: &[&str], path: &str) -> PathBuf {
+pub(crate) fn build(arguments: &[&str], path: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--quiet"])

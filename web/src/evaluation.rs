@@ -160,7 +160,7 @@ impl Evaluation {
     /// # Errors
     /// Never for values that come from here.
     pub fn csv(&self, threshold: f64) -> Result<String, JsValue> {
-        results_csv(&self.held.predictions(threshold), &self.held.classes).map_err(throw)
+        results_csv(&self.held.predictions(threshold), &self.held.classes, &[]).map_err(throw)
     }
 }
 

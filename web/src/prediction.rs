@@ -189,7 +189,8 @@ impl Prediction {
     pub fn csv(&self, evaluation: &Evaluation, threshold: f64) -> Result<String, JsValue> {
         let judged = self.judged(evaluation, threshold);
         let looked_at = evaluation.held.looked_at();
-        patients_csv(&judged, &self.refused, self.run.classes(), &looked_at).map_err(throw)
+        let classes = self.run.classes();
+        patients_csv(&judged, &self.refused, classes, &looked_at, &[]).map_err(throw)
     }
 }
 

@@ -413,7 +413,7 @@ impl Workbench {
             .collect();
         let table = self.chosen_table()?;
         features.retain(|name| table.column(name).is_some());
-        features.extend(table.text_features());
+        features.extend(table.read_features());
         if features.is_empty() {
             return Err(ClientError::new(
                 "CC-1010",

@@ -116,7 +116,8 @@ fn pictures(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// What lies in a folder, by name.
+pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |error| Failure::file("read", folder, &error);
     let entries = std::fs::read_dir(folder).map_err(failed)?;
     let mut paths = entries

@@ -29,6 +29,11 @@ impl Interrupt {
         Self { seen }
     }
 
+    /// Whether the user has pressed Ctrl-C.
+    pub fn is_seen(&self) -> bool {
+        *self.seen.borrow()
+    }
+
     /// Returns when the user has pressed Ctrl-C.
     pub async fn wait(&mut self) {
         if self.seen.wait_for(|seen| *seen).await.is_err() {

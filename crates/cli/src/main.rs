@@ -15,6 +15,7 @@ mod link;
 mod models;
 mod output;
 mod phases;
+mod pictures;
 mod plan;
 mod plan_model;
 mod predict;
@@ -43,13 +44,13 @@ enum Command {
     /// Make, copy and inspect key files
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Train a head on the encrypted records of a CSV file, or on encrypted images, and test it
+    /// Train a head on the encrypted records of a CSV file, on features of pictures, or on encrypted images, and test it
     Train(Box<train::TrainArgs>),
-    /// Predict the records of a CSV file with a trained head
+    /// Predict the records of a CSV file, or pictures, with a trained head
     Predict(predict::PredictArgs),
     /// Classify images with a network of the worker, which sees neither images nor results
     Classify(classify::ClassifyArgs),
-    /// Turn the texts of a CSV file, or of a folder, into numbers with the language model, on this machine alone
+    /// Turn texts into numbers with the language model, or pictures with a base model, on this machine alone
     Embed(embed::EmbedArgs),
     /// Show what a training, or a network on images, would send and take, without sending any records
     Plan(plan::PlanArgs),
@@ -67,7 +68,7 @@ fn main() -> ExitCode {
         Command::Train(args) => (args.json, in_runtime(train::run(&args))),
         Command::Predict(args) => (args.json, in_runtime(predict::run(&args))),
         Command::Classify(args) => (args.json, in_runtime(classify::run(&args))),
-        Command::Embed(args) => (false, embed::run(&args)),
+        Command::Embed(args) => (false, in_runtime(embed::run(&args))),
         Command::Plan(args) => (args.json, in_runtime(plan::run(&args))),
         Command::Forget(args) => (args.json, in_runtime(forget::run(&args))),
         Command::Bench(command) => (false, bench::run(command)),

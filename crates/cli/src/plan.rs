@@ -57,7 +57,7 @@ pub async fn run(args: &PlanArgs) -> Result<(), Failure> {
         }
     };
     let mut progress = Progress::new();
-    let mut setup = records.prepare(&mut progress)?;
+    let mut setup = records.prepare(&mut progress, None)?;
     progress.finish();
     let mut interrupt = Interrupt::listen();
     let vault = Vault::generate("")?;

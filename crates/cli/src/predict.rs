@@ -5,17 +5,24 @@ use crate::jobs::{Interrupt, connect, failed, fetch, run_job};
 use crate::keyfile::{self, PassphraseSource};
 use crate::link::{Link, News, WorkerAddress};
 use crate::output;
+use crate::pictures::{self, Pictures};
 use crate::progress::{Progress, human_bytes};
 use crate::records::{Missing, read_table, show_problems};
 use crate::text::TextModelFile;
 use crate::train::{factories, threads, to_json, write};
 use crate::upload::upload;
 use confide_client::ClientError;
+use confide_client::intake::Table;
 use confide_client::session::Event;
-use confide_client::workflow::{Item, PredictionRun, ResultOpener, SavedModel, results_csv};
+use confide_client::workflow::{
+    Item, PredictionRun, ResultOpener, SavedModel, patients_csv, results_csv,
+};
 use confide_protocol::{Digest, ObjectKind};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Risk from which the positive class of two is called.
+const THRESHOLD: f64 = 0.5;
 
 /// Options of `confide predict`.
 #[derive(clap::Args, Clone, Debug)]
@@ -31,8 +38,14 @@ pub struct PredictArgs {
     #[command(flatten)]
     pub passphrase: PassphraseSource,
     /// CSV file, or folder of text files, with the feature columns of the training
-    #[arg(long, value_name = "FILE")]
-    pub csv: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "images")]
+    pub csv: Option<PathBuf>,
+    /// Folder of PNG and JPEG files, for a head that was trained on pictures
+    #[arg(long, value_name = "DIR", conflicts_with = "csv")]
+    pub images: Option<PathBuf>,
+    /// Folder of the base model of the training, or name of one that the worker has; the training's name when absent
+    #[arg(long, value_name = "NAME|DIR", requires = "images")]
+    pub base_model: Option<String>,
     #[command(flatten)]
     pub text: TextModelFile,
     /// What to do with rows that have gaps
@@ -47,6 +60,47 @@ pub struct PredictArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+impl PredictArgs {
+    /// The new records with all features, and the names of pictures by row.
+    async fn table(
+        &self,
+        model: &SavedModel,
+        progress: &mut Progress,
+        interrupt: &mut Interrupt,
+    ) -> Result<(Table, Vec<String>), Failure> {
+        let decided = self.missing != Missing::Report;
+        match (&model.pictures, &self.images, &self.csv) {
+            (Some(source), Some(folder), _) => {
+                let pictures = Pictures {
+                    folder,
+                    labels: None,
+                    base_model: self.base_model.as_deref().unwrap_or(&source.name),
+                    worker: &self.worker.address,
+                };
+                let read = pictures::new_pictures(pictures, source, progress, interrupt).await?;
+                show_problems(&read.0, decided);
+                Ok(read)
+            }
+            (None, None, Some(csv)) => {
+                let mut table = read_table(csv)?;
+                show_problems(&table, decided);
+                self.text
+                    .embed_as(model.text.as_ref(), &mut table, progress)?;
+                Ok((table, Vec::new()))
+            }
+            (pictures, ..) => {
+                let (reads, option) = match pictures {
+                    Some(_) => ("pictures", "--images DIR"),
+                    None => ("a table", "--csv FILE"),
+                };
+                let message = format!("The head was trained on {reads}.");
+                let remedy = format!("Give {option}.");
+                Err(ClientError::new("CC-6082", message, remedy).into())
+            }
+        }
+    }
 }
 
 /// Runs the command.
@@ -69,17 +123,14 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
         )
         .into());
     }
-    let mut table = read_table(&args.csv)?;
-    show_problems(&table, args.missing != Missing::Report);
-    args.text
-        .embed_as(model.text.as_ref(), &mut table, &mut progress)?;
+    let mut interrupt = Interrupt::listen();
+    let (table, names) = args.table(&model, &mut progress, &mut interrupt).await?;
     let records = table.select_records(&model.preprocessing.features, args.missing.into())?;
     let prediction = Arc::new(PredictionRun::new(&model, &records)?);
     for note in prediction.notes() {
         progress.note(&format!("Note: {note}"));
     }
 
-    let mut interrupt = Interrupt::listen();
     progress.phase("upload", "Asking what the worker has", 0, false);
     let (mut link, _, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
     let missing = missing_keys(&mut link, &prediction, &mut interrupt).await?;
@@ -129,7 +180,15 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
     }
     let predictions = prediction.predictions(&logits);
     let seconds = progress.finish();
-    let csv = results_csv(&predictions, prediction.classes())?;
+    // Beside the held-out records like them, where the model's file has those.
+    let judged = model.held_out.as_ref();
+    let judged = judged.map(|held| (held.judge(predictions.clone(), THRESHOLD), held.looked_at()));
+    let csv = match &judged {
+        Some((judged, looked_at)) => {
+            patients_csv(judged, &[], prediction.classes(), looked_at, &names)?
+        }
+        None => results_csv(&predictions, prediction.classes(), &names)?,
+    };
     if let Some(path) = &args.out {
         write(path, &csv)?;
     }
@@ -142,6 +201,7 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
         let whole = serde_json::json!({
             "worker": worker, "classes": prediction.classes(), "predictions": predictions, "seconds": seconds,
             "bytes_up": link.bytes_up(), "bytes_down": link.bytes_down(), "ledger": ledger, "notes": prediction.notes(),
+            "pictures": names, "judged": judged.as_ref().map(|(judged, _)| judged),
         });
         output::line(format_args!("{}", to_json(&whole)?));
     } else if let Some(path) = &args.out {

@@ -52,10 +52,10 @@ impl From<Loss> for LossKind {
 #[derive(clap::Args, Clone, Debug)]
 pub struct TrainingRecords {
     /// CSV file with a header; or a folder with a folder of text files for each class (columns file, label and text)
-    #[arg(long, value_name = "FILE", requires = "label")]
+    #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Column with the classes, numbers or text
-    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    /// Column with the classes, numbers or text; "label" for pictures when absent
+    #[arg(long, value_name = "COLUMN")]
     pub label: Option<String>,
     /// Feature columns, separated by commas; all columns of numbers when absent
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
@@ -130,17 +130,22 @@ impl TrainingRecords {
         self.upload_mbit.map(|mbit| u64::from(mbit) * 125_000)
     }
 
-    /// Reads the file, shows its problems, splits and prepares the records.
+    /// Reads the file, or takes `pictures` with their features, shows its problems, splits and prepares the records.
     pub fn prepare(
         &self,
         progress: &mut Progress,
+        pictures: Option<Table>,
     ) -> Result<confide_client::workflow::TrainingSetup, Failure> {
-        let (Some(csv), Some(label)) = (&self.csv, &self.label) else {
-            let remedy = "Give --csv FILE and --label COLUMN.";
-            let message = "There is no table to train on.";
-            return Err(ClientError::new("CC-6065", message, remedy).into());
+        let (table, label) = match (pictures, &self.csv, &self.label) {
+            (Some(table), _, label) => (Ok(table), label.as_deref().unwrap_or("label")),
+            (None, Some(csv), Some(label)) => (read_table(csv), label.as_str()),
+            _ => {
+                let remedy = "Give --csv FILE and --label COLUMN.";
+                let message = "There is no table to train on.";
+                return Err(ClientError::new("CC-6065", message, remedy).into());
+            }
         };
-        let mut table = read_table(csv)?;
+        let mut table = table?;
         show_problems(&table, self.missing != Missing::Report);
         let text = TextOptions {
             text: self.text.clone(),
@@ -149,12 +154,16 @@ impl TrainingRecords {
             },
         };
         text.embed(&mut table, progress)?;
-        let mut features = self.features.clone();
+        // A head on pictures learns from nothing else of their list.
+        let mut features = match table.pictures {
+            Some(_) => Some(Vec::new()),
+            None => self.features.clone(),
+        };
         if let Some(features) = &mut features {
-            features.extend(table.text_features());
+            features.extend(table.read_features());
         }
         let selection = confide_client::intake::Selection {
-            label: label.clone(),
+            label: label.to_owned(),
             features,
             exclude: self.exclude.clone(),
             group: self.group.clone(),

@@ -19,7 +19,7 @@ use confide_client::workflow::{
     ObjectFactory, Outcome, Prediction, ResultOpener, SavedModel, TrainingReport, TrainingRun,
     Validation, results_csv,
 };
-use confide_protocol::{Digest, JobReport, ObjectKind};
+use confide_protocol::{JobReport, ObjectKind};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,7 +96,10 @@ pub async fn run(args: &TrainArgs) -> Result<(), Failure> {
     }
     let (result, predictions) = train(args).await?;
     if let Some(path) = &args.out {
-        write(path, &results_csv(&predictions, &result.report.classes)?)?;
+        write(
+            path,
+            &results_csv(&predictions, &result.report.classes, &[])?,
+        )?;
     }
     if args.json {
         output::line(format_args!("{}", to_json(&result)?));
@@ -129,8 +132,12 @@ pub async fn train(args: &TrainArgs) -> Result<(TrainResult, Vec<Prediction>), F
     let mut progress = Progress::new();
     progress.phase("read", "Reading and preparing records", 0, false);
     let vault = open_or_ephemeral(args.key.as_deref(), &args.passphrase)?;
-    let mut setup = args.records.prepare(&mut progress)?;
     let mut interrupt = Interrupt::listen();
+    let pictures = match args.pictures()? {
+        Some(pictures) => Some(pictures.table(&mut progress, &mut interrupt).await?),
+        None => None,
+    };
+    let mut setup = args.records.prepare(&mut progress, pictures)?;
     progress.phase("plan", "Asking the worker for a plan", 0, false);
     let (mut link, facts, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
     let run = plan(&mut link, &facts, &mut setup, &mut interrupt).await?;
@@ -245,22 +252,11 @@ async fn exchange(
         )
     })??;
     if let Some(path) = &args.model_out {
-        save_model(path, run, head, &digests, vault)?;
+        let held_out = run.held_out(&outcome, &clear)?;
+        let model = SavedModel::new(run, head, &digests, vault.fingerprint());
+        write(path, &model.with_held_out(held_out).to_json()?)?;
     }
     Ok((outcome, clear, trained))
-}
-
-fn save_model(
-    path: &Path,
-    run: &TrainingRun,
-    head: Digest,
-    digests: &confide_client::workflow::Digests,
-    vault: &Vault,
-) -> Result<(), Failure> {
-    write(
-        path,
-        &SavedModel::new(run, head, digests, vault.fingerprint()).to_json()?,
-    )
 }
 
 /// One factory a thread.

@@ -11,6 +11,7 @@ use crate::link::Link;
 use crate::models;
 use crate::output;
 use crate::phases::Phases;
+use crate::pictures::Pictures;
 use crate::progress::Progress;
 use crate::train::{TrainArgs, factories, forget, threads, to_json, write};
 use crate::upload::{Slots, digests, upload};
@@ -32,15 +33,20 @@ use std::sync::Arc;
 /// Options of `confide train` for images.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ImageTraining {
-    /// 2: records of a table are encrypted; 1: images are, and a network of the worker makes features of them
+    /// 2: records of a table are encrypted, or what a base model made of pictures on this machine; 1: images are, and a network
+    /// of the worker makes features of them
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub setup: u8,
-    /// Setup 1: folder of PNG and JPEG files
+    /// Folder of PNG and JPEG files
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
-    /// Setup 1: CSV file with a line for each image: its file name in the folder, its class
-    #[arg(long, value_name = "FILE")]
+    /// CSV file with a line for each image: its file name in the folder, its class. Setup 2: with a header it may have more columns,
+    /// for --label and --group; folders are classes when absent
+    #[arg(long, value_name = "FILE", requires = "images")]
     pub labels: Option<PathBuf>,
+    /// Setup 2: folder of a base model, or name of one that the worker has; it runs on this machine
+    #[arg(long, value_name = "NAME|DIR", requires = "images")]
+    pub base_model: Option<String>,
     /// Setup 1: name of a network that the worker has
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
@@ -50,6 +56,41 @@ pub struct ImageTraining {
     /// Setup 1: most gigabytes of memory that the worker may use
     #[arg(long, value_name = "GB")]
     pub memory: Option<f64>,
+}
+
+impl TrainArgs {
+    /// The pictures of setup 2, where there are any.
+    pub fn pictures(&self) -> Result<Option<Pictures<'_>>, Failure> {
+        let Some(folder) = &self.images.images else {
+            return Ok(None);
+        };
+        let (records, images) = (&self.records, &self.images);
+        let given = [
+            ("--csv", records.csv.is_some()),
+            ("--text", records.text.is_some()),
+            ("--features", records.features.is_some()),
+            ("--exclude", !records.exclude.is_empty()),
+            ("--model", images.model.is_some()),
+            ("--models", images.models.is_some()),
+            ("--memory", images.memory.is_some()),
+        ];
+        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+            let message = format!("{option} does not go with --images in setup 2.");
+            let remedy =
+                "Leave it out: the head learns from what the base model makes of the pictures.";
+            return Err(ClientError::new("CC-6066", message, remedy).into());
+        }
+        let base_model = images.base_model.as_deref().ok_or_else(|| {
+            let remedy = "Give --base-model NAME|DIR, or --setup 1 with --model NAME.";
+            ClientError::new("CC-6067", "--images needs a base model.", remedy)
+        })?;
+        Ok(Some(Pictures {
+            folder,
+            labels: images.labels.as_deref(),
+            base_model,
+            worker: &self.worker.address,
+        }))
+    }
 }
 
 /// How often every image is used unless the user says otherwise.
@@ -89,6 +130,7 @@ fn refuse(args: &TrainArgs) -> Result<(), Failure> {
         ("--batch", records.batch.is_some()),
         ("--validate", records.validate.is_some()),
         ("--model-out", args.model_out.is_some()),
+        ("--base-model", args.images.base_model.is_some()),
     ];
     match given.iter().find(|(_, given)| *given) {
         Some((option, _)) => wrong(

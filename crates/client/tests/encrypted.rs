@@ -121,7 +121,7 @@ fn ten_rows_train_and_predict_encrypted() {
         HeldOut::from_json(&held_out.to_json().unwrap()).unwrap(),
         held_out
     );
-    let csv = results_csv(&held_out.predictions(0.5), &report.classes).unwrap();
+    let csv = results_csv(&held_out.predictions(0.5), &report.classes, &[]).unwrap();
     assert!(
         csv.starts_with("row,predicted,probability large,probability small,actual\n"),
         "{csv}"

@@ -170,6 +170,14 @@ impl Card {
         [&self.weights.file, &self.golden.file]
     }
 
+    /// The pooling layer whose values are features for heads of other tasks: the one that the card names, else the last.
+    pub fn feature_layer(&self) -> Option<&str> {
+        let layers = self.architecture.layers.iter();
+        let pools = layers.filter(|layer| layer.op == Op::Pool);
+        let last = pools.last().map(|layer| layer.name.as_str());
+        self.features.as_ref().map(|f| f.layer.as_str()).or(last)
+    }
+
     /// SHA-256 of the weights in hexadecimal digits.
     pub fn weights_sha256(&self) -> &str {
         &self.weights.sha256

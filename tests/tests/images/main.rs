@@ -58,7 +58,7 @@ async fn finished(
 
 /// The run of all images, with plans from the worker.
 async fn plan(party: &mut Party, folder: &Path) -> ImageRun {
-    let (images, kinds) = scans::images(IMAGES);
+    let (images, kinds) = pictures::labelled(IMAGES);
     let mut planned = scans::planned(scans::setup(folder, images, kinds), &FACTS);
     while planned.wants_plan() {
         let request = planned.request_bytes(&FACTS).unwrap();
@@ -153,7 +153,7 @@ async fn head(
 async fn a_head_is_trained_on_encrypted_images_and_a_kill_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let models = dir.path().join("models");
-    let (images, _) = scans::images(IMAGES);
+    let (images, _) = pictures::labelled(IMAGES);
     let model = scans::model(&models, &images);
     let mut results = Vec::new();
     for (name, kills) in [("calm", [None, None]), ("killed", [Some(1), Some(1)])] {

@@ -6,67 +6,13 @@ use confide_client::session::Object;
 use confide_client::workflow::classify::NamedImage;
 use confide_client::workflow::images::{ImageOptions, ImageRun, ImageSetup, PlannedHead};
 use confide_client::workflow::{Digests, Item, ObjectFactory, WorkerFacts};
-use confide_model::{Model, reference};
-use confide_tests::pictures;
+use confide_model::Model;
+use confide_tests::pictures::{self, Standardised};
 use confide_train::TrainingPlan;
 use confide_train::bootstrapped::{BootstrappedPlan, Preset};
 
 /// Seed of the key.
 pub const SEED: [u8; 32] = [6; 32];
-
-/// Classes of the head, of which the network has not heard.
-const KINDS: [&str; 3] = ["left", "middle", "right"];
-
-/// Features of images: channels with mean 0 and deviation 1.
-struct Standardised {
-    mean: Vec<f64>,
-    deviation: Vec<f64>,
-    /// By image.
-    features: Vec<Vec<f64>>,
-}
-
-impl Standardised {
-    fn new(model: &Model, images: &[NamedImage]) -> Self {
-        let pooled = |image: &NamedImage| -> Vec<f64> {
-            let planes = model.card.normalise(&image.pixels).expect("an image");
-            let network = &model.card.architecture;
-            let maps = reference::run(network, &model.weights, &planes).expect("runs");
-            maps["pool"].values.iter().flatten().copied().collect()
-        };
-        let pooled: Vec<Vec<f64>> = images.iter().map(pooled).collect();
-        let count = pooled.len() as f64;
-        let channels = 0..pooled[0].len();
-        let average = |of: &dyn Fn(&Vec<f64>) -> f64| pooled.iter().map(of).sum::<f64>() / count;
-        let mean: Vec<f64> = channels.clone().map(|c| average(&|row| row[c])).collect();
-        let variance = channels.map(|c| average(&|row| (row[c] - mean[c]).powi(2)));
-        let deviation: Vec<f64> = variance.map(f64::sqrt).collect();
-        let standardise = |row: &Vec<f64>| {
-            let pairs = row.iter().zip(mean.iter().zip(&deviation));
-            pairs
-                .map(|(x, (mean, deviation))| (x - mean) / deviation)
-                .collect()
-        };
-        let features = pooled.iter().map(standardise).collect();
-        Self {
-            mean,
-            deviation,
-            features,
-        }
-    }
-}
-
-/// Images, and kinds that one can tell from their features: which of the first three is the largest.
-pub fn images(count: usize) -> (Vec<NamedImage>, Vec<String>) {
-    let tiny = pictures::tiny();
-    let mut images = pictures::images(&tiny, count);
-    images.iter_mut().for_each(|image| image.class = None);
-    let features = Standardised::new(&tiny, &images).features;
-    let kind = |row: &Vec<f64>| {
-        let largest = (0..KINDS.len()).max_by(|&i, &j| row[i].total_cmp(&row[j]));
-        KINDS[largest.unwrap_or(0)].to_owned()
-    };
-    (images, features.iter().map(kind).collect())
-}
 
 /// Writes the network of the tests with features that are standardised channels of these images, and reads it.
 ///

@@ -1,6 +1,7 @@
 //! The user's choice of label and features, turned into numbers and classes.
 
 use super::column::{Column, ColumnKind, Values};
+use super::pictures::PictureSource;
 use super::table::{ProblemKind, Table};
 use super::text::TextSource;
 use super::{MAX_CLASSES, MAX_FEATURES};
@@ -99,6 +100,8 @@ pub struct Dataset {
     pub groups: Vec<usize>,
     /// The column whose texts became features.
     pub text: Option<TextSource>,
+    /// The column whose pictures became features.
+    pub pictures: Option<PictureSource>,
 }
 
 impl Table {
@@ -143,6 +146,7 @@ impl Table {
         Ok(Dataset {
             groups,
             text: self.text.clone(),
+            pictures: self.pictures.clone(),
             records: self.gather(&features, &rows, notes),
             label: selection.label.clone(),
             classes_of_rows,
@@ -286,10 +290,15 @@ impl Table {
                 Values::Numeric(numbers) => numbers[row].is_nan(),
                 Values::Text { .. } => true,
             });
-            match (unlabelled, gap, missing) {
-                (false, None, _) | (false, Some(_), MissingPolicy::FillMedian) => rows.push(row),
-                (true, _, _) => gaps.push((row, "the label")),
-                (false, Some(column), _) => gaps.push((row, column.name.as_str())),
+            // A picture that was refused has nothing that could be filled.
+            let fills = |column: &Column| {
+                missing == MissingPolicy::FillMedian && !self.is_of_picture(&column.name)
+            };
+            match (unlabelled, gap) {
+                (false, None) => rows.push(row),
+                (false, Some(column)) if fills(column) => rows.push(row),
+                (true, _) => gaps.push((row, "the label")),
+                (false, Some(column)) => gaps.push((row, column.name.as_str())),
             }
         }
         let bad = gaps.len() + self.ragged_rows;

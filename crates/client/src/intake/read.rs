@@ -28,6 +28,7 @@ pub fn read_csv(bytes: &[u8]) -> Result<Table, ClientError> {
         delimiter,
         problems: Vec::new(),
         text: None,
+        pictures: None,
         problem_counts: Vec::new(),
     };
     let names = name_columns(&header, &mut table);

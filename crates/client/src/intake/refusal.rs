@@ -31,9 +31,10 @@ impl Table {
                 Values::Text { .. } => true,
             });
             let names: Vec<&str> = lacking.map(|column| column.name.as_str()).collect();
+            let number = self.row_numbers[row];
             (!names.is_empty()).then(|| Refusal {
-                row: self.row_numbers[row],
-                reason: reason(&names),
+                row: number,
+                reason: self.picture_of(number).unwrap_or_else(|| reason(&names)),
             })
         };
         let mut refusals: Vec<Refusal> = (0..self.rows()).filter_map(of_row).collect();
@@ -49,6 +50,13 @@ impl Table {
         }));
         refusals.sort_by_key(|refusal| refusal.row);
         refusals
+    }
+
+    /// Why the picture of a row cannot be used, while it is known.
+    fn picture_of(&self, row: usize) -> Option<String> {
+        let mut problems = self.problems.iter();
+        let found = problems.find(|one| one.kind == ProblemKind::Picture && one.row == Some(row));
+        found.map(|one| one.message.clone())
     }
 }
 

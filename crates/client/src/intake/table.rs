@@ -2,6 +2,7 @@
 
 use super::KEPT_PROBLEMS;
 use super::column::{Column, ColumnStats};
+use super::pictures::PictureSource;
 use super::text::TextSource;
 use serde::Serialize;
 
@@ -23,6 +24,8 @@ pub enum ProblemKind {
     Constant,
     /// A column looks like an identifier.
     Identifier,
+    /// A picture cannot be used.
+    Picture,
 }
 
 /// Whether a problem stops the work or is only worth knowing.
@@ -69,6 +72,8 @@ pub struct Table {
     pub problems: Vec<Problem>,
     /// The column whose texts became features.
     pub text: Option<TextSource>,
+    /// The column whose pictures became features.
+    pub pictures: Option<PictureSource>,
     /// How many there are of each kind in all.
     pub problem_counts: Vec<(ProblemKind, usize)>,
 }

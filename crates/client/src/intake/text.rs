@@ -1,7 +1,6 @@
 //! A column of written records, and the vectors that a language model makes of it.
 
-use super::MAX_FEATURES;
-use super::column::{Column, Values};
+use super::column::Values;
 use super::table::Table;
 use crate::ClientError;
 use serde::{Deserialize, Serialize};
@@ -13,13 +12,6 @@ pub struct TextSource {
     pub column: String,
     /// Digest of the model's file, hexadecimal.
     pub model: String,
-}
-
-impl TextSource {
-    /// Name of the feature with this number, from 0.
-    fn feature(&self, number: usize) -> String {
-        format!("{} #{}", self.column, number + 1)
-    }
 }
 
 impl Table {
@@ -57,46 +49,9 @@ impl Table {
                 "Choose a column that has texts.",
             ));
         }
-        if self.columns.len() + length > MAX_FEATURES + 1 {
-            return Err(ClientError::new(
-                "CC-1004",
-                format!(
-                    "{length} numbers of the texts and the other columns are too many; {MAX_FEATURES} features are possible."
-                ),
-                "Remove columns that you do not need.",
-            ));
-        }
-        let place = self.columns.iter().position(|c| c.name == source.column);
-        let Some(place) = place else { return Ok(()) };
-        let Values::Text { codes, .. } = self.columns.remove(place).values else {
-            return Ok(());
-        };
-        let numbers = (0..length).map(|number| {
-            let of = |code: &Option<u32>| {
-                let vector = code.and_then(|code| vectors.get(code as usize));
-                vector.map_or(f64::NAN, |vector| f64::from(vector[number]))
-            };
-            Column {
-                name: source.feature(number),
-                values: Values::Numeric(codes.iter().map(of).collect()),
-            }
-        });
-        self.columns.splice(place..place, numbers);
+        self.put_vectors(&source.column, vectors)?;
         self.text = Some(source);
         Ok(())
-    }
-
-    /// Names of the features that come from a text.
-    pub fn text_features(&self) -> Vec<String> {
-        let start = self
-            .text
-            .as_ref()
-            .map(|source| format!("{} #", source.column));
-        let names = self.columns.iter().map(|column| &column.name);
-        names
-            .filter(|name| start.as_ref().is_some_and(|start| name.starts_with(start)))
-            .cloned()
-            .collect()
     }
 }
 
@@ -120,7 +75,7 @@ mod tests {
         assert_eq!(table.texts("note").unwrap(), ["lump found", "no finding"]);
         let vectors = [vec![0.5, -0.25], vec![0.125, 1.0]];
         table.with_vectors(source(), &vectors).unwrap();
-        assert_eq!(table.text_features(), ["note #1", "note #2"]);
+        assert_eq!(table.read_features(), ["note #1", "note #2"]);
         let selection = Selection {
             missing: MissingPolicy::Drop,
             ..Selection::all("outcome")

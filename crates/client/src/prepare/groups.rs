@@ -1,8 +1,9 @@
 //! The split of records of which several belong together, such as those of one patient.
 
-use super::split::{Split, split};
+use super::split::{Split, aside_seed, capped, set_aside, shuffle, split};
 use crate::ClientError;
 use crate::intake::Dataset;
+use std::collections::BTreeMap;
 
 /// Splits a dataset as [`split`] does. Where it has groups, each group goes as a whole to the training or the test part,
 /// stratified by the class that most of its records have: no record of a test patient has trained the head.
@@ -14,18 +15,10 @@ pub fn split_dataset(dataset: &Dataset, fraction: f64, seed: u64) -> Result<Spli
     if dataset.groups.is_empty() {
         return split(rows, classes, fraction, seed);
     }
-    let groups = dataset.groups.iter().max().map_or(0, |most| most + 1);
-    let mut counts = vec![vec![0_usize; classes]; groups];
-    for (&group, &class) in dataset.groups.iter().zip(rows) {
-        counts[group][class] += 1;
-    }
-    let class_of_group: Vec<usize> = counts
-        .iter()
-        .map(|counts| {
-            let most = counts.iter().copied().max().unwrap_or(0);
-            counts.iter().position(|&count| count == most).unwrap_or(0)
-        })
-        .collect();
+    // Groups are numbered in order of appearance: all of them, from 0.
+    let class_of_group = classes_of_groups(dataset, 0..rows.len());
+    let groups = class_of_group.len();
+    let class_of_group: Vec<usize> = class_of_group.into_values().collect();
     let parts = split(&class_of_group, classes, fraction, seed)?;
     let rows_of = |part: &[usize]| -> Vec<usize> {
         let rows = dataset.groups.iter().enumerate();
@@ -42,6 +35,61 @@ pub fn split_dataset(dataset: &Dataset, fraction: f64, seed: u64) -> Result<Spli
         test: rows_of(&parts.test),
         notes,
     })
+}
+
+/// The class that most of the records of each group among `rows` have.
+fn classes_of_groups(
+    dataset: &Dataset,
+    rows: impl IntoIterator<Item = usize>,
+) -> BTreeMap<usize, usize> {
+    let mut counts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for row in rows {
+        let counts = counts.entry(dataset.groups[row]);
+        counts.or_insert_with(|| vec![0; dataset.classes.len()])[dataset.classes_of_rows[row]] += 1;
+    }
+    let class = |counts: Vec<usize>| {
+        let most = counts.iter().copied().max().unwrap_or(0);
+        counts.iter().position(|&count| count == most).unwrap_or(0)
+    };
+    counts
+        .into_iter()
+        .map(|(group, counts)| (group, class(counts)))
+        .collect()
+}
+
+/// Sets training records aside as [`set_aside`] does; where the dataset has groups, whole groups, as many as `most` records allow.
+///
+/// # Errors
+/// `CC-3001` when the fraction is not within 0 and 0.9.
+pub fn set_aside_of(
+    dataset: &Dataset,
+    train: &mut Vec<usize>,
+    fraction: f64,
+    most: usize,
+    seed: u64,
+) -> Result<Vec<usize>, ClientError> {
+    let (rows, classes) = (&dataset.classes_of_rows, dataset.classes.len());
+    if dataset.groups.is_empty() {
+        return set_aside(train, rows, classes, fraction, most, seed);
+    }
+    let (groups, class_of_group): (Vec<usize>, Vec<usize>) =
+        classes_of_groups(dataset, train.iter().copied())
+            .into_iter()
+            .unzip();
+    let fraction = capped(fraction, most, train.len());
+    let mut drawn = split(&class_of_group, classes, fraction, aside_seed(seed))?.test;
+    shuffle(&mut drawn, seed);
+    let mut aside = Vec::new();
+    for group in drawn.into_iter().map(|place| groups[place]) {
+        let own = train.iter().filter(|&&row| dataset.groups[row] == group);
+        let own: Vec<usize> = own.copied().collect();
+        if aside.len() + own.len() <= most {
+            aside.extend(own);
+        }
+    }
+    aside.sort_unstable();
+    train.retain(|row| aside.binary_search(row).is_err());
+    Ok(aside)
 }
 
 #[cfg(test)]
@@ -68,6 +116,15 @@ mod tests {
             prop_assert!(train.iter().all(|group| !test.contains(group)));
             prop_assert_eq!(split.train.len() + split.test.len(), rows.len() + 2);
             prop_assert!(!split.train.is_empty());
+
+            let (mut left, most) = (split.train.clone(), 7);
+            let aside = set_aside_of(&dataset, &mut left, fraction, most, seed).unwrap();
+            prop_assert!(aside.len() <= most);
+            let (kept, drawn) = (groups(&left), groups(&aside));
+            prop_assert!(kept.iter().all(|group| !drawn.contains(group)));
+            let mut both = [left, aside].concat();
+            both.sort_unstable();
+            prop_assert_eq!(both, split.train);
         }
     }
 

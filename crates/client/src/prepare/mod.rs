@@ -8,8 +8,8 @@ mod matrix;
 mod preprocessing;
 mod split;
 
-pub use groups::split_dataset;
+pub use groups::{set_aside_of, split_dataset};
 pub use matrix::Matrix;
 pub use preprocessing::{FitOptions, Preprocessing};
 pub(crate) use split::SplitMix;
-pub use split::{Split, set_aside, shuffle, split};
+pub use split::{Split, shuffle, split};

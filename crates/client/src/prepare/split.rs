@@ -84,10 +84,8 @@ pub fn set_aside(
     seed: u64,
 ) -> Result<Vec<usize>, ClientError> {
     let own: Vec<usize> = train.iter().map(|&row| classes_of_rows[row]).collect();
-    let cap = most as f64 / own.len().max(1) as f64;
-    let fraction = if fraction > cap { cap } else { fraction };
-    // Apart from the seed of the split: the two draws are to have nothing to do with each other.
-    let parts = split(&own, classes, fraction, seed ^ 0x5eed_0f0f_7a11_da7e)?;
+    let fraction = capped(fraction, most, own.len());
+    let parts = split(&own, classes, fraction, aside_seed(seed))?;
     let mut aside: Vec<usize> = parts.test.iter().map(|&place| train[place]).collect();
     // Each class is rounded on its own, so a few may be too many.
     shuffle(&mut aside, seed);
@@ -95,6 +93,17 @@ pub fn set_aside(
     aside.sort_unstable();
     train.retain(|row| aside.binary_search(row).is_err());
     Ok(aside)
+}
+
+/// A fraction that takes `most` of `count` at most.
+pub(super) fn capped(fraction: f64, most: usize, count: usize) -> f64 {
+    let cap = most as f64 / count.max(1) as f64;
+    if fraction > cap { cap } else { fraction }
+}
+
+/// Apart from the seed of the split: the two draws are to have nothing to do with each other.
+pub(super) fn aside_seed(seed: u64) -> u64 {
+    seed ^ 0x5eed_0f0f_7a11_da7e
 }
 
 /// Puts rows in an order that looks random, the same for the same seed on every machine.

@@ -5,21 +5,43 @@ use super::report::Prediction;
 use crate::ClientError;
 use crate::intake::Refusal;
 
-/// Predictions as CSV: row, predicted class, one probability a class, and the true class where it is known.
+/// What stands for rows in a file: their numbers, or names such as those of pictures.
+struct Rows<'a>(&'a [String]);
+
+impl Rows<'_> {
+    fn header(&self) -> String {
+        let name = if self.0.is_empty() { "row" } else { "picture" };
+        name.to_owned()
+    }
+
+    /// `row` is counted from 1.
+    fn cell(&self, row: usize) -> String {
+        let name = row.checked_sub(1).and_then(|index| self.0.get(index));
+        name.map_or_else(|| row.to_string(), Clone::clone)
+    }
+}
+
+/// Predictions as CSV: row, predicted class, one probability a class, and the true class where it is known. `names` stand for
+/// the rows' numbers where there are any.
 ///
 /// # Errors
 /// `CC-5022`, which does not happen in memory.
-pub fn results_csv(predictions: &[Prediction], classes: &[String]) -> Result<String, ClientError> {
+pub fn results_csv(
+    predictions: &[Prediction],
+    classes: &[String],
+    names: &[String],
+) -> Result<String, ClientError> {
+    let rows = Rows(names);
     let with_truth = predictions
         .iter()
         .any(|prediction| prediction.truth.is_some());
-    let mut header = vec!["row".to_owned(), "predicted".to_owned()];
+    let mut header = vec![rows.header(), "predicted".to_owned()];
     header.extend(classes.iter().map(|class| format!("probability {class}")));
     if with_truth {
         header.push("actual".to_owned());
     }
     let line = |prediction: &Prediction| {
-        let mut record = vec![prediction.row.to_string(), prediction.predicted.clone()];
+        let mut record = vec![rows.cell(prediction.row), prediction.predicted.clone()];
         record.extend(prediction.probabilities.iter().map(|p| format!("{p:.6}")));
         if with_truth {
             record.push(prediction.truth.clone().unwrap_or_default());
@@ -30,7 +52,8 @@ pub fn results_csv(predictions: &[Prediction], classes: &[String]) -> Result<Str
 }
 
 /// New records as CSV, those refused among them: row, label at the threshold, and for each class that is judged its
-/// probability with what came true in the held-out records of similar probability; at the end why a row was refused.
+/// probability with what came true in the held-out records of similar probability; at the end why a row was refused. `names` as for
+/// [`results_csv`].
 ///
 /// # Errors
 /// `CC-5022`, which does not happen in memory.
@@ -39,8 +62,10 @@ pub fn patients_csv(
     refused: &[Refusal],
     classes: &[String],
     looked_at: &[usize],
+    names: &[String],
 ) -> Result<String, ClientError> {
-    let mut header = vec!["row".to_owned(), "label".to_owned()];
+    let rows = Rows(names);
+    let mut header = vec![rows.header(), "label".to_owned()];
     for name in looked_at.iter().filter_map(|&class| classes.get(class)) {
         header.push(format!("probability {name}"));
         for what in ["records", "observed", "low", "high"] {
@@ -52,7 +77,7 @@ pub fn patients_csv(
     let mut lines: Vec<(usize, Vec<String>)> = judged
         .iter()
         .map(|one| {
-            let mut line = vec![one.row.to_string(), one.label.clone()];
+            let mut line = vec![rows.cell(one.row), one.label.clone()];
             for &class in looked_at {
                 let probability = one.probabilities.get(class);
                 line.push(probability.map_or_else(String::new, |p| format!("{p:.6}")));
@@ -72,7 +97,7 @@ pub fn patients_csv(
         .collect();
     lines.extend(refused.iter().map(|refusal| {
         let mut line = vec![String::new(); width];
-        line[0] = refusal.row.to_string();
+        line[0] = rows.cell(refusal.row);
         line[width - 1].clone_from(&refusal.reason);
         (refusal.row, line)
     }));
@@ -121,9 +146,10 @@ mod tests {
         let classes = ["well".to_owned(), "ill".to_owned()];
         let csv = patients_csv(
             &[judged(1, Some(similar)), judged(3, None)],
-            &[refused],
+            std::slice::from_ref(&refused),
             &classes,
             &[1],
+            &[],
         )
         .unwrap();
         let lines: Vec<&str> = csv.lines().collect();
@@ -134,5 +160,12 @@ mod tests {
         assert!(lines[1].starts_with("1,\"ill, maybe\",0.250000,20,0.2500,0.11"));
         assert_eq!(lines[2], "2,,,,,,,\"Column \"\"age\"\" has no value.\"");
         assert_eq!(lines[3], "3,\"ill, maybe\",0.250000,,,,,");
+        let names = ["a.png".to_owned(), "b.png".to_owned()];
+        let csv = patients_csv(&[judged(1, None)], &[refused], &classes, &[1], &names).unwrap();
+        let starts: Vec<&str> = csv
+            .lines()
+            .filter_map(|line| line.split(',').next())
+            .collect();
+        assert_eq!(starts, ["picture", "a.png", "b.png"]);
     }
 }

@@ -52,17 +52,25 @@ impl HeldOut {
             )
         };
         let held: Self = serde_json::from_str(text).map_err(|_| broken())?;
-        let (records, classes) = (held.truth.len(), held.classes.len());
+        if held.is_sound() {
+            Ok(held)
+        } else {
+            Err(broken())
+        }
+    }
+
+    /// Whether all parts are of one set of records and classes.
+    pub(super) fn is_sound(&self) -> bool {
+        let (records, classes) = (self.truth.len(), self.classes.len());
         let complete = |rows: &[Vec<f64>]| {
             rows.len() == records && rows.iter().all(|row| row.len() == classes)
         };
-        let sound = complete(&held.encrypted)
-            && complete(&held.clear)
-            && held.rows.len() == records
-            && (held.groups.is_empty() || held.groups.len() == records)
-            && held.truth.iter().all(|&class| class < classes)
-            && held.positive < classes;
-        if sound { Ok(held) } else { Err(broken()) }
+        complete(&self.encrypted)
+            && complete(&self.clear)
+            && self.rows.len() == records
+            && (self.groups.is_empty() || self.groups.len() == records)
+            && self.truth.iter().all(|&class| class < classes)
+            && self.positive < classes
     }
 
     /// As JSON.

@@ -1,10 +1,11 @@
 //! What is kept of a training for later predictions.
 
+use super::held_out::HeldOut;
 use super::objects::ObjectJob;
 use super::run::{Digests, TrainingRun};
 use super::{from_engine, from_train};
 use crate::ClientError;
-use crate::intake::TextSource;
+use crate::intake::{PictureSource, TextSource};
 use crate::prepare::Preprocessing;
 use confide_protocol::Digest;
 use confide_train::TrainingPlan;
@@ -27,6 +28,9 @@ pub struct SavedModel {
     /// The column of texts among the features, and the language model that read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextSource>,
+    /// The column of pictures among the features, and the base model that read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pictures: Option<PictureSource>,
     /// Preparation of records.
     pub preprocessing: Preprocessing,
     /// The plan of the training.
@@ -37,6 +41,9 @@ pub struct SavedModel {
     pub keys: Vec<(ObjectJob, String)>,
     /// Fingerprint of the key that opens the predictions.
     pub key_fingerprint: String,
+    /// What the head said of the held-out records, where that is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
 }
 
 impl SavedModel {
@@ -53,6 +60,7 @@ impl SavedModel {
             classes: run.setup.class_names(),
             positive: run.setup.positive,
             text: run.setup.dataset.text.clone(),
+            pictures: run.setup.dataset.pictures.clone(),
             preprocessing: run.setup.preprocessing.clone(),
             plan: run.plan.clone(),
             head: head.to_hex(),
@@ -62,7 +70,15 @@ impl SavedModel {
                 .map(|(job, digest)| (*job, digest.to_hex()))
                 .collect(),
             key_fingerprint,
+            held_out: None,
         }
+    }
+
+    /// Keeps beside it what the head said of the held-out records: new ones are judged by them.
+    #[must_use]
+    pub fn with_held_out(mut self, held_out: HeldOut) -> Self {
+        self.held_out = Some(held_out);
+        self
     }
 
     /// As JSON.
@@ -113,6 +129,8 @@ impl SavedModel {
         let sizes = shape.classes == self.classes.len()
             && shape.features == self.preprocessing.columns()
             && self.positive < self.classes.len();
+        let judged = |held: &HeldOut| held.is_sound() && held.classes == self.classes;
+        let sizes = sizes && self.held_out.as_ref().is_none_or(judged);
         if sizes && self.digests().is_some() {
             Ok(())
         } else {

@@ -5,7 +5,7 @@ use super::run::TrainingRun;
 use super::{from_engine, from_train};
 use crate::ClientError;
 use crate::intake::{Class, Dataset, positive_class};
-use crate::prepare::{FitOptions, Preprocessing, Split, set_aside, shuffle, split_dataset};
+use crate::prepare::{FitOptions, Preprocessing, Split, set_aside_of, shuffle, split_dataset};
 use confide_train::bootstrapped::BootstrapWish;
 use confide_train::minibatch::LossKind;
 use confide_train::{PlanRequest, TrainingPlan};
@@ -86,8 +86,7 @@ impl TrainingOptions {
         let (Some(_), Some(fraction)) = (self.epochs, self.validation) else {
             return Ok(Vec::new());
         };
-        let (rows, classes) = (&dataset.classes_of_rows, dataset.classes.len());
-        set_aside(train, rows, classes, fraction, MOST_VALIDATION, self.seed)
+        set_aside_of(dataset, train, fraction, MOST_VALIDATION, self.seed)
     }
 }
 

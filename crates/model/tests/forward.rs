@@ -1,0 +1,112 @@
+//! The fast evaluation equals the direct one, on networks of any shape and on those of the project.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::images;
+use confide_model::samples::{Placement, resnet, weights};
+use confide_model::{Forward, Model, Network, Weights, pattern, reference};
+use proptest::prelude::*;
+
+/// Largest difference of a layer to the direct evaluation, and its largest value.
+fn difference(net: &Network, weights: &Weights, image: &[Vec<f64>], layer: &str) -> [f64; 2] {
+    let fast = Forward::new(net, weights, layer).expect("a layer");
+    let fast = fast.run(image).expect("runs");
+    let maps = reference::run(net, weights, image).expect("valid");
+    let exact: Vec<f64> = maps[layer].values.iter().flatten().copied().collect();
+    assert_eq!(fast.len(), exact.len(), "{layer}");
+    let pairs = fast.iter().zip(&exact);
+    let apart = pairs.map(|(x, y)| (f64::from(*x) - y).abs());
+    let largest = exact.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    [apart.fold(0.0, f64::max), largest]
+}
+
+fn model(name: &str) -> Model {
+    let models: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    Model::read(&models.join(name)).expect("a valid model")
+}
+
+#[test]
+fn features_of_the_project_s_networks_are_those_of_the_direct_evaluation() {
+    for name in [
+        "tiny",
+        "resnet8-mednist",
+        "resnet8-mednist-3",
+        "resnet20-cifar10",
+    ] {
+        let model = model(name);
+        let layer = model.card.feature_layer().expect("a pooling layer");
+        let network = &model.card.architecture;
+        for index in [0, 3] {
+            let image = pattern(index, model.card.input.shape);
+            let image = model.card.normalise(&image).expect("an image");
+            let [apart, largest] = difference(network, &model.weights, &image, layer);
+            println!("{name}: {apart:.1e} of {largest:.2}");
+            assert!(
+                largest > 0.01 && apart < 1e-4,
+                "{name}: {apart} of {largest}"
+            );
+        }
+    }
+}
+
+#[test]
+fn known_answers_are_found() {
+    for name in ["tiny", "resnet8-mednist-3"] {
+        let model = model(name);
+        let (card, weights) = (&model.card, &model.weights);
+        let [features, logits] = [card.feature_layer(), Some(card.architecture.output())]
+            .map(|layer| Forward::new(&card.architecture, weights, layer.expect("a layer")));
+        let [features, logits] = [features, logits].map(|forward| forward.expect("valid"));
+        let mut compared = 0;
+        for case in &model.golden.cases {
+            let Some(index) = case.pattern else { continue };
+            let image = pattern(index, card.input.shape);
+            let image = card.normalise(&image).expect("an image");
+            for (forward, known) in [(&features, &case.features), (&logits, &case.logits)] {
+                let found = forward.run(&image).expect("runs");
+                assert_eq!(found.len(), known.len());
+                for (x, y) in found.iter().zip(known) {
+                    assert!(
+                        (f64::from(*x) - y).abs() < 1e-4 * y.abs().max(1.0),
+                        "{x}, {y}"
+                    );
+                    compared += 1;
+                }
+            }
+        }
+        assert!(compared > 0, "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn every_layer_is_that_of_the_direct_evaluation(
+        channels in 1_usize..4, side in 1_usize..14, first in 1_usize..12, second in 1_usize..20, sum: bool,
+    ) {
+        let placement = if sum { Placement::Sum } else { Placement::Branch };
+        let network = resnet([channels, side, side], &[first, second], 1, 3, placement);
+        let weights = weights(&network, 5).expect("valid");
+        let image = &images(&network, 1)[0];
+        for layer in &network.layers {
+            let [apart, largest] = difference(&network, &weights, image, &layer.name);
+            prop_assert!(apart <= 1e-5 * largest.max(1.0), "{}: {apart} of {largest}", layer.name);
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let model = model("tiny");
+    let network = &model.card.architecture;
+    assert!(Forward::new(network, &model.weights, "none").is_err());
+    let forward = Forward::new(network, &model.weights, "pool").expect("valid");
+    let image = pattern(0, model.card.input.shape);
+    let mut image = model.card.normalise(&image).expect("an image");
+    assert!(forward.run(&image).is_ok());
+    image[0].pop();
+    assert!(forward.run(&image).is_err());
+    assert!(forward.run(&[]).is_err());
+}
