@@ -125,12 +125,17 @@ impl ImageSet {
         });
         match read {
             Ok(image) => self.images.push(image),
-            Err(error) => self.refused.push(RefusedPicture {
-                name: path.to_owned(),
-                reason: error.message,
-                remedy: error.remedy,
-            }),
+            Err(error) => self.refuse(path, error.message, error.remedy),
         }
+    }
+
+    /// Notes a file that cannot be taken in.
+    pub fn refuse(&mut self, path: &str, reason: String, remedy: String) {
+        self.refused.push(RefusedPicture {
+            name: path.to_owned(),
+            reason,
+            remedy,
+        });
     }
 
     /// What the page shows of them.

@@ -129,7 +129,9 @@ export class Classification {
       const given = files.filter(({ path }) => !path.split("/").at(-1).startsWith("."));
       for (const [done, { path, file }] of given.entries()) {
         onProgress({ phase: "pictures", done, total: given.length });
-        set.add(path, new Uint8Array(await file.slice(0, LARGEST_PICTURE + 1).arrayBuffer()));
+        const bytes = await file.slice(0, LARGEST_PICTURE + 1).arrayBuffer().catch(() => null);
+        if (bytes) set.add(path, new Uint8Array(bytes));
+        else set.refuse(path, "The browser cannot read the file.", "Choose it again; of a folder, choose the files in it.");
       }
     } catch (error) {
       set.free();
@@ -182,6 +184,12 @@ export class Classification {
   async endJob(job, scores) {
     this.#scores[job] = scores;
     await this.#store.keepValue(SCORES, this.#scores);
+  }
+
+  /** Forgets the scores of all jobs. */
+  async dropScores() {
+    this.#scores = {};
+    await this.#store.forget(SCORES);
   }
 
   /** The run from keys to classes, to be followed. */
@@ -248,11 +256,11 @@ export class Classification {
   /** What follows from models and pictures is void. */
   async #changed() {
     this.#drop("run");
-    this.#scores = {};
     this.result = null;
+    await this.dropScores();
     const { plan, planView, facts, canaries, digests, paused, ...kept } = this.#kept;
     this.#kept = { ...kept, running: false };
-    await this.#store.forget(SCORES, CLASSES);
+    await this.#store.forget(CLASSES);
     await this.keep({});
   }
 

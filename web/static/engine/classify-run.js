@@ -41,7 +41,7 @@ export class ClassifyRun extends Work {
     }
     this.progress.finish("train");
     this.progress.set("open");
-    const view = run.view();
+    const view = await this.#judged(run);
     this.guard();
     this.progress.finish("open");
     return {
@@ -53,6 +53,16 @@ export class ClassifyRun extends Work {
       worker_seconds: seconds,
       worker_peak: peak,
     };
+  }
+
+  /** What came of all jobs. Scores that cannot be trusted are not kept: going on asks for them again. */
+  async #judged(run) {
+    try {
+      return run.view();
+    } catch (error) {
+      await this.context.study.dropScores();
+      throw error;
+    }
   }
 
   /** Makes and sends what a job lacks: the first one all keys as well. */
