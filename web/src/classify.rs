@@ -2,9 +2,9 @@
 
 use crate::bridge::{from_js, internal, throw, to_js, with_seed};
 use crate::factory::pairs;
+use crate::image_set::ImageSet;
 use crate::items;
 use crate::link::{Link, digest};
-use crate::image_set::ImageSet;
 use crate::report::images_view;
 use confide_client::workflow::classify::{
     Classification, ClassifyOptions, ClassifyRun, ClassifySetup, Guard, ScoreOpener,
@@ -41,9 +41,7 @@ impl Classifier {
     /// When the weights are not those of the card.
     #[wasm_bindgen(js_name = checkByWeights)]
     pub fn check_by_weights(&mut self, weights: &[u8], count: usize) -> Result<(), JsValue> {
-        self.setup
-            .canaries_of_images(weights, count)
-            .map_err(throw)
+        self.setup.canaries_of_images(weights, count).map_err(throw)
     }
 
     /// Plants `count` images whose scores the provider has published.

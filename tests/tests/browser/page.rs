@@ -52,7 +52,7 @@ impl Page {
         fs::create_dir(&downloads).expect("a folder for downloads");
         let dist = dist();
         let web = dist.to_str().expect("its path is text");
-        let flags = [&["--web", web], flags].concat();
+        let flags = [&["--web", web][..], flags].concat();
         let worker = Worker::start(&data, &flags).await;
         let browser = Chromium::start(&downloads).await;
         Self {
