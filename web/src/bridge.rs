@@ -5,6 +5,7 @@ use confide_protocol::{Blame, WireError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
+use zeroize::Zeroize;
 
 /// An error as JavaScript gets it.
 #[derive(Serialize)]
@@ -77,6 +78,19 @@ pub(crate) fn internal(message: &str, detail: &str) -> JsValue {
         detail: detail.to_owned(),
     };
     to_js(&fault).unwrap_or_else(|_| JsValue::from_str(message))
+}
+
+/// Hands the key's seed to `take` and wipes it, the given bytes too.
+pub(crate) fn with_seed<T>(
+    seed: &mut [u8],
+    take: impl FnOnce(&[u8; 32]) -> Result<T, ClientError>,
+) -> Result<T, JsValue> {
+    let taken = array32(seed);
+    seed.zeroize();
+    let mut taken = taken?;
+    let made = take(&taken).map_err(throw);
+    taken.zeroize();
+    made
 }
 
 /// Exactly 32 bytes.

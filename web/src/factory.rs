@@ -1,12 +1,15 @@
 //! Making keys and locking records, in each worker of the pool.
 
-use crate::bridge::{array32, from_js, internal, throw};
+use crate::bridge::{from_js, internal, throw, with_seed};
 use confide_ckks::Complex64;
+use confide_client::ClientError;
 use confide_client::workflow::{ObjectFactory, ObjectJob};
+use confide_model::InferencePlan;
 use confide_train::TrainingPlan;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// Makes the objects of one plan.
 #[wasm_bindgen]
@@ -38,20 +41,26 @@ impl Made {
 
 #[wasm_bindgen]
 impl Factory {
-    /// A factory from the key's seed and the bytes of an accepted plan.
+    /// A factory from the key's seed, which is wiped, and the bytes of an accepted plan of a training.
     ///
     /// # Errors
     /// When the plan's parameters are refused.
     #[wasm_bindgen(constructor)]
-    pub fn new(mut seed: Vec<u8>, plan: &[u8]) -> Result<Factory, JsValue> {
-        let taken = array32(&seed);
-        seed.zeroize();
-        let mut taken = taken?;
-        let plan: TrainingPlan = confide_protocol::from_bytes(plan)
-            .map_err(|error| internal("a plan cannot be read", &error.to_string()))?;
-        let inner = ObjectFactory::new(&taken, &plan).map_err(throw);
-        taken.zeroize();
-        Ok(Self { inner: inner? })
+    pub fn new(seed: Vec<u8>, plan: &[u8]) -> Result<Factory, JsValue> {
+        Self::of(seed, plan, |seed, plan: &TrainingPlan| {
+            ObjectFactory::new(seed, plan)
+        })
+    }
+
+    /// The same for a plan of an inference.
+    ///
+    /// # Errors
+    /// When the plan's parameters are refused.
+    #[wasm_bindgen(js_name = ofInference)]
+    pub fn of_inference(seed: Vec<u8>, plan: &[u8]) -> Result<Factory, JsValue> {
+        Self::of(seed, plan, |seed, plan: &InferencePlan| {
+            ObjectFactory::of_inference(seed, plan)
+        })
     }
 
     /// Makes one object. `slots` are pairs of real and imaginary part, none for keys.
@@ -72,6 +81,20 @@ impl Factory {
             // Nobody else holds them: this moves.
             bytes: Arc::unwrap_or_clone(object.bytes),
         })
+    }
+}
+
+impl Factory {
+    fn of<Plan: DeserializeOwned>(
+        seed: Vec<u8>,
+        plan: &[u8],
+        make: impl FnOnce(&[u8; 32], &Plan) -> Result<ObjectFactory, ClientError>,
+    ) -> Result<Self, JsValue> {
+        let mut seed = Zeroizing::new(seed);
+        let plan: Plan = confide_protocol::from_bytes(plan)
+            .map_err(|error| internal("a plan cannot be read", &error.to_string()))?;
+        let inner = with_seed(&mut seed, |seed| make(seed, &plan))?;
+        Ok(Self { inner })
     }
 }
 

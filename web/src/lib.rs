@@ -7,9 +7,11 @@
 
 mod archive;
 mod bridge;
+mod classify;
 mod columns;
 mod evaluation;
 mod factory;
+mod image_set;
 mod items;
 mod key;
 mod link;

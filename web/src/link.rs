@@ -4,7 +4,7 @@ use crate::bridge::{Fault, array32, from_js, internal, throw, to_js};
 use confide_client::ledger::{Entry, Form};
 use confide_client::session::{Event, Object, Session};
 use confide_client::workflow::{ObjectJob, WorkerFacts};
-use confide_protocol::{Digest, JobId, JobState, ObjectKind, Output};
+use confide_protocol::{Digest, JobId, JobState, ModelEntry, ModelFile, ObjectKind, Output};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +46,10 @@ enum EventView {
     Downloaded {
         digest: String,
     },
+    Models {
+        request: u32,
+        models: Vec<ModelView>,
+    },
     Job {
         job: String,
         state: StateView,
@@ -62,6 +66,44 @@ enum EventView {
         error: Fault,
     },
     ShuttingDown,
+}
+
+/// A network of the worker, for the page.
+#[derive(Serialize)]
+struct ModelView {
+    name: String,
+    card: FileView,
+    /// Known answers.
+    golden: FileView,
+    /// Nothing where the worker keeps them to itself.
+    weights: Option<FileView>,
+}
+
+/// A file of a network.
+#[derive(Serialize)]
+struct FileView {
+    digest: String,
+    bytes: f64,
+}
+
+impl From<ModelFile> for FileView {
+    fn from(file: ModelFile) -> Self {
+        Self {
+            digest: file.digest.to_hex(),
+            bytes: file.bytes as f64,
+        }
+    }
+}
+
+impl From<ModelEntry> for ModelView {
+    fn from(entry: ModelEntry) -> Self {
+        Self {
+            name: entry.name,
+            card: entry.card.into(),
+            golden: entry.golden.into(),
+            weights: entry.weights.map(FileView::from),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -186,16 +228,41 @@ impl Link {
         self.session.request_plan(request)
     }
 
+    /// Asks for the plan of an inference; the answer names this request.
+    #[wasm_bindgen(js_name = requestInference)]
+    pub fn request_inference(&mut self, request: Vec<u8>) -> u32 {
+        self.session.request_inference(request)
+    }
+
+    /// Asks which networks the worker has; the answer names this request.
+    #[wasm_bindgen(js_name = listModels)]
+    pub fn list_models(&mut self) -> u32 {
+        self.session.list_models()
+    }
+
     /// Asks which of these objects the worker lacks.
     ///
     /// # Errors
     /// For what is no digest, and for more than 4,096.
     pub fn have(&mut self, digests: Vec<String>) -> Result<u32, JsValue> {
-        let digests = digests
-            .iter()
-            .map(|text| digest(text))
-            .collect::<Result<_, _>>()?;
-        self.session.have(digests).map_err(throw)
+        self.session.have(self::digests(&digests)?).map_err(throw)
+    }
+
+    /// Deletes objects at the worker.
+    ///
+    /// # Errors
+    /// For what is no digest, and for more than 4,096.
+    pub fn delete(&mut self, digests: Vec<String>) -> Result<u32, JsValue> {
+        self.session.delete(self::digests(&digests)?).map_err(throw)
+    }
+
+    /// A file of the worker's that was downloaded, and is no secret.
+    ///
+    /// # Errors
+    /// When it is not there.
+    #[wasm_bindgen(js_name = takeFile)]
+    pub fn take_file(&mut self, hex: &str) -> Result<Vec<u8>, JsValue> {
+        Ok(self.take(hex)?.1)
     }
 
     /// Uploads an object that a factory made.
@@ -366,8 +433,11 @@ impl Link {
                 objects,
                 bytes,
             },
-            // The page asks for no models.
-            Event::Pong { .. } | Event::Models { .. } => return None,
+            Event::Models { request, models } => EventView::Models {
+                request,
+                models: models.into_iter().map(ModelView::from).collect(),
+            },
+            Event::Pong { .. } => return None,
             Event::Failed {
                 request,
                 digest,
@@ -427,6 +497,11 @@ fn scores(outputs: &[Output]) -> usize {
     kinds
         .filter(|kind| matches!(kind, ObjectKind::Validation { .. }))
         .count()
+}
+
+/// Digests from their hexadecimal digits.
+fn digests(texts: &[String]) -> Result<Vec<Digest>, JsValue> {
+    texts.iter().map(|text| digest(text)).collect()
 }
 
 /// A digest from its hexadecimal digits.

@@ -1,8 +1,9 @@
 //! Plans and results as the page shows them.
 
 use confide_client::metrics::Metrics;
+use confide_client::workflow::classify::ClassifyRun;
 use confide_client::workflow::{
-    ClassRows, ClearHeads, CurvePoint, Outcome, PlanSummary, TrainingReport, TrainingRun,
+    ClassRows, ClearHeads, CurvePoint, Item, Outcome, PlanSummary, TrainingReport, TrainingRun,
 };
 use confide_train::minibatch::LossKind;
 use serde::Serialize;
@@ -42,8 +43,48 @@ pub(crate) struct PlanView {
 /// Sums up what will be sent.
 pub(crate) fn plan_view(run: &TrainingRun) -> Result<PlanView, ClientError> {
     let summary = PlanSummary::new(run.plan())?;
+    let items = sums(&run.items()?);
+    Ok(PlanView {
+        bytes_up: items.iter().map(|sum| sum.bytes).sum(),
+        items,
+        worker_seconds: summary.worker_seconds,
+        client_seconds: run.plan().costs().client_seconds,
+        // Plans below the hard limits of the 2024 guidelines are refused before they get here.
+        security_bits: 128,
+        memory_bytes: summary.memory_bytes as f64,
+        points: run.plan().validation_points().len(),
+        epochs: run.plan().steps() / run.plan().epoch_steps().max(1),
+        notes: run.notes().to_vec(),
+        text: summary.text,
+    })
+}
+
+/// Sums up what will be sent to classify images.
+pub(crate) fn images_view(run: &ClassifyRun) -> Result<PlanView, ClientError> {
+    let (plan, mut all) = (run.plan(), run.key_items()?);
+    for job in 0..run.jobs() {
+        all.extend(run.image_items(job)?);
+    }
+    let items = sums(&all);
+    Ok(PlanView {
+        bytes_up: items.iter().map(|sum| sum.bytes).sum(),
+        items,
+        worker_seconds: plan.costs.worker_seconds(),
+        client_seconds: plan.costs.client_seconds,
+        // The parameters were refused otherwise.
+        security_bits: 128,
+        memory_bytes: plan.costs.memory_bytes as f64,
+        points: 0,
+        epochs: 0,
+        notes: Vec::new(),
+        text: plan.to_string(),
+    })
+}
+
+/// Objects added up by kind.
+fn sums(all: &[Item]) -> Vec<Sum> {
     let mut items: Vec<Sum> = Vec::new();
-    for item in run.items()? {
+    for item in all {
         let name = kind(&item.job);
         let form = if item.job.has_slots() {
             "locked"
@@ -63,19 +104,7 @@ pub(crate) fn plan_view(run: &TrainingRun) -> Result<PlanView, ClientError> {
             }),
         }
     }
-    Ok(PlanView {
-        bytes_up: items.iter().map(|sum| sum.bytes).sum(),
-        items,
-        worker_seconds: summary.worker_seconds,
-        client_seconds: run.plan().costs().client_seconds,
-        // Plans below the hard limits of the 2024 guidelines are refused before they get here.
-        security_bits: 128,
-        memory_bytes: summary.memory_bytes as f64,
-        points: run.plan().validation_points().len(),
-        epochs: run.plan().steps() / run.plan().epoch_steps().max(1),
-        notes: run.notes().to_vec(),
-        text: summary.text,
-    })
+    items
 }
 
 /// A finished training for the page. `clear` is the usual method on readable records: the exact sigmoid, trained to

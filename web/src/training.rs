@@ -1,6 +1,6 @@
 //! From chosen records to a report.
 
-use crate::bridge::{array32, from_js, internal, throw, to_js};
+use crate::bridge::{from_js, internal, throw, to_js, with_seed};
 use crate::factory::pairs;
 use crate::items;
 use crate::key::Key;
@@ -13,7 +13,6 @@ use confide_client::workflow::{
 };
 use confide_protocol::Digest;
 use wasm_bindgen::prelude::*;
-use zeroize::Zeroize;
 
 /// Records that are split and prepared, before a plan is accepted.
 #[wasm_bindgen]
@@ -364,10 +363,5 @@ pub(crate) fn open_with(
     seed: &mut Vec<u8>,
     plan: &confide_train::TrainingPlan,
 ) -> Result<ResultOpener, JsValue> {
-    let taken = array32(seed);
-    seed.zeroize();
-    let mut taken = taken?;
-    let opener = ResultOpener::new(&taken, plan).map_err(throw);
-    taken.zeroize();
-    opener
+    with_seed(seed, |seed| ResultOpener::new(seed, plan))
 }

@@ -48,7 +48,7 @@ export async function busy(sentence, task) {
 /** What is dropped when something earlier changes. */
 const forgetFrom = {
   records: { table: null, choices: null, dataset: null, plan: null, run: null, report: null, review: null, predictor: null, predictions: null },
-  plan: { plan: null, run: null, report: null, review: null, predictor: null, predictions: null },
+  plan: { plan: null, run: null, report: null, review: null, predictor: null, predictions: null, classified: null },
 };
 
 /** Reads a file (or the bundled sample when `file` is null). */
@@ -71,6 +71,32 @@ export async function choose(changes) {
   }
 }
 
+/** Asks the service for its models, and makes the project one of pictures. */
+export const beginImages = () => busy(text.classify.asking, async () => update(await engine.call("beginImages")));
+
+/** Takes a model of the service's. */
+export const chooseModel = (name) =>
+  busy(text.classify.choosing, async () => {
+    update(forgetFrom.plan);
+    update(await engine.call("chooseModel", { name }));
+  });
+
+/** Reads picture files; `path` says in which folder each lies. */
+export const readPictures = (files) =>
+  busy(text.classify.reading, async () => {
+    update(forgetFrom.plan);
+    update(await engine.call("readPictures", { files }));
+    const { count, refused_total: refused } = get().images.pictures;
+    announce(text.classify.summary(count, refused));
+  });
+
+/** The project is one of records again. */
+export const leaveImages = () =>
+  busy(null, async () => {
+    await engine.call("leaveImages");
+    update({ ...forgetFrom.plan, images: null });
+  });
+
 /** How far the language model is, while something is under way. */
 export function reading(progress) {
   if (get().busy) update({ busy: text.records.read[progress.phase](progress) });
@@ -92,7 +118,7 @@ export async function askPlan() {
 /** Locks, sends and trains. */
 export async function startRun() {
   await busy(null, async () => {
-    update({ report: null, review: null, predictions: null, run: await engine.call("startRun"), step: "train" });
+    update({ report: null, review: null, predictions: null, classified: null, run: await engine.call("startRun"), step: "train" });
   });
 }
 

@@ -8,7 +8,9 @@ import { stepOf } from "./project-actions.js";
 import { drawFoot, drawSteps, drawTop } from "./frame.js";
 import { errorNotice } from "./views/error.js";
 import { breathe, fill } from "./dom.js";
-import { text } from "./text.js";
+import { stepName, text } from "./text.js";
+import * as classes from "./views/classes.js";
+import * as classify from "./views/classify.js";
 import * as connect from "./views/connect.js";
 import * as key from "./views/key.js";
 import * as ledger from "./views/ledger.js";
@@ -21,13 +23,15 @@ import * as results from "./views/results.js";
 import * as train from "./views/train.js";
 
 const views = { connect, key, records, plan, train, results, report: reportView, predict, projects, ledger };
+/** Steps that a project of pictures has views of its own for. */
+const imageViews = { records: classify, results: classes };
 const main = document.getElementById("main");
 let shown = { step: null, key: null, error: null, refresh: null };
 
 /** Builds the view anew when its key changed; otherwise lets it refresh itself, keeping focus and input. */
 function show(state) {
   const step = reachable(state.step) ? state.step : "connect";
-  const view = views[step];
+  const view = (state.images && imageViews[step]) || views[step];
   const shape = `${step}/${state.revision}/${view.shape(state)}/${state.error?.at ?? ""}`;
   drawTop(state);
   drawSteps(state);
@@ -43,7 +47,7 @@ function show(state) {
   main.dataset.step = step;
   const raised = state.error && state.error.at !== shown.error;
   shown = { step, key: shape, error: state.error?.at, refresh: built.refresh };
-  document.title = `${text.steps[step]} · ${text.brand}`;
+  document.title = `${stepName(step, state)} · ${text.brand}`;
   if (raised) {
     document.getElementById("error").focus();
   } else if (moved) {

@@ -6,10 +6,10 @@ import { explain } from "./engine/errors.js";
 let factory = null;
 let queue = Promise.resolve();
 
-async function begin({ compiled, seed, plan }) {
+async function begin({ compiled, seed, plan, kind }) {
   const engine = await instantiate(compiled);
   try {
-    factory = new engine.Factory(seed, plan);
+    factory = kind === "inference" ? engine.Factory.ofInference(seed, plan) : new engine.Factory(seed, plan);
   } finally {
     seed.fill(0);
   }

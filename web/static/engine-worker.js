@@ -7,11 +7,11 @@ import { explain } from "./engine/errors.js";
 import { poolSize } from "./engine/pool.js";
 import { predict } from "./engine/predictor.js";
 import { Review } from "./engine/review.js";
-import { estimates, Run, STOPPED } from "./engine/run.js";
 import { withSecret } from "./engine/secret.js";
 import { Service } from "./engine/service.js";
 import { readTexts } from "./engine/texts.js";
 import { wipe } from "./engine/wipe.js";
+import { estimates, STOPPED } from "./engine/work.js";
 import { discard, exportProject, importProject, withKey, Workspace } from "./engine/workspace.js";
 
 let engine = null;
@@ -90,10 +90,10 @@ async function enter(next, before) {
   }
   const ledger = before ?? (await next.ledger());
   await withSecret(next.key, (secret) => service.use(secret.subarray(32), ledger));
-  const state = await next.project.restore();
+  const state = await next.restore();
   if (state.report) state.review = await review.open();
   if (state.plan) state.plan = timed(state.plan);
-  const { kept } = next.project;
+  const { kept } = next.study;
   if (state.plan && kept.running) state.run = startRun();
   else if (state.plan && kept.paused) state.run = kept.paused;
   return { ...state, projects: projects.all(), vault: next.about, ledger: service.ledger() };
@@ -107,20 +107,24 @@ async function begin(key, about) {
   return enter(next, before);
 }
 
+/** Notes that the project's pictures changed. */
+const pictured = () => noted({ stage: "records", accuracy: null, ...space.images.summary });
+
 async function change(changes) {
   await noted(changes);
   return space.about;
 }
 
-async function finishRun(current, { id, project, key }) {
+async function finishRun(current, { id, study, key }) {
   try {
-    const report = await current.finish();
-    await project.finish(report, key);
-    await noted({ stage: "trained", accuracy: report.encrypted.accuracy?.value ?? null }, id);
-    tell("report", { report, predictor: project.result.predictor, review: await review.open(), run: current.progress.view });
+    await study.finish(await current.finish(), key);
+    await noted({ stage: "trained", ...study.summary }, id);
+    const shown = study.shown;
+    if (shown.report) shown.review = await review.open();
+    tell("report", { ...shown, run: current.progress.view });
   } catch (error) {
     if (!current.left) {
-      await project.keep({ running: false, paused: current.progress.view });
+      await study.keep({ running: false, paused: current.progress.view });
       await noted({ stage: "paused" }, id);
     }
     if (explain(error).code !== STOPPED.code) tell("error", explain(error));
@@ -131,15 +135,11 @@ async function finishRun(current, { id, project, key }) {
 
 function startRun() {
   if (run) return run.progress.view;
-  const { key, project } = space;
-  const training = project.training();
-  run = new Run(
-    { compiled, service, key, training, planView: project.kept.planView, threads: poolSize(), kept: project.kept.digests, keep: (changes) => project.keep(changes) },
-    (state) => tell("run", state),
-  );
-  project.keep({ running: true, paused: null });
+  const { id, key, study } = space;
+  run = study.run({ compiled, service, key, threads: poolSize() }, (state) => tell("run", state));
+  study.keep({ running: true, paused: null });
   noted({ stage: "running" });
-  run.ended = finishRun(run, space);
+  run.ended = finishRun(run, { id, study, key });
   return run.progress.view;
 }
 
@@ -251,6 +251,35 @@ const methods = {
     return state;
   },
 
+  /** Makes the project one of pictures for a model of the service's; answers the models. */
+  async beginImages() {
+    const images = await space.images.begin(service);
+    await pictured();
+    return { images };
+  },
+
+  async chooseModel({ name }) {
+    await endRun();
+    const images = await space.images.choose(service, name, reading);
+    await pictured();
+    return { images };
+  },
+
+  /** Reads picture files: `path` and `file` of each. */
+  async readPictures({ files }) {
+    await endRun();
+    const images = await space.images.read(files, reading);
+    await pictured();
+    return { images };
+  },
+
+  /** The project is one of records again. */
+  async leaveImages() {
+    await endRun();
+    await space.images.forget();
+    await noted({ stage: "key", kind: null, source: "", rows: 0, accuracy: null });
+  },
+
   async readTexts({ column }) {
     await endRun();
     const texts = space.project.texts(column);
@@ -267,7 +296,7 @@ const methods = {
 
   async askPlan() {
     await endRun();
-    const plan = await space.project.plan(service);
+    const plan = await space.study.plan(service, space.key);
     await noted({ stage: "plan" });
     return timed(plan);
   },
@@ -280,7 +309,7 @@ const methods = {
   /** Ends a run for good. What was sent is not sent again. */
   async cancelRun() {
     await endRun();
-    await space.project.keep({ running: false, paused: null });
+    await space.study.keep({ running: false, paused: null });
     await noted({ stage: "plan" });
   },
 
@@ -296,6 +325,7 @@ const methods = {
 
   async exportFile({ kind, card }) {
     if (kind === "new-patients") return newPatients;
+    if (space.images.chosen) return kind === "report" ? space.images.result.json : space.images.result.csv;
     return kind === "report" ? review.json(card) : review.csv();
   },
 
@@ -303,7 +333,7 @@ const methods = {
   async wipeService() {
     await endRun();
     const deleted = await service.deleteAll();
-    await space.project.keep({ running: false, paused: null, digests: [] });
+    await space.study.keep({ running: false, paused: null, digests: [] });
     return deleted;
   },
 

@@ -1,9 +1,9 @@
 // The parts around every view: the bar at the top, the list of steps, the foot.
 
 import { fill, h, icon } from "./dom.js";
-import { finished, reachable, STEPS } from "./state.js";
+import { finished, reachable, stepsOf } from "./state.js";
 import { go } from "./actions.js";
-import { text } from "./text.js";
+import { stepName, text } from "./text.js";
 
 const top = document.getElementById("top");
 const steps = document.getElementById("steps");
@@ -39,7 +39,8 @@ export function drawTop({ connection, ledger, vault, engine, projects }) {
 
 /** The steps with the current one marked; those that cannot be opened yet say so. */
 export function drawSteps(state) {
-  const shape = STEPS.map((step) => `${step === state.step}${reachable(step)}${finished(step)}`).join() + state.step;
+  const list = stepsOf(state);
+  const shape = list.map((step) => `${stepName(step, state)}${step === state.step}${reachable(step)}${finished(step)}`).join() + state.step;
   if (shape === drawnSteps) return;
   drawnSteps = shape;
   const focused = document.activeElement?.id;
@@ -55,17 +56,17 @@ export function drawSteps(state) {
         "button",
         { type: "button", id: `step-${step}`, disabled: !open, "aria-current": current ? "step" : null, onclick: () => go(step) },
         h("span", { class: "badge", "aria-hidden": "true" }, badge),
-        h("span", { class: "step-name" }, text.steps[step]),
+        h("span", { class: "step-name" }, stepName(step, state)),
         done ? h("span", { class: "visually-hidden" }, `, ${text.stepDone}`) : null,
       ),
     );
   };
-  const at = STEPS.indexOf(state.step);
+  const at = list.indexOf(state.step);
   fill(
     steps,
-    h("p", { class: "step-small", "aria-hidden": "true" }, at >= 0 ? h("span", null, text.stepOf(at + 1, STEPS.length)) : null, h("strong", null, text.steps[state.step])),
-    h("ol", { class: "step-list" }, STEPS.map(item)),
-    h("ul", { class: "step-list step-extra" }, item("report", null), item("projects", null), item("ledger", null)),
+    h("p", { class: "step-small", "aria-hidden": "true" }, at >= 0 ? h("span", null, text.stepOf(at + 1, list.length)) : null, h("strong", null, stepName(state.step, state))),
+    h("ol", { class: "step-list" }, list.map(item)),
+    h("ul", { class: "step-list step-extra" }, state.images ? null : item("report", null), item("projects", null), item("ledger", null)),
   );
   if (focused?.startsWith("step-")) document.getElementById(focused)?.focus({ preventScroll: true });
 }

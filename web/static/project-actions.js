@@ -13,7 +13,7 @@ const show = (state, step) => update({ ...blank, ...state, step });
 export function stepOf(state) {
   if (!state.vault) return state.projects?.length > 0 ? "projects" : "connect";
   if (!state.vault.safe) return "key";
-  if (state.report) return "results";
+  if (state.report || state.classified) return "results";
   if (state.run) return "train";
   return state.plan ? "plan" : "records";
 }
@@ -35,7 +35,7 @@ export async function makeKey(name, passphrase) {
 export const restore = (file, passphrase) =>
   busy(text.key.restoring, async () => {
     const state = await engine.call("restore", { file, passphrase });
-    show(state, state.table ? stepOf(state) : "key");
+    show(state, state.table || state.images ? stepOf(state) : "key");
   });
 
 /** Another backup of the key that is here. */

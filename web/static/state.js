@@ -5,8 +5,11 @@ import { blocked } from "./preflight.js";
 /** The steps in order. `projects` and `ledger` stand apart: they can be opened at any time. */
 export const STEPS = ["connect", "key", "records", "plan", "train", "results", "predict"];
 
+/** The steps of a project: pictures for a model of the service's end with results. */
+export const stepsOf = ({ images }) => (images ? STEPS.filter((step) => step !== "predict") : STEPS);
+
 /** What belongs to the open project. */
-export const blank = { vault: null, table: null, choices: null, dataset: null, plan: null, run: null, report: null, review: null, predictor: null, predictions: null, ledger: [] };
+export const blank = { vault: null, table: null, choices: null, dataset: null, plan: null, run: null, report: null, review: null, predictor: null, predictions: null, images: null, classified: null, ledger: [] };
 
 const state = {
   ...blank,
@@ -27,6 +30,8 @@ const state = {
   review: null, // { class, threshold, column, cuts, answers, view, decision, parts }
   predictor: null, // fields for a new patient
   predictions: null,
+  images: null, // { models, model, pictures }: a project of pictures
+  classified: null, // what came of them: { rows, classes, guard, … }
   ledger: [],
   told: null, // a sentence on what was done
   busy: null, // a sentence while something short is under way
@@ -71,6 +76,7 @@ export function reachable(step) {
     case "train":
       return Boolean(state.vault?.safe && state.run);
     case "results":
+      return Boolean(state.vault?.safe && (state.images ? state.classified : state.report && state.review));
     case "report":
       return Boolean(state.vault?.safe && state.report && state.review);
     case "predict":
@@ -92,9 +98,8 @@ export function finished(step) {
     case "plan":
       return state.run !== null;
     case "train":
-      return state.report !== null;
     case "results":
-      return state.report !== null;
+      return (state.images ? state.classified : state.report) !== null;
     case "predict":
       return state.predictions !== null;
     default:

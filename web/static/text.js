@@ -3,6 +3,7 @@
 
 import { bytes, count, duration, percent } from "./format.js";
 import { card } from "./text/card.js";
+import { classify } from "./text/classify.js";
 import { key } from "./text/key.js";
 import { projects } from "./text/projects.js";
 import { predict, results } from "./text/results.js";
@@ -92,6 +93,7 @@ export const text = {
     read: {
       begin: "Starting the language model",
       model: ({ done, total }) => `Fetching the language model: ${percent(done / total, 0)}`,
+      pictures: ({ done, total }) => `Reading the pictures: ${count(done)} of ${count(total)}`,
       texts: ({ done, total, seconds }) => `Reading the texts: ${count(done)} of ${count(total)}${seconds === null ? "" : `, ${duration(seconds)} left`}`,
     },
     missingTitle: "Missing values",
@@ -150,6 +152,7 @@ export const text = {
       labels: "Outcomes of the training records",
       records: "Measurements of the test records",
       validation: "Measurements of the records set aside",
+      images: "Pictures",
       plan: "Counts, settings and check sums",
     },
     fewKilobytes: "a few kB",
@@ -221,6 +224,7 @@ export const text = {
   results,
   predict,
   card,
+  classify,
 
   ledger: {
     title: "What left this browser",
@@ -241,11 +245,13 @@ export const text = {
       [/^labels/, "Outcomes of the training records"],
       [/^records/, "Measurements of records to score"],
       [/^validation records/, "Measurements of records set aside"],
+      [/^images/, "Pictures"],
       [/^relinearisation key/, "Working key for multiplying"],
       [/^rotation key/, "Working key for moving values"],
       [/^key (to|from) the sparse secret/, "Working key for refreshing"],
       [/^greeting/, "Greeting of this page"],
-      [/^plan request/, "Question for a plan"],
+      [/^(plan|inference) request/, "Question for a plan"],
+      [/^list of models/, "Question for the models"],
       [/^job control/, "Progress of a calculation"],
       [/^job/, "Order of a calculation"],
       [/^transfer control/, "Control of transfers"],
@@ -281,3 +287,6 @@ export const text = {
     unknown: { message: "Something unexpected happened.", remedy: "Reload the page; keys and progress are kept. If it comes again, send the details below to whoever runs the page." },
   },
 };
+
+/** The name of a step in a project: one of pictures has names of its own. */
+export const stepName = (step, { images }) => (images && text.classify.steps[step]) || text.steps[step];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
@@ -64,7 +64,7 @@ pub struct InputCard {
 }
 
 /// Accuracy in the clear.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Share of the test images whose class is found.
     pub test: f64,
@@ -77,6 +77,17 @@ pub struct Accuracy {
 pub struct Ranges {
     /// Promised, by layer and for the input.
     pub bound: BTreeMap<String, f64>,
+    /// The layer that came closest to its bound on the test images; absent where nobody looked.
+    pub test_closest_to_bound: Option<ClosestRange>,
+}
+
+/// How far a layer's values were from their bound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClosestRange {
+    /// The layer.
+    pub layer: String,
+    /// Its largest absolute value as a share of the bound.
+    pub ratio: f64,
 }
 
 /// Features for heads of other tasks: `rows (pooled - mean)`, with constants of the model's own training images.

@@ -25,7 +25,8 @@ mod taps;
 mod weights;
 
 pub use card::{
-    Accuracy, CARD, Card, Case, FORMAT, FeatureCard, Golden, InputCard, Model, Ranges, pattern,
+    Accuracy, CARD, Card, Case, ClosestRange, FORMAT, FeatureCard, Golden, InputCard, Model,
+    Ranges, pattern,
 };
 pub use error::ModelError;
 pub use forward::Forward;

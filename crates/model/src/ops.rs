@@ -107,6 +107,12 @@ pub trait LayerEvaluator: Evaluator {
 const THREADS: usize = 2;
 
 /// Bytes that a sum needs for so many rotated inputs and the sources made of them, at a level with so many digits.
-fn scratch(degree: usize, level: (usize, usize), vectors: (usize, usize)) -> usize {
-    Scheme::shifted_sums_memory(degree, level, vectors, THREADS)
+fn scratch(degree: usize, level: (usize, usize), vectors: (usize, usize)) -> u64 {
+    // A browser plans for workers that have more memory than it can address.
+    Scheme::shifted_sums_memory(1, level, vectors, THREADS) as u64 * degree as u64
+}
+
+/// How often `one` fits into `bytes`, at least once.
+fn fitting(bytes: u64, one: u64) -> usize {
+    usize::try_from((bytes / one.max(1)).max(1)).unwrap_or(usize::MAX)
 }

@@ -106,7 +106,7 @@ impl Plan {
     pub fn new(
         program: &Program,
         literal: ParametersLiteral,
-        working_bytes: usize,
+        working_bytes: u64,
     ) -> Result<Self, ModelError> {
         Self::with_end(program, literal, working_bytes, |_, output| Ok(output))
     }
@@ -118,7 +118,7 @@ impl Plan {
     pub(crate) fn with_end(
         program: &Program,
         literal: ParametersLiteral,
-        working_bytes: usize,
+        working_bytes: u64,
         end: impl FnOnce(&CountEvaluator, Tensor<CountCt>) -> Result<Tensor<CountCt>, ModelError>,
     ) -> Result<Self, ModelError> {
         let shape = shape(&literal);

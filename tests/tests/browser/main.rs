@@ -2,6 +2,7 @@
 
 mod axe;
 mod chromium;
+mod classify;
 mod figures;
 mod keyboard;
 mod page;

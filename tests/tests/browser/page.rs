@@ -42,12 +42,18 @@ impl Page {
 
     /// Starts both without opening the page.
     pub async fn prepare(test: &'static str) -> Self {
+        Self::prepare_with(test, &[]).await
+    }
+
+    /// The same with more flags for the worker.
+    pub async fn prepare_with(test: &'static str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (data, downloads) = (folder.path().join("data"), folder.path().join("downloads"));
         fs::create_dir(&downloads).expect("a folder for downloads");
         let dist = dist();
         let web = dist.to_str().expect("its path is text");
-        let worker = Worker::start(&data, &["--web", web]).await;
+        let flags = [&["--web", web][..], flags].concat();
+        let worker = Worker::start(&data, &flags).await;
         let browser = Chromium::start(&downloads).await;
         Self {
             browser,
@@ -138,6 +144,15 @@ impl Page {
 
     /// Chooses a file in a file field, which may be hidden behind its label.
     pub async fn choose(&self, css: &str, file: &Path) {
+        self.choose_all(css, &[file]).await;
+    }
+
+    /// Chooses several files at once.
+    pub async fn choose_all(&self, css: &str, files: &[&Path]) {
+        let paths: Vec<String> = files
+            .iter()
+            .map(|file| file.to_string_lossy().into_owned())
+            .collect();
         let field = self
             .browser
             .client
@@ -146,9 +161,9 @@ impl Page {
             .await
             .expect("a file field");
         field
-            .send_keys(&file.to_string_lossy())
+            .send_keys(&paths.join("\n"))
             .await
-            .expect("a file can be chosen");
+            .expect("files can be chosen");
     }
 
     /// The text of an element.
@@ -188,8 +203,9 @@ impl Page {
     }
 
     /// A file of the test's own.
-    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
         fs::write(&path, content).expect("a file can be written");
         path
     }

@@ -10,8 +10,8 @@ export class Pool {
   #waiting = [];
   #failed = null;
 
-  /** Starts the workers with a compiled engine; `seed` and `plan` are what objects are made from. */
-  constructor(compiled, seed, plan) {
+  /** Starts the workers with a compiled engine; `seed` and `plan` (of a `training` or an `inference`) are what objects are made from. */
+  constructor(compiled, seed, plan, kind = "training") {
     for (let index = 0; index < poolSize(); index += 1) {
       const worker = new Worker("/crypto-worker.js", { type: "module", name: `crypto-${index + 1}` });
       const slot = { worker, task: null };
@@ -22,7 +22,7 @@ export class Pool {
       };
       // Each worker gets a copy of its own, which moves there and is wiped when its factory is made.
       const own = seed.slice();
-      worker.postMessage({ compiled, seed: own, plan }, [own.buffer]);
+      worker.postMessage({ compiled, seed: own, plan, kind }, [own.buffer]);
       this.#workers.push(slot);
       this.#idle.push(slot);
     }

@@ -1,5 +1,7 @@
 // The records of one study, from the file to the trained model, kept so that a reload goes on.
 
+import { Run } from "./run.js";
+
 const RECORDS = "records";
 const PROJECT = "project";
 const RESULT = "result";
@@ -121,6 +123,21 @@ export class Project {
       setup.free();
     }
     return this.#training;
+  }
+
+  /** The run from keys to report, to be followed. */
+  run(context, emit) {
+    return new Run({ ...context, training: this.training(), planView: this.#kept.planView, kept: this.#kept.digests, keep: (changes) => this.keep(changes) }, emit);
+  }
+
+  /** What the list of projects says of it. */
+  get summary() {
+    return { accuracy: this.result?.report.encrypted.accuracy?.value ?? null };
+  }
+
+  /** What the page shows of the result. */
+  get shown() {
+    return { report: this.result.report, predictor: this.result.predictor };
   }
 
   /** The records, for results by parts of them. */

@@ -55,6 +55,28 @@ export class Service {
     return this.#request(() => this.link.requestPlan(request), "plan").then((event) => Uint8Array.from(event.plan));
   }
 
+  /** Asks for a plan of an inference; answers its bytes. */
+  inference(request) {
+    return this.#request(() => this.link.requestInference(request)).then((event) => Uint8Array.from(event.plan));
+  }
+
+  /** The networks of the worker, with the digests of their files. */
+  models() {
+    return this.#request(() => this.link.listModels()).then((event) => event.models);
+  }
+
+  /** The bytes of a public file of the worker's, such as a network's card. */
+  async file({ digest, bytes }, limit) {
+    if (bytes > limit) throw { code: "CF-0014", blame: "Worker", message: "A file of the provider’s model is too large for this browser.", remedy: "Choose another model." };
+    await this.download(digest, limit);
+    return this.link.takeFile(digest);
+  }
+
+  /** Deletes objects of this key. */
+  delete(digests) {
+    return this.#request(() => this.link.delete(digests));
+  }
+
   /** Which of the digests the worker lacks. */
   have(digests) {
     return this.#request(() => this.link.have(digests)).then((event) => new Set(event.missing));
@@ -144,6 +166,7 @@ export class Service {
         break;
       case "plan":
       case "have":
+      case "models":
       case "deleted":
         this.#settle(`request/${event.request}`, event);
         break;

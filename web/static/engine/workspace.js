@@ -1,5 +1,6 @@
 // One open project: its key, its study, its ledger. And whole projects as files.
 
+import { Classification, IMAGE_PARTS } from "./classification.js";
 import * as projects from "./projects.js";
 import { PARTS, Project } from "./project.js";
 import { withSecret } from "./secret.js";
@@ -9,6 +10,8 @@ import { hold } from "./tabs.js";
 const KEY = "key";
 const LEDGER = "ledger";
 const ABOUT = "about";
+/** Everything that is kept of a project beside its key, by name. */
+const CONTENT = [...PARTS, ...IMAGE_PARTS, LEDGER];
 /** Files up to this size are read: a wasm memory holds the file, its content and the study. */
 const LARGEST_FILE = 400e6;
 
@@ -42,7 +45,10 @@ export class Workspace {
   #release;
   id;
   key;
+  /** A study on records. */
   project;
+  /** A study on pictures, if one is begun. */
+  images;
 
   /** `release` lets other tabs have the project. */
   constructor(engine, id, key, release) {
@@ -51,6 +57,7 @@ export class Workspace {
     this.key = key;
     this.#store = scope(id);
     this.project = new Project(engine, this.#store);
+    this.images = new Classification(engine, this.#store);
   }
 
   /** Begins a project with a key; `about` goes into the list. */
@@ -77,6 +84,16 @@ export class Workspace {
     return projects.find(this.id);
   }
 
+  /** The study that is under way. */
+  get study() {
+    return this.images.chosen ? this.images : this.project;
+  }
+
+  /** Takes up what was kept; answers the page's state for it. */
+  async restore() {
+    return (await this.images.restore()) ?? this.project.restore();
+  }
+
   /** What left for this project in earlier sessions. */
   async ledger() {
     return (await this.#store.recallValue(LEDGER)) ?? [];
@@ -90,6 +107,7 @@ export class Workspace {
   /** Frees what the engine holds. */
   free() {
     this.project.free();
+    this.images.free();
     this.key.free();
     this.#release();
   }
@@ -100,7 +118,7 @@ export function exportProject(engine, id, passphrase) {
   return withKey(engine, id, async (key) => {
     const file = new engine.ProjectFile();
     try {
-      for (const name of [...PARTS, LEDGER]) {
+      for (const name of CONTENT) {
         const bytes = await scope(id).recall(name);
         if (bytes) file.put(name, bytes);
       }
@@ -119,14 +137,15 @@ export async function importProject(engine, bytes, passphrase) {
   try {
     const about = JSON.parse(decoder.decode(file.take(ABOUT)));
     const key = file.takeKey();
-    const { stage, source, rows, sent, accuracy } = about;
+    const { stage, kind, source, rows, sent, accuracy } = about;
     const name = projects.freeName(String(about.name ?? key.name()));
-    const space = await Workspace.create(engine, key, { name, stage: stage === "running" ? "paused" : stage, source, rows, sent, accuracy, backup: "restored", safe: true });
-    for (const part of [...PARTS, LEDGER]) {
+    const space = await Workspace.create(engine, key, { name, stage: stage === "running" ? "paused" : stage, kind, source, rows, sent, accuracy, backup: "restored", safe: true });
+    for (const part of CONTENT) {
       const content = file.take(part);
       if (content) await scope(space.id).keep(part, content);
     }
     await space.project.settle();
+    await space.images.settle();
     return space;
   } finally {
     file.free();

@@ -6,14 +6,15 @@ import { bytes, count, duration } from "../format.js";
 import { actions, head, section } from "./page.js";
 import { text } from "../text.js";
 
-const words = text.plan;
+/** The words of a project: one of pictures has some of its own. */
+const wordsOf = ({ images }) => (images ? { ...text.plan, ...text.classify.plan } : text.plan);
 
 /** A large number with its meaning below. */
 export function tile(value, label, note) {
   return h("div", { class: "tile" }, h("dt", null, label), h("dd", { class: "tile-value" }, value), note ? h("dd", { class: "hint" }, note) : null);
 }
 
-function manifest(plan) {
+function manifest(plan, words) {
   return h(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": words.caption },
@@ -36,7 +37,9 @@ function manifest(plan) {
 
 export const shape = ({ plan }) => `${plan?.id}`;
 
-export function build({ plan }) {
+export function build(state) {
+  const { plan } = state;
+  const words = wordsOf(state);
   const begin = button(words.begin, startRun, { kind: "primary", id: "start-run", disabled: true, iconName: "lock", describedby: "agree-hint" });
   const hint = h("span", { class: "hint", id: "agree-hint" }, words.notAgreed);
   const agree = h("input", {
@@ -59,7 +62,7 @@ export function build({ plan }) {
       tile(words.bits(plan.security_bits), words.tiles.security, words.atLeast),
       tile(bytes(plan.memory_bytes), words.tiles.memory),
     ),
-    section(words.caption, manifest(plan), h("ul", { class: "forms" }, Object.keys(text.forms).map((form) => h("li", null, formChip(form, text.forms[form]), h("span", null, text.formsMeaning[form]))))),
+    section(words.caption, manifest(plan, words), h("ul", { class: "forms" }, Object.keys(text.forms).map((form) => h("li", null, formChip(form, text.forms[form]), h("span", null, text.formsMeaning[form]))))),
     plan.notes.length > 0 ? section(words.notes, h("ul", { class: "plain-list" }, plan.notes.map((line) => h("li", null, line)))) : null,
     section(words.learns, h("ul", { class: "plain-list" }, words.learnsList.map((line) => h("li", null, line)))),
     details(text.details, h("p", null, words.technicalLead), h("pre", { class: "expert", tabindex: "0", role: "region", "aria-label": text.details }, plan.text)),

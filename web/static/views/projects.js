@@ -51,11 +51,19 @@ function deleting({ id, name, sent, fingerprint }, all) {
   );
 }
 
-function facts({ stage, source, rows, accuracy, sent, backup, fingerprint }) {
+/** What a project is about: records, or pictures for a model. */
+function content({ kind, source, rows }) {
+  if (kind === "images") return source ? words.pictures(source, rows) : words.picturesNone;
+  return rows ? words.records(source, rows) : words.noRecords;
+}
+
+function facts(project) {
+  const { kind, stage, accuracy, sent, backup, fingerprint } = project;
   const fact = (label, value) => [h("dt", null, label), h("dd", null, value)];
+  const stages = kind === "images" ? { ...words.stages, ...words.imageStages } : words.stages;
   return [
-    fact(words.facts.stage, words.stages[stage] ?? stage),
-    fact(words.facts.records, rows ? words.records(source, rows) : words.noRecords),
+    fact(words.facts.stage, stages[stage] ?? stage),
+    fact(words.facts.records, content(project)),
     accuracy ? fact(words.facts.accuracy, percent(accuracy)) : null,
     fact(words.facts.sent, bytes(sent)),
     fact(words.facts.backup, words.backup[backup] ?? backup),

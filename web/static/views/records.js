@@ -2,6 +2,7 @@
 
 import { button, details, field, h, icon, notice } from "../dom.js";
 import { askPlan, choose, go, openTable } from "../actions.js";
+import { imagesSource } from "./classify.js";
 import { groups, written } from "./written.js";
 import { percent, short } from "../format.js";
 import { recordTable } from "./table.js";
@@ -10,20 +11,23 @@ import { text } from "../text.js";
 
 const words = text.records;
 
-/** A button-like label over a file input, and a place to drop a file on. */
-export function filePicker(id, label, onfile) {
-  const input = h("input", { type: "file", id, accept: ".csv,text/csv,.tsv,text/tab-separated-values,text/plain", class: "file-input", onchange: () => input.files[0] && onfile(input.files[0]) });
-  const zone = h("div", { class: "drop" }, icon("file"), h("label", { for: id, class: "button" }, label), input, h("span", { class: "hint" }, words.drop));
+const TABLES = ".csv,text/csv,.tsv,text/tab-separated-values,text/plain";
+
+/** A button-like label over a file input, and a place to drop a file on; with `multiple`, for several files. */
+export function filePicker(id, label, onfile, { accept = TABLES, multiple = false, drop = words.drop } = {}) {
+  const chosen = (files) => files.length > 0 && onfile(multiple ? [...files] : files[0]);
+  const input = h("input", { type: "file", id, accept, multiple, class: "file-input", onchange: () => chosen(input.files) });
+  const zone = h("div", { class: "drop" }, icon("file"), h("label", { for: id, class: "button" }, label), input, h("span", { class: "hint" }, drop));
   const over = (event) => {
     event.preventDefault();
     zone.classList.toggle("over", event.type === "dragover");
-    if (event.type === "drop" && event.dataTransfer.files[0]) onfile(event.dataTransfer.files[0]);
+    if (event.type === "drop") chosen(event.dataTransfer.files);
   };
   for (const name of ["dragover", "dragleave", "drop"]) zone.addEventListener(name, over);
   return zone;
 }
 
-function pickSource() {
+function pickSource(state) {
   return h(
     "div",
     { class: "pair" },
@@ -35,6 +39,7 @@ function pickSource() {
       h("p", null, words.sampleAbout),
       button(words.sample, () => openTable(null), { id: "use-sample" }),
     ),
+    imagesSource(state),
   );
 }
 
@@ -201,7 +206,7 @@ export const shape = ({ table, choices, dataset, busy, connection }) =>
 export function build(state) {
   const { table, dataset, busy, connection } = state;
   if (busy) return { element: h("div", { class: "view" }, head(words.title, words.lead), h("section", { class: "card" }, working(busy))) };
-  if (!table) return { element: h("div", { class: "view" }, head(words.title, words.lead), pickSource()) };
+  if (!table) return { element: h("div", { class: "view" }, head(words.title, words.lead), pickSource(state)) };
   const online = connection.status === "online";
   const element = h(
     "div",

@@ -7,12 +7,15 @@ import { curve } from "./curve.js";
 import { actions, head, section } from "./page.js";
 import { text } from "../text.js";
 
-const words = text.train;
 const PHASES = ["prepare", "keys", "encrypt", "upload", "train", "predict", "open"];
 
-const AMOUNTS = { bytes: words.ofBytes, count: words.of, work: (done, total) => percent(done / total, 0) };
+/** The words of a project: one of pictures has some of its own, and scores nothing after its model has run. */
+const wordsOf = ({ images }) => (images ? { ...text.train, ...text.classify.train } : text.train);
+const phasesOf = ({ images }) => (images ? PHASES.filter((phase) => phase !== "predict") : PHASES);
 
-function row(phase) {
+const AMOUNTS = { bytes: text.train.ofBytes, count: text.train.of, work: (done, total) => percent(done / total, 0) };
+
+function row(phase, words) {
   const bar = h("progress", { max: 1, value: 0, id: `progress-${phase}`, "aria-labelledby": `phase-${phase}` });
   const symbol = h("span", { class: "badge", "aria-hidden": "true" });
   const value = h("span", { class: "phase-value" });
@@ -42,7 +45,9 @@ function row(phase) {
 export const shape = ({ run }) => `${run?.id}`;
 
 export function build(state) {
-  const rows = PHASES.map(row);
+  const words = wordsOf(state);
+  const phases = phasesOf(state);
+  const rows = phases.map((phase) => row(phase, words));
   const overall = h("progress", { max: 1, value: 0, id: "progress-all", "aria-label": words.overall });
   const remaining = h("p", { class: "remaining" });
   const elapsed = h("span", { class: "hint" });
@@ -56,7 +61,7 @@ export function build(state) {
   let drawn = -1;
   const refresh = ({ run, connection }) => {
     if (!run) return;
-    PHASES.forEach((phase, index) => rows[index].refresh(run.phases[phase]));
+    phases.forEach((phase, index) => rows[index].refresh(run.phases[phase]));
     overall.value = run.fraction;
     const working = run.status === "working";
     remaining.textContent = working ? (run.remaining === null ? words.working : words.remaining(run.remaining)) : run.status === "done" ? words.done : words.pausedNow;
@@ -66,7 +71,7 @@ export function build(state) {
     pause.hidden = !working;
     cancel.hidden = run.status === "done";
     resume.hidden = working || run.status === "done";
-    const phase = PHASES.find((name) => run.phases[name]?.status === "working");
+    const phase = phases.find((name) => run.phases[name]?.status === "working");
     if (phase && phase !== said) announce(words.phases[phase]);
     said = phase ?? said;
     const sentence = run.status === "stopped" ? words.isPaused : working && connection.status !== "online" ? words.offline : "";

@@ -154,7 +154,7 @@ pub(super) fn run(
     let stop_wanted = || watch.stop_wanted();
     let layers = || {
         CkksLayers::new(&params, &encoder, &keys)
-            .with_working_bytes(plan.choice.working_bytes as usize)
+            .with_working_bytes(plan.choice.working_bytes)
             .with_stop(&stop_wanted)
     };
     let (channels, phases) = program.input_shape();

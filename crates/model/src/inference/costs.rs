@@ -113,10 +113,10 @@ fn memory(counted: &Plan, threads: usize) -> u64 {
     // A key switch holds raised digits and two sums; each thread has one under way, and a few operands.
     let limbs = counted.literal.log_q.len() + counted.shape.special;
     let digits = counted.literal.log_q.len().div_ceil(counted.shape.alpha);
-    let scratch = ((digits + 12) * limbs * threads) << counted.shape.log_n;
+    let scratch = (((digits + 12) * limbs * threads) as u64) << counted.shape.log_n;
     // Blocks of ciphertexts of higher levels that the engine keeps for the next ones; at most as much as its pool holds.
     let pooled = POOL.min(2 * counted.peak_bytes() / 3);
-    keys + counted.peak_bytes() + pooled + 8 * scratch as u64 + FIXED_MEMORY
+    keys + counted.peak_bytes() + pooled + 8 * scratch + FIXED_MEMORY
 }
 
 fn client_seconds(counted: &Plan, inputs: usize, model: &CostModel) -> f64 {
@@ -124,7 +124,7 @@ fn client_seconds(counted: &Plan, inputs: usize, model: &CostModel) -> f64 {
     let (key_memory, _) = counted.key_bytes();
     // The data party makes one of a key's two halves.
     let keys = key_memory as f64 / 16.0;
-    let data = ((inputs * counted.literal.log_q.len()) << counted.shape.log_n) as f64;
+    let data = (((inputs * counted.literal.log_q.len()) as u64) << counted.shape.log_n) as f64;
     model.client_factor * (ring.key_nanos * keys + ring.fresh_nanos * data) / 1e9
 }
 

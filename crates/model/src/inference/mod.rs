@@ -281,9 +281,10 @@ impl InferencePlan {
             .collect();
         let mut bytes = JobBytes {
             keys: 0,
-            images: (inputs * SeededCiphertext::encoded_len(&params, params.max_level())) as u64,
-            results: (counted.outputs * Ciphertext::encoded_len(&params, counted.output_level, 2))
-                as u64,
+            images: inputs as u64
+                * SeededCiphertext::encoded_len(&params, params.max_level()) as u64,
+            results: counted.outputs as u64
+                * Ciphertext::encoded_len(&params, counted.output_level, 2) as u64,
         };
         for key in &keys {
             bytes.keys += SeededSwitchingKey::encoded_len_of(&params, key.kind, key.level)? as u64;
@@ -418,7 +419,7 @@ fn count(
     chain: ParametersLiteral,
     choice: &Choice,
 ) -> Result<Plan, ModelError> {
-    let working = choice.working_bytes as usize;
+    let working = choice.working_bytes;
     let Some(gathering) = &task.gathering else {
         return Plan::new(program, chain, working);
     };
@@ -454,11 +455,7 @@ fn bounded(network: &Network, task: &Task, choice: &Choice) -> Result<(), ModelE
     at_most("images", task.images, MAX_IMAGES)?;
     at_most("images of a job", choice.images, task.images)?;
     at_most("levels left", task.spare_levels, MAX_SPARE)?;
-    at_most(
-        "working bytes",
-        choice.working_bytes as usize,
-        MAX_WORKING as usize,
-    )?;
+    at_most("working bytes", choice.working_bytes, MAX_WORKING)?;
     if choice.images == 0 || choice.batch == 0 {
         return Err(layout(
             "images of a job and of a ciphertext",
@@ -482,7 +479,11 @@ fn bounded(network: &Network, task: &Task, choice: &Choice) -> Result<(), ModelE
     at_most("ciphertexts of all layers", vectors, MAX_VECTORS)
 }
 
-fn at_most(what: &'static str, have: usize, limit: usize) -> Result<(), ModelError> {
+fn at_most<Size: PartialOrd + std::fmt::Display>(
+    what: &'static str,
+    have: Size,
+    limit: Size,
+) -> Result<(), ModelError> {
     if have > limit {
         return Err(layout(what, format!("at most {limit}"), have));
     }

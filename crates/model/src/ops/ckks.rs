@@ -4,7 +4,7 @@ use confide_ckks::evaluator::{self, Evaluator as Scheme, LazySum, Mask, Weighted
 use confide_ckks::{Ciphertext, Encoder, EvaluationKeys, Parameters};
 use confide_tensor::{CkksEvaluator, Evaluator, TensorError};
 
-use super::{LayerEvaluator, PeriodicSums, Reads, Shift, Sums, scratch};
+use super::{LayerEvaluator, PeriodicSums, Reads, Shift, Sums, fitting, scratch};
 
 /// Runs layers on ciphertexts with the keys of one data party.
 ///
@@ -18,7 +18,7 @@ pub struct CkksLayers<'a> {
     params: &'a Parameters,
     keys: &'a EvaluationKeys,
     mask_bits: u32,
-    working_bytes: usize,
+    working_bytes: u64,
     stop: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
 
@@ -84,7 +84,7 @@ impl<'a> CkksLayers<'a> {
     }
 
     /// Lets a layer use about `bytes` beside what it reads and makes (2 GiB unless set).
-    pub fn with_working_bytes(self, working_bytes: usize) -> Self {
+    pub fn with_working_bytes(self, working_bytes: u64) -> Self {
         Self {
             working_bytes,
             ..self
@@ -250,6 +250,6 @@ impl LayerEvaluator for CkksLayers<'_> {
     fn group(&self, level: usize, inputs: usize, sources: usize) -> usize {
         let level = (level, self.params.digits(level));
         let one = scratch(self.params.degree(), level, (inputs, sources));
-        (self.working_bytes / one.max(1)).max(1)
+        fitting(self.working_bytes, one)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use confide_tensor::{CostModel, Evaluator, KeySwitchShape, Op, SlotRing, TensorError};
 
-use super::{LayerEvaluator, PeriodicSums, Reads, Sums, THREADS, scratch};
+use super::{LayerEvaluator, PeriodicSums, Reads, Sums, THREADS, fitting, scratch};
 
 /// The operations of layers that are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -200,13 +200,13 @@ pub struct CountEvaluator {
     ring: SlotRing,
     shape: KeySwitchShape,
     max_level: usize,
-    working_bytes: usize,
+    working_bytes: u64,
     state: Arc<Mutex<State>>,
 }
 
 impl CountEvaluator {
     /// For key switches of a shape, levels `0 ..= max_level`, and that many bytes for a layer beside what it reads and makes.
-    pub fn new(shape: KeySwitchShape, max_level: usize, working_bytes: usize) -> Self {
+    pub fn new(shape: KeySwitchShape, max_level: usize, working_bytes: u64) -> Self {
         Self {
             ring: SlotRing::new(shape.log_n),
             shape,
@@ -238,7 +238,8 @@ impl CountEvaluator {
     fn scratch(&self, level: usize, inputs: usize, sources: usize) {
         let degree = self.ring.degree();
         let bytes = scratch(degree, (level, self.digits(level)), (inputs, sources));
-        self.beside(bytes / (degree * size_of::<u64>()));
+        let limb = (degree * size_of::<u64>()) as u64;
+        self.beside((bytes / limb) as usize);
     }
 
     /// Limbs that are needed beside all vectors that are alive.
@@ -517,6 +518,6 @@ impl LayerEvaluator for CountEvaluator {
             (level, self.digits(level)),
             (inputs, sources),
         );
-        (self.working_bytes / one.max(1)).max(1)
+        fitting(self.working_bytes, one)
     }
 }

@@ -95,7 +95,7 @@ fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
         count,
         args.fold,
     )?;
-    let working = (args.working_gb * 1e9) as usize;
+    let working = (args.working_gb * 1e9) as u64;
     let plan = Plan::new(&program, literal.clone(), working)?;
     let begun = Instant::now();
     let params = Parameters::new(literal)?;
@@ -170,7 +170,7 @@ fn evaluate(
     program: &Program,
     plan: &Plan,
     images: &[Vec<Vec<f64>>],
-    working: usize,
+    working: u64,
 ) -> Result<Found, ModelError> {
     let begun = Instant::now();
     let seed = [1; 32];

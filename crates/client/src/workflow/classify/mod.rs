@@ -72,16 +72,7 @@ impl ClassifySetup {
                 "Choose a folder with PNG or JPEG files.",
             ));
         }
-        for image in &images {
-            let problem = unfit(&card, image);
-            if let Some(problem) = problem {
-                return Err(ClientError::new(
-                    "CC-5041",
-                    format!("Image {} does not fit the model: {problem}.", image.name),
-                    "Choose another model, or leave out the image.",
-                ));
-            }
-        }
+        images.iter().try_for_each(|image| fits(&card, image))?;
         let places = Places::new(seed, images.iter().map(|image| image.pixels.as_slice()));
         Ok(Self {
             card,
@@ -166,8 +157,22 @@ impl ClassifySetup {
     }
 }
 
+/// Refuses an image that cannot be an input of a card's network.
+///
+/// # Errors
+/// `CC-5041` for another number of pixels, values beyond the promised range, or a class that the card does not have.
+pub fn fits(card: &Card, image: &NamedImage) -> Result<(), ClientError> {
+    unfit(card, image).map_or(Ok(()), |problem| {
+        Err(ClientError::new(
+            "CC-5041",
+            format!("Image {} does not fit the model: {problem}.", image.name),
+            "Choose another model, or leave out the image.",
+        ))
+    })
+}
+
 /// Why an image cannot be an input.
-pub(super) fn unfit(card: &Card, image: &NamedImage) -> Option<String> {
+fn unfit(card: &Card, image: &NamedImage) -> Option<String> {
     let planes = match card.normalise(&image.pixels) {
         Ok(planes) => planes,
         Err(error) => return Some(error.to_string()),

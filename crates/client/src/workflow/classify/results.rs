@@ -39,27 +39,47 @@ impl ClassifyRun {
         &self,
         slots: &[Vec<Vec<f64>>],
     ) -> Result<(Vec<Classification>, Guard), ClientError> {
-        let classes = self.card.classes.len();
-        let complete =
-            slots.len() == self.seats.len() && slots.iter().all(|outputs| outputs.len() == classes);
-        if !complete {
-            return Err(ClientError::new(
-                "CC-5020",
-                "The worker's results cannot be used: their number is wrong.",
-                "Start again, and report this if it goes on.",
-            ));
+        let jobs = slots.iter().enumerate();
+        let scores = jobs.map(|(job, slots)| self.scores(job, slots));
+        self.judged(&scores.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Scores `[place][class]` of all that a job held, canaries among it, from its decrypted slots `[class][slot]`: what is to
+    /// be kept of a job until all have ended.
+    ///
+    /// # Errors
+    /// `CC-5020` for results of another number.
+    pub fn scores(&self, job: usize, slots: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ClientError> {
+        let seats = self.seats.get(job).filter(|_| self.has_scores(slots.len()));
+        let places = 0..seats.ok_or_else(wrong_number)?.len();
+        let found = places.map(|place| {
+            let slot = self.geometry.output_slot(place);
+            let score = |output: &Vec<f64>| output.get(slot).copied().unwrap_or(f64::NAN);
+            slots.iter().map(score).collect()
+        });
+        Ok(found.collect())
+    }
+
+    /// Classes of all images from the scores `[job][place][class]` that [`ClassifyRun::scores`] gave.
+    ///
+    /// # Errors
+    /// Those of [`ClassifyRun::results`].
+    pub fn judged(
+        &self,
+        jobs: &[Vec<Vec<f64>>],
+    ) -> Result<(Vec<Classification>, Guard), ClientError> {
+        let whole = |(seats, job): (&Vec<Seat>, &Vec<Vec<f64>>)| {
+            seats.len() == job.len() && job.iter().all(|scores| self.has_scores(scores.len()))
+        };
+        if jobs.len() != self.seats.len() || !self.seats.iter().zip(jobs).all(whole) {
+            return Err(wrong_number());
         }
         let mut scores = vec![Vec::new(); self.images.len()];
         let mut guard = Guard::default();
-        for (seats, outputs) in self.seats.iter().zip(slots) {
-            for (place, seat) in seats.iter().enumerate() {
-                let slot = self.geometry.output_slot(place);
-                let score = |output: &Vec<f64>| output.get(slot).copied().unwrap_or(f64::NAN);
-                let found: Vec<f64> = outputs.iter().map(score).collect();
-                match *seat {
-                    Seat::Image(image) => scores[image] = found,
-                    Seat::Canary(canary) => self.judge(canary, &found, &mut guard)?,
-                }
+        for (seat, found) in self.seats.iter().flatten().zip(jobs.iter().flatten()) {
+            match *seat {
+                Seat::Image(image) => scores[image].clone_from(found),
+                Seat::Canary(canary) => self.judge(canary, found, &mut guard)?,
             }
         }
         for (canary, known) in self.canaries.iter().enumerate() {
@@ -87,6 +107,11 @@ impl ClassifyRun {
         Ok((found, guard))
     }
 
+    /// Whether there are as many scores as classes.
+    fn has_scores(&self, count: usize) -> bool {
+        count == self.card.classes.len()
+    }
+
     fn judge(&self, canary: usize, found: &[f64], guard: &mut Guard) -> Result<(), ClientError> {
         let error = self.canaries[canary].error(&self.card, found);
         if error > 1.0 {
@@ -100,6 +125,14 @@ impl ClassifyRun {
         guard.worst = guard.worst.max(error);
         Ok(())
     }
+}
+
+fn wrong_number() -> ClientError {
+    ClientError::new(
+        "CC-5020",
+        "The worker's results cannot be used: their number is wrong.",
+        "Start again, and report this if it goes on.",
+    )
 }
 
 /// Results as a CSV file: image, class, scores, and the true class where it is known.

@@ -15,7 +15,7 @@ pub use clear::ClearHead;
 pub use report::{ClearReport, ImageReport};
 pub use run::ImageRun;
 
-use super::classify::{NamedImage, from_model, unfit};
+use super::classify::{NamedImage, fits, from_model};
 use super::setup::{WorkerFacts, class_named};
 use super::{from_engine, from_train};
 use crate::ClientError;
@@ -100,16 +100,7 @@ impl ImageSetup {
     ) -> Result<Self, ClientError> {
         let card = Card::parse(card).map_err(from_model)?;
         let [levels, cells] = feature_shape(&card).map_err(from_model)?;
-        let unfit = images
-            .iter()
-            .find_map(|image| Some((image, unfit(&card, image)?)));
-        if let Some((image, problem)) = unfit {
-            return Err(ClientError::new(
-                "CC-5041",
-                format!("Image {} does not fit the model: {problem}.", image.name),
-                "Choose another model, or leave out the image.",
-            ));
-        }
+        images.iter().try_for_each(|image| fits(&card, image))?;
         let names: BTreeSet<&String> = labels.iter().collect();
         if images.len() != labels.len() {
             let message = format!("{} images have {} labels.", images.len(), labels.len());
