@@ -1,6 +1,6 @@
 //! What the page shows of a table's columns.
 
-use confide_client::intake::{Column, ColumnKind, Table, Values};
+use confide_client::intake::{Column, ColumnKind, PictureSource, Table, Values};
 use serde::Serialize;
 
 /// Rows shown of a table.
@@ -22,8 +22,10 @@ pub(crate) struct ColumnView {
 
 /// A table as the page shows it.
 #[derive(Serialize)]
-pub(crate) struct TableView {
+pub(crate) struct TableView<'a> {
     name: String,
+    /// The base model that read the pictures of a list.
+    pictures: Option<&'a PictureSource>,
     rows: usize,
     columns: Vec<ColumnView>,
     /// The first rows as text, empty where missing.
@@ -32,10 +34,11 @@ pub(crate) struct TableView {
     row_numbers: Vec<usize>,
 }
 
-impl TableView {
-    pub(crate) fn new(name: &str, table: &Table) -> Self {
+impl<'a> TableView<'a> {
+    pub(crate) fn new(name: &str, table: &Table, pictures: Option<&'a PictureSource>) -> Self {
         Self {
             name: name.to_owned(),
+            pictures,
             rows: table.rows(),
             columns: table
                 .columns

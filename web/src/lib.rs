@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod base_model;
 mod bridge;
 mod classify;
 mod columns;

@@ -1,5 +1,6 @@
 //! Risk for new patients with a head that the worker keeps.
 
+use crate::base_model::read_or_refused;
 use crate::bridge::{from_js, internal, throw, to_js};
 use crate::evaluation::Evaluation;
 use crate::factory::pairs;
@@ -8,7 +9,7 @@ use crate::link::{Link, digest};
 use crate::text::put_vectors;
 use crate::training::{open_with, start_jobs};
 use confide_client::ClientError;
-use confide_client::intake::{MissingPolicy, Records, Refusal, read_csv};
+use confide_client::intake::{MissingPolicy, Records, Refusal, Table, read_csv};
 use confide_client::workflow::{
     Digests, Judged, PredictionRun, ResultOpener, SavedModel, patients_csv,
 };
@@ -25,6 +26,8 @@ pub struct Prediction {
     logits: Vec<Vec<f64>>,
     /// Rows of the file that cannot be scored, with the reason.
     refused: Vec<Refusal>,
+    /// Names by row, of pictures.
+    names: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +37,8 @@ struct PredictionView<'a> {
     looked_at: Vec<usize>,
     rows: Vec<Judged>,
     refused: &'a [Refusal],
+    /// Names of pictures by row; empty where rows have numbers only.
+    names: &'a [String],
     notes: &'a [String],
 }
 
@@ -72,16 +77,38 @@ impl Prediction {
         seed: Vec<u8>,
     ) -> Result<Prediction, JsValue> {
         let model = SavedModel::from_json(model).map_err(throw)?;
-        let features = &model.preprocessing.features;
         let mut table = read_csv(csv).map_err(throw)?;
         if let (Some(source), Some(vectors)) = (&model.text, &vectors) {
             put_vectors(&mut table, source.clone(), vectors).map_err(throw)?;
         }
-        let refused = table.refusals(features);
-        let records = table
-            .select_records(features, MissingPolicy::Drop)
-            .map_err(|error| throw(with_reasons(error, &refused)))?;
-        Self::new(&model, &records, refused, seed)
+        Self::of_table(&model, &table, seed)
+    }
+
+    /// Several pictures: `vectors` are their features, one after the other, `refused` those that cannot be used. `seed` is the
+    /// key's and is wiped.
+    ///
+    /// # Errors
+    /// When the head reads no pictures, or none can be used.
+    #[wasm_bindgen(js_name = ofPictures)]
+    pub fn of_pictures(
+        model: &str,
+        names: Vec<String>,
+        vectors: &[f32],
+        refused: JsValue,
+        seed: Vec<u8>,
+    ) -> Result<Prediction, JsValue> {
+        let model = SavedModel::from_json(model).map_err(throw)?;
+        let Some(source) = model.pictures.clone() else {
+            return Err(internal("a head that reads no pictures was given some", ""));
+        };
+        let features = read_or_refused(names.len(), vectors, refused)?;
+        let mut table = Table::of_pictures(&source.column, names.clone());
+        table.with_pictures(source, &features).map_err(throw)?;
+        let prediction = Self::of_table(&model, &table, seed)?;
+        Ok(Self {
+            names,
+            ..prediction
+        })
     }
 
     /// The plan's bytes, for factories.
@@ -178,6 +205,7 @@ impl Prediction {
             looked_at: evaluation.held.looked_at(),
             rows: self.judged(evaluation, threshold),
             refused: &self.refused,
+            names: &self.names,
             notes: self.run.notes(),
         })
     }
@@ -190,7 +218,7 @@ impl Prediction {
         let judged = self.judged(evaluation, threshold);
         let looked_at = evaluation.held.looked_at();
         let classes = self.run.classes();
-        patients_csv(&judged, &self.refused, classes, &looked_at, &[]).map_err(throw)
+        patients_csv(&judged, &self.refused, classes, &looked_at, &self.names).map_err(throw)
     }
 }
 
@@ -214,6 +242,16 @@ impl Prediction {
         evaluation.held.judge(predictions, threshold)
     }
 
+    /// The records of a table that have no gaps.
+    fn of_table(model: &SavedModel, table: &Table, seed: Vec<u8>) -> Result<Self, JsValue> {
+        let features = &model.preprocessing.features;
+        let refused = table.refusals(features);
+        let records = table
+            .select_records(features, MissingPolicy::Drop)
+            .map_err(|error| throw(with_reasons(error, &refused)))?;
+        Self::new(model, &records, refused, seed)
+    }
+
     fn new(
         model: &SavedModel,
         records: &Records,
@@ -228,6 +266,7 @@ impl Prediction {
             opener,
             logits: Vec::new(),
             refused,
+            names: Vec::new(),
         })
     }
 }

@@ -32,7 +32,7 @@ impl TextReader {
     }
 
     /// The vector of a text.
-    pub fn embed(&self, text: &str) -> Vec<f32> {
+    pub fn read(&self, text: &str) -> Vec<f32> {
         self.model.embed(text)
     }
 }

@@ -1,12 +1,14 @@
 //! Records while the user looks at them: the table, the choices, and what stands in the way.
 
-use crate::bridge::{from_js, throw, to_js};
+use crate::base_model::read_or_refused;
+use crate::bridge::{from_js, internal, throw, to_js};
 use crate::columns::TableView;
 use crate::text::put_vectors;
 use confide_client::ClientError;
 use confide_client::intake::{
-    ColumnKind, Dataset, MAX_CLASSES, MissingPolicy, Problem, ProblemKind, Selection, Severity,
-    Table, TextSource, positive_class, read_csv,
+    ColumnKind, Dataset, MAX_CLASSES, MissingPolicy, PictureSource, Problem, ProblemKind,
+    Selection, Severity, Table, TextSource, match_pictures, positive_class, read_csv,
+    read_picture_table,
 };
 use confide_client::prepare::{Split, split_dataset};
 use confide_client::workflow::{TrainingOptions, VALIDATION_FRACTION};
@@ -28,6 +30,9 @@ pub(crate) struct Choices {
     /// The column of written records, once the language model has read it.
     #[serde(default)]
     pub(crate) text: Option<usize>,
+    /// The column of pictures, in a list of them.
+    #[serde(default)]
+    pub(crate) pictures: Option<usize>,
     /// The column that says which records belong together.
     #[serde(default)]
     pub(crate) group: Option<usize>,
@@ -51,11 +56,12 @@ pub(crate) struct Choices {
 
 impl Choices {
     /// A first proposal: the column that looks most like an outcome, and all columns of numbers.
-    fn suggest(table: &Table) -> Self {
+    fn suggest(table: &Table, pictures: Option<usize>) -> Self {
         let stats = table.stats();
         let label = stats
             .iter()
             .enumerate()
+            .filter(|(index, _)| Some(*index) != pictures)
             .filter(|(_, column)| (2..=MAX_CLASSES).contains(&column.distinct))
             // A text of few values is an outcome before a number is, two values before many, later before earlier.
             .max_by_key(|(index, column)| {
@@ -73,6 +79,8 @@ impl Choices {
             .filter_map(|problem| problem.column.as_deref())
             .collect();
         let features = (0..stats.len())
+            // A head on pictures learns from nothing else of their list.
+            .filter(|_| pictures.is_none())
             .filter(|&index| Some(index) != label && stats[index].kind == ColumnKind::Numeric)
             .filter(|&index| !identifiers.contains(&stats[index].name.as_str()))
             .collect();
@@ -81,6 +89,7 @@ impl Choices {
             positive: None,
             features,
             text: None,
+            pictures,
             group: None,
             missing: "report".to_owned(),
             test_fraction: 0.2,
@@ -186,7 +195,7 @@ pub struct Workbench {
     table: Table,
     choices: Choices,
     chosen: Option<Chosen>,
-    /// Position of the column of written records that was read, and the table with numbers in its place.
+    /// Position of the column of written records or pictures that was read, and the table with numbers in its place.
     read: Option<(usize, Table)>,
 }
 
@@ -200,11 +209,66 @@ impl Workbench {
     pub fn new(bytes: &[u8]) -> Result<Workbench, JsValue> {
         let table = read_csv(bytes).map_err(throw)?;
         Ok(Self {
-            choices: Choices::suggest(&table),
+            choices: Choices::suggest(&table, None),
             table,
             chosen: None,
             read: None,
         })
+    }
+
+    /// Reads a list of pictures with their labels.
+    ///
+    /// # Errors
+    /// When the file is no such list.
+    #[wasm_bindgen(js_name = ofPictures)]
+    pub fn of_pictures(list: &[u8]) -> Result<Workbench, JsValue> {
+        Self::listed(list).map_err(throw)
+    }
+
+    /// For each picture of the list the place of its file among `paths`, or why there is none.
+    ///
+    /// # Errors
+    /// When the file is no list of pictures.
+    #[wasm_bindgen(js_name = matchPictures)]
+    pub fn match_pictures(&self, paths: Vec<String>) -> Result<JsValue, JsValue> {
+        let names = self.texts(self.choices.pictures.unwrap_or(usize::MAX))?;
+        let found = match_pictures(&names, &paths).into_iter();
+        let views = found.map(|one| match one {
+            Ok(file) => FileView {
+                file: Some(file),
+                error: None,
+            },
+            Err(error) => FileView {
+                file: None,
+                error: Some(error),
+            },
+        });
+        to_js(&views.collect::<Vec<_>>())
+    }
+
+    /// Takes the features of the list's pictures, one after the other, and which were refused. `source` is the base model's name
+    /// and the digest of its card.
+    ///
+    /// # Errors
+    /// When no picture can be used.
+    #[wasm_bindgen(js_name = setPictures)]
+    pub fn set_pictures(
+        &mut self,
+        source: JsValue,
+        vectors: &[f32],
+        refused: JsValue,
+    ) -> Result<(), JsValue> {
+        let SourceView { name, card } = from_js(source)?;
+        let Some((index, column)) = self.picture_column() else {
+            return Err(internal("a table without pictures was given features", ""));
+        };
+        let source = PictureSource { column, name, card };
+        let count = self.table.texts(&source.column).map_err(throw)?.len();
+        let features = read_or_refused(count, vectors, refused)?;
+        let mut table = self.table.clone();
+        table.with_pictures(source, &features).map_err(throw)?;
+        self.read = Some((index, table));
+        Ok(())
     }
 
     /// What the page shows of the table.
@@ -212,7 +276,11 @@ impl Workbench {
     /// # Errors
     /// Never for values that come from here.
     pub fn table(&self, name: &str) -> Result<JsValue, JsValue> {
-        to_js(&TableView::new(name, &self.table))
+        let read = self
+            .read
+            .as_ref()
+            .and_then(|(_, table)| table.pictures.as_ref());
+        to_js(&TableView::new(name, &self.table, read))
     }
 
     /// The choices in force; at first a proposal.
@@ -252,7 +320,38 @@ impl Workbench {
     }
 }
 
+/// Where the file of a picture is.
+#[derive(Serialize)]
+struct FileView {
+    file: Option<usize>,
+    error: Option<ClientError>,
+}
+
+/// A base model.
+#[derive(Deserialize)]
+struct SourceView {
+    name: String,
+    card: String,
+}
+
 impl Workbench {
+    fn listed(list: &[u8]) -> Result<Self, ClientError> {
+        let (table, column) = read_picture_table(list)?;
+        let place = table.columns.iter().position(|one| one.name == column);
+        Ok(Self {
+            choices: Choices::suggest(&table, place),
+            table,
+            chosen: None,
+            read: None,
+        })
+    }
+
+    /// Place and name of the column of pictures.
+    fn picture_column(&self) -> Option<(usize, String)> {
+        let index = self.choices.pictures?;
+        Some((index, self.name(index)?.to_owned()))
+    }
+
     pub(crate) fn chosen(&self) -> Option<&Chosen> {
         self.chosen.as_ref()
     }
@@ -281,6 +380,7 @@ impl Workbench {
             .copied()
             .chain(self.choices.label)
             .chain(self.choices.text)
+            .chain(self.choices.pictures)
             .collect();
         let gaps = self.gaps(&used);
         let mut view = DatasetView {
@@ -330,7 +430,19 @@ impl Workbench {
             .filter_map(|&index| self.table.columns.get(index))
             .map(|c| c.stats().missing)
             .sum();
-        cells + self.table.ragged_rows
+        cells + self.table.ragged_rows + self.refused()
+    }
+
+    /// Pictures that were refused.
+    fn refused(&self) -> usize {
+        let counts = self.problem_table().problem_counts.iter();
+        let pictures = counts.filter(|(kind, _)| *kind == ProblemKind::Picture);
+        pictures.map(|(_, count)| count).sum()
+    }
+
+    /// The table that knows all problems.
+    fn problem_table(&self) -> &Table {
+        self.chosen_table().unwrap_or(&self.table)
     }
 
     /// Problems of the used columns that the choices leave open.
@@ -345,13 +457,18 @@ impl Workbench {
         let settled = |problem: &&Problem| {
             let gap = matches!(
                 problem.kind,
-                ProblemKind::Missing | ProblemKind::NotANumber | ProblemKind::Ragged
+                ProblemKind::Missing
+                    | ProblemKind::NotANumber
+                    | ProblemKind::Ragged
+                    | ProblemKind::Picture
             );
+            // Names of pictures are no measurement.
+            let name = problem.kind == ProblemKind::Identifier && self.choices.pictures.is_some();
             // The selection itself says so when two columns of one name are in the way.
-            problem.kind == ProblemKind::DuplicateName
+            name || problem.kind == ProblemKind::DuplicateName
                 || gap && self.choices.policy() != MissingPolicy::Report
         };
-        self.table
+        self.problem_table()
             .problems
             .iter()
             .filter(|problem| concerns(problem) && !settled(problem))
@@ -381,13 +498,13 @@ impl Workbench {
 
     /// The table that is learnt from: with numbers in the place of the texts, where a column of texts is chosen.
     fn chosen_table(&self) -> Result<&Table, ClientError> {
-        match (self.choices.text, &self.read) {
+        match (self.choices.text.or(self.choices.pictures), &self.read) {
             (None, _) => Ok(&self.table),
             (Some(column), Some((read, table))) if *read == column => Ok(table),
             (Some(_), _) => Err(ClientError::new(
                 "CC-1017",
-                "The written records are not read yet.",
-                "Choose their column again.",
+                "The written records or pictures are not read yet.",
+                "Choose their column, or the pictures, again.",
             )),
         }
     }
@@ -418,7 +535,7 @@ impl Workbench {
             return Err(ClientError::new(
                 "CC-1010",
                 "No measurement is chosen.",
-                "Choose at least one column of numbers, or one of written records.",
+                "Choose at least one column of numbers, or one of written records, or pictures.",
             ));
         }
         let dataset = table.select(&Selection {

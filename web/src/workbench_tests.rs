@@ -3,7 +3,7 @@ use super::*;
 fn bench(csv: &str) -> Workbench {
     let table = read_csv(csv.as_bytes()).unwrap();
     Workbench {
-        choices: Choices::suggest(&table),
+        choices: Choices::suggest(&table, None),
         table,
         chosen: None,
         read: None,
@@ -111,4 +111,43 @@ fn texts_are_features_once_they_are_read() {
     assert_eq!(view.features, 4);
     let records = &bench.chosen().unwrap().dataset.records;
     assert_eq!(records.row(1), [-0.5, 0.0, 1.0, 60.0]);
+}
+
+#[test]
+fn pictures_are_features_and_refused_ones_are_named() {
+    let mut bench = Workbench::listed(
+        b"scan,patient,kind\n1.png,p,CT\n2.png,q,MRI\n3.png,r,CT\n4.png,s,MRI\n5.png,t,CT\n",
+    )
+    .unwrap();
+    assert_eq!(
+        (bench.choices.pictures, bench.choices.label),
+        (Some(0), Some(2))
+    );
+    assert!(bench.choices.features.is_empty());
+    let view = bench.apply();
+    assert!(!view.ready && view.problems[0].message.contains("not read"));
+    let source = PictureSource {
+        column: "scan".into(),
+        name: "net".into(),
+        card: "ab".into(),
+    };
+    let refusal = ClientError::new("CC-1020", "It cannot be read.", "Save it as PNG.");
+    let features = [
+        Ok(vec![0.5, 1.0]),
+        Ok(vec![0.0, -1.0]),
+        Err(refusal),
+        Ok(vec![0.1, -1.0]),
+        Ok(vec![0.4, 1.0]),
+    ];
+    let mut table = bench.table.clone();
+    table.with_pictures(source, &features).unwrap();
+    bench.read = Some((0, table));
+    let view = bench.apply();
+    assert!(!view.ready);
+    assert_eq!((view.missing, view.problems.len()), (1, 1));
+    assert!(view.problems[0].message.starts_with("3.png: "));
+    bench.choices.missing = "drop".to_owned();
+    let view = bench.apply();
+    assert!(view.ready && view.problems.is_empty());
+    assert_eq!((view.features, view.dropped), (2, 1));
 }

@@ -19,6 +19,7 @@ export function report(error) {
   const fallback = message ? { message, remedy } : general;
   update({
     busy: null,
+    stoppable: false,
     error: {
       at: Date.now(),
       code: known.code,
@@ -37,7 +38,7 @@ export async function busy(sentence, task) {
   announce(sentence);
   try {
     await task();
-    update({ busy: null });
+    update({ busy: null, stoppable: false });
     return true;
   } catch (error) {
     report(error);
@@ -97,17 +98,44 @@ export const leaveImages = () =>
     update({ ...forgetFrom.plan, images: null });
   });
 
-/** How far the language model is, while something is under way. */
+/** How far a model that reads texts or pictures is, while something is under way. It can be stopped until that is over. */
 export function reading(progress) {
-  if (get().busy) update({ busy: text.records.read[progress.phase](progress) });
+  if (!get().busy) return;
+  update(progress ? { busy: text.records.read[progress.phase](progress), stoppable: true } : { busy: text.predict.working, stoppable: false });
 }
+
+/** Ends the reading under way. */
+export const stopReading = () => engine.call("stopReading").catch(report);
 
 /** Has the language model read a column of written records, or takes that choice back. */
 export async function chooseText(column) {
   const features = get().choices.features.filter((one) => one !== column);
-  if (column !== null && !(await busy(text.records.read.begin, () => engine.call("readTexts", { column })))) return;
-  await choose({ text: column, features });
+  let read = column === null;
+  if (!read) await busy(text.records.read.begin, async () => (read = await engine.call("readTexts", { column })));
+  if (read) await choose({ text: column, features });
+  else update({ revision: get().revision + 1 });
 }
+
+/** Asks which base models there are for pictures. */
+export async function listBaseModels() {
+  update({ baseModels: "asked" });
+  try {
+    update({ baseModels: await engine.call("listBaseModels") });
+  } catch (error) {
+    // Another key asks again; after anything else it would fail again.
+    update({ baseModels: explain(error).code === "CF-0005" ? null : [] });
+    report(error);
+  }
+}
+
+/** Has a base model read the pictures of a list. */
+export const openPictures = (request) =>
+  busy(text.records.read.begin, async () => {
+    const opened = await engine.call("openPictures", request);
+    if (!opened) return;
+    update({ ...forgetFrom.records, ...opened });
+    announce(text.records.summary(get().table.rows, get().table.columns.length));
+  });
 
 /** Prepares the records and asks the service for a plan. */
 export async function askPlan() {
@@ -144,7 +172,10 @@ export async function resumeRun() {
 
 /** Scores new patients: `values` of one, or a `file` with several. */
 export const predict = (request) =>
-  busy(text.predict.working, async () => update({ predictions: await engine.call("predict", request) }));
+  busy(text.predict.working, async () => {
+    const predictions = await engine.call("predict", request);
+    if (predictions) update({ predictions });
+  });
 
 // The side to look from that was asked for last, while an earlier one is worked out.
 let asked = null;

@@ -2,10 +2,12 @@
 
 import * as projects from "./engine/projects.js";
 import * as store from "./engine/store.js";
+import { baseModels, readPictures } from "./engine/base-models.js";
 import { compile, instantiate } from "./engine/wasm.js";
 import { explain } from "./engine/errors.js";
 import { poolSize } from "./engine/pool.js";
 import { predict } from "./engine/predictor.js";
+import { STOPPED as READING_STOPPED } from "./engine/reading.js";
 import { Review } from "./engine/review.js";
 import { withSecret } from "./engine/secret.js";
 import { Service } from "./engine/service.js";
@@ -49,13 +51,27 @@ async function noted(changes, id = space?.id) {
   if (await projects.change(id, changes)) tell("projects", projects.all());
 }
 
-/** Tells how far the reading of texts is, twice a second. */
+/** Tells how far a reading of texts or pictures is, twice a second; nothing once other work follows. */
 let told = 0;
 function reading(progress) {
   const now = performance.now();
-  if (now - told < 500 && progress.done < progress.total) return;
+  if (progress && now - told < 500 && progress.done < progress.total) return;
   told = now;
   tell("reading", progress);
+}
+
+/** Ends the reading under way. */
+let stopReading = new AbortController();
+
+/** Runs a reading that can be stopped; answers nothing when it was. */
+async function stoppable(read) {
+  stopReading = new AbortController();
+  try {
+    return await read({ onProgress: reading, signal: stopReading.signal });
+  } catch (error) {
+    if (error?.code === READING_STOPPED.code) return null;
+    throw error;
+  }
 }
 
 /** Ends a run before something changes that it stands on. */
@@ -280,12 +296,31 @@ const methods = {
     await noted({ stage: "key", kind: null, source: "", rows: 0, accuracy: null });
   },
 
+  /** Answers whether it came to its end. */
   async readTexts({ column }) {
     await endRun();
     const texts = space.project.texts(column);
-    const vectors = await readTexts({ compiled, digest: engine.textModelDigest(), texts, onProgress: reading });
-    await space.project.takeVectors(column, vectors);
+    const vectors = await stoppable((under) => readTexts({ compiled, digest: engine.textModelDigest(), texts, ...under }));
+    if (vectors) await space.project.takeVectors(column, vectors);
+    return vectors !== null;
   },
+
+  listBaseModels: () => baseModels({ engine, service }),
+
+  /** Reads the pictures of a list with a base model; answers nothing when it was stopped. `files` have a `path` and a `file` each. */
+  async openPictures({ list, files, name }) {
+    const bytes = new Uint8Array(await list.arrayBuffer());
+    const { project } = space;
+    const matched = project.matchPictures(bytes, files);
+    const read = await stoppable((under) => readPictures({ engine, compiled, service, name, files: matched, ...under }));
+    if (!read) return null;
+    await endRun();
+    const state = await project.openPictures(list.name, bytes, read);
+    await noted({ stage: "records", source: state.table.name, rows: state.table.rows, accuracy: null });
+    return state;
+  },
+
+  stopReading: async () => stopReading.abort(READING_STOPPED),
 
   async choose({ choices }) {
     await endRun();
@@ -313,12 +348,14 @@ const methods = {
     await noted({ stage: "plan" });
   },
 
-  async predict({ values, written, file }) {
+  /** Answers nothing when it was stopped. */
+  async predict({ values, written, file, pictures }) {
     const { key, project } = space;
     const { evaluation, threshold } = review;
-    const answer = await predict({ engine, compiled, service, key, model: project.result.model, evaluation, threshold, values, written, file, onProgress: reading });
-    newPatients = answer.csv;
-    return answer.view;
+    const asked = { values, written, file, pictures };
+    const answer = await stoppable((under) => predict({ engine, compiled, service, key, model: project.result.model, evaluation, threshold, ...asked, ...under }));
+    newPatients = answer?.csv ?? newPatients;
+    return answer?.view ?? null;
   },
 
   review: ({ changes }) => review.change(changes),

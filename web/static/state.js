@@ -35,6 +35,8 @@ const state = {
   ledger: [],
   told: null, // a sentence on what was done
   busy: null, // a sentence while something short is under way
+  stoppable: false, // whether that can be stopped
+  baseModels: null, // for pictures: nothing, "asked", or [{ name, card, about, licence, classes, shape, bytes }]
   error: null, // { code, blame, message, remedy, detail }
 };
 

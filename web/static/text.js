@@ -2,6 +2,7 @@
 // Plain words first; the technical terms stand in sections that open on request.
 
 import { bytes, count, duration, percent } from "./format.js";
+import { baseModel } from "./text/base-model.js";
 import { card } from "./text/card.js";
 import { classify } from "./text/classify.js";
 import { key } from "./text/key.js";
@@ -32,6 +33,7 @@ export const text = {
   stepLocked: "not yet available",
   foot: "No data goes to third parties. A research tool: it supports a clinician’s judgement and does not replace it.",
   back: "Back",
+  stop: "Stop",
   next: "Continue",
   details: "Technical details",
   forms: { locked: "locked", key: "working key", plain: "readable" },
@@ -50,6 +52,7 @@ export const text = {
   leftNothing: "No record has left this browser",
   leftSummary: (locked) => `${bytes(locked)} sent, all records locked`,
 
+  baseModel,
   connect,
   preflight,
   key,
@@ -91,9 +94,9 @@ export const text = {
     groupNone: "Each record stands for itself",
     groupHint: "The column that names the patient, or whatever several records share: those are never split between training and test.",
     read: {
-      begin: "Starting the language model",
+      begin: "Getting ready to read",
       model: ({ done, total }) => `Fetching the language model: ${percent(done / total, 0)}`,
-      pictures: ({ done, total }) => `Reading the pictures: ${count(done)} of ${count(total)}`,
+      ...baseModel.read,
       texts: ({ done, total, seconds }) => `Reading the texts: ${count(done)} of ${count(total)}${seconds === null ? "" : `, ${duration(seconds)} left`}`,
     },
     missingTitle: "Missing values",
@@ -275,7 +278,7 @@ export const text = {
     byCode: {
       "CF-0002": ["A helper that locks records could not start.", "Close other tabs to free memory, and go on."],
       "CF-0003": ["The work was interrupted.", "Go on; what was sent is not sent again."],
-      "CF-0008": ["A helper that reads texts could not start.", "Close other tabs to free memory, and choose the column again."],
+      "CF-0008": ["A helper that reads texts or pictures could not start.", "Close other tabs to free memory, and choose them again."],
       "CF-0006": ["The training was stopped.", "Go on when you are ready; what was sent is not sent again."],
       "CF-0009": ["The storage of this browser is full.", "Delete a project that is no longer needed, or free disk space, and try again."],
       "CF-0011": ["The key of this project cannot be opened any more: the browser lost what it was wrapped with.", "Restore the project from its backup or its exported file, and delete this entry."],

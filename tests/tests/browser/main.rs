@@ -6,6 +6,7 @@ mod classify;
 mod figures;
 mod keyboard;
 mod page;
+mod pictured;
 mod projects;
 mod results;
 mod start;

@@ -1,5 +1,6 @@
 // Risk for new patients: lock, score, open.
 
+import { readPictures } from "./base-models.js";
 import { Pool } from "./pool.js";
 import { sendObjects } from "./objects.js";
 import { readTexts } from "./texts.js";
@@ -20,16 +21,31 @@ function oneRow(names, values) {
   return new TextEncoder().encode([[...names, spare], [...values, 1]].map((cells) => `${cells.map(quoted).join(",")}\n`).join(""));
 }
 
-/** Scores one patient (`values`, with a `written` record where the model reads one) or a file of patients (`file`); the
- *  `evaluation` says what such risks have been worth, and the `threshold` labels. */
-export async function predict({ engine, compiled, service, key, model, evaluation, threshold, values, written, file, onProgress }) {
-  const begun = performance.now();
+/** The records to score, prepared as those of the training were: from `pictures`, from a `file` of patients, or from the `values` of
+ *  one, with a `written` record where the model reads one. */
+async function prepare({ engine, compiled, service, key, model, values, written, file, pictures, onProgress, signal }) {
+  if (pictures) {
+    const { name } = JSON.parse(model).pictures;
+    const names = pictures.map((one) => one.path);
+    const files = pictures.map((one) => one.file);
+    const check = (card) => engine.checkBaseModel(model, card);
+    const { vectors, refused } = await readPictures({ engine, compiled, service, name, files, check, onProgress, signal });
+    return withSeed(key, (seed) => engine.Prediction.ofPictures(model, names, vectors, refused, seed));
+  }
   const csv = file ? new Uint8Array(await file.arrayBuffer()) : written ? oneRow(written.names, values) : null;
   const texts = csv ? engine.textsOfFile(model, csv) : null;
-  const vectors = texts ? await readTexts({ compiled, digest: engine.textModelDigest(), texts, onProgress }) : undefined;
-  const prediction = withSeed(key, (seed) =>
+  const vectors = texts ? await readTexts({ compiled, digest: engine.textModelDigest(), texts, onProgress, signal }) : undefined;
+  return withSeed(key, (seed) =>
     csv ? engine.Prediction.ofFile(model, csv, vectors, seed) : engine.Prediction.ofOne(model, Float64Array.from(values), seed),
   );
+}
+
+/** Scores one patient or several; the `evaluation` says what such risks have been worth, and the `threshold` labels. */
+export async function predict(request) {
+  const { compiled, service, key, evaluation, threshold, values } = request;
+  const begun = performance.now();
+  const prediction = await prepare(request);
+  request.onProgress(null);
   let pool = null;
   try {
     const keys = prediction.keys();

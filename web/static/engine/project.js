@@ -35,14 +35,15 @@ export class Project {
     const bytes = await this.#store.recall(RECORDS);
     if (!kept || !bytes) return {};
     this.#kept = kept;
-    this.#workbench = new this.#engine.Workbench(bytes);
-    this.table = this.#workbench.table(kept.name);
+    this.#workbench = kept.pictures ? this.#engine.Workbench.ofPictures(bytes) : new this.#engine.Workbench(bytes);
     const vectors = await this.#store.recall(VECTORS);
     try {
       if (vectors && kept.read !== undefined) this.#workbench.setVectors(kept.read, new Float32Array(vectors.buffer));
+      if (vectors && kept.pictures) this.#workbench.setPictures(kept.pictures.source, new Float32Array(vectors.buffer), kept.pictures.refused);
     } catch {
       // Vectors of another version: the choice of the column asks for them again.
     }
+    this.table = this.#workbench.table(kept.name);
     const dataset = this.#workbench.choose(kept.choices);
     const result = await this.#store.recallValue(RESULT);
     // A result of an earlier version lacks what its figures are made of.
@@ -53,14 +54,43 @@ export class Project {
 
   /** Reads a file or the sample; answers table, proposed choices and what they lead to. */
   async open(name, bytes) {
-    const workbench = new this.#engine.Workbench(bytes);
+    return this.#take(new this.#engine.Workbench(bytes), name, bytes, {});
+  }
+
+  /** For each picture of a list its file among `files`, or `{ error }`. */
+  matchPictures(list, files) {
+    const workbench = this.#engine.Workbench.ofPictures(list);
+    try {
+      const found = workbench.matchPictures(files.map((one) => one.path));
+      return found.map(({ file, error }) => (error ? { error } : files[file].file));
+    } finally {
+      workbench.free();
+    }
+  }
+
+  /** Takes a list of pictures with what a base model made of them; answers as `open`. */
+  async openPictures(name, list, { source, vectors, refused }) {
+    const workbench = this.#engine.Workbench.ofPictures(list);
+    try {
+      workbench.setPictures(source, vectors, refused);
+    } catch (error) {
+      workbench.free();
+      throw error;
+    }
+    const state = await this.#take(workbench, name, list, { pictures: { source, refused } });
+    await this.#store.keep(VECTORS, new Uint8Array(vectors.buffer));
+    return state;
+  }
+
+  /** Begins with new records; `kept` is what is remembered beside them. */
+  async #take(workbench, name, bytes, kept) {
     this.#drop();
     this.#workbench?.free();
     this.#workbench = workbench;
     this.table = workbench.table(name);
     const choices = workbench.choices();
     const dataset = workbench.choose(choices);
-    this.#kept = { name, choices };
+    this.#kept = { name, choices, ...kept };
     await this.#store.forget(RESULT, VECTORS, REVIEW);
     await this.#store.keep(RECORDS, bytes);
     await this.keep({});
@@ -71,7 +101,8 @@ export class Project {
   async choose(choices) {
     this.#drop();
     const dataset = this.#workbench.choose(choices);
-    this.#kept = { name: this.#kept.name, read: this.#kept.read, choices };
+    const { name, read, pictures } = this.#kept;
+    this.#kept = { name, read, pictures, choices };
     await this.#store.forget(RESULT);
     await this.keep({});
     return { dataset };
@@ -170,12 +201,12 @@ export class Project {
   async finish(report, key) {
     const training = this.training();
     const model = training.model(key);
-    const { preprocessing, text } = JSON.parse(model);
-    // Numbers that the language model made of a text are not asked for.
+    const { preprocessing, text, pictures } = JSON.parse(model);
+    // Numbers that a model made of a text or a picture are not asked for.
     const columns = preprocessing.features.map((name) => this.table.columns.find((column) => column.name === name));
     const features = columns.filter(Boolean).map(({ name, median, min, max }) => ({ name, median, min, max }));
     const json = JSON.stringify({ ...JSON.parse(training.reportJson()), seconds: Object.fromEntries(report.seconds), bytes_up: report.bytes_up, bytes_down: report.bytes_down, worker_peak_rss_bytes: report.worker_peak }, null, 2);
-    this.result = { report, predictor: { id: report.id, features, text: text?.column ?? null }, model, json, held: training.heldOut() };
+    this.result = { report, predictor: { id: report.id, features, text: text?.column ?? null, pictures: pictures?.name ?? null }, model, json, held: training.heldOut() };
     await this.#store.keepValue(RESULT, this.result);
     await this.keep({ running: false });
   }

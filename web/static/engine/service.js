@@ -165,8 +165,8 @@ export class Service {
         this.#onStatus({ status: "online", worker: event.worker, threads: event.facts.threads });
         break;
       case "plan":
-      case "have":
       case "models":
+      case "have":
       case "deleted":
         this.#settle(`request/${event.request}`, event);
         break;

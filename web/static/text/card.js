@@ -76,6 +76,7 @@ export const card = {
     dropped: (n) => (n === 0 ? "No record of the file was left out." : `${count(n)} records were left out for missing values, or a wrong number of cells.`),
     prepared: (features, components) => `Predictors are standardised with mean and deviation of the training records, rotated to their principal components and partly whitened; ${count(components)} components of ${count(features)} predictors are used. Far outlying records are shortened.`,
     text: (column) => `The texts of “${column}” are turned into 384 numbers each by the language model all-MiniLM-L6-v2 in the browser.`,
+    pictures: (column, { name, card: digest }) => `The pictures of “${column}” are turned into numbers, the pooled last maps, by the base model ${name} in the browser (SHA-256 of its card ${digest}).`,
     outcome: (label, classes) => `Column “${label}” with the groups ${classes.map((name) => `“${name}”`).join(", ")}.`,
     positive: (name) => `Counted as positive: “${name}”.`,
     predictor: (name, low, median, high) => `${name}: median ${short(median)}, from ${short(low)} to ${short(high)}`,

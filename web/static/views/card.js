@@ -18,6 +18,7 @@ function predictors({ table, choices }) {
   const chosen = table.columns.filter((column) => choices.features.includes(column.index));
   const lines = chosen.slice(0, LISTED).map(({ name, min, median, max }) => facts.predictor(name, min, median, max));
   const more = chosen.length > LISTED ? [facts.predictorsMore(chosen.length - LISTED)] : [];
+  if (table.pictures) return { count: 1, lines: [facts.pictures(columnName(table, choices.pictures), table.pictures)] };
   const read = choices.text === null || choices.text === undefined ? [] : [facts.text(columnName(table, choices.text))];
   return { count: chosen.length, lines: chosen.length === 0 ? read : [facts.predictors(chosen.length), ...lines, ...more, ...read] };
 }

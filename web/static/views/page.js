@@ -1,6 +1,6 @@
 // What all views share: the head of a page and the row of buttons at its end.
 
-import { h } from "../dom.js";
+import { button, h } from "../dom.js";
 import { text } from "../text.js";
 
 /** Heading and leading sentence. The heading takes the focus when the step opens. */
@@ -23,7 +23,14 @@ export function actions(...children) {
   return h("div", { class: "actions" }, ...children);
 }
 
-/** Shows the sentence of the short work under way. */
-export function working(sentence) {
-  return h("p", { class: "working", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), h("span", null, sentence));
+/** Shows the sentence of the work under way; `onstop` ends it. */
+export function working(sentence, onstop) {
+  const line = h("p", { class: "working", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), h("span", { id: "working-now" }, sentence));
+  return onstop ? h("div", { class: "row spread" }, line, button(text.stop, onstop, { id: "stop-reading" })) : line;
+}
+
+/** Another sentence of the same work, in a view that stays. */
+export function workingNow({ busy }) {
+  const place = document.getElementById("working-now");
+  if (place && busy && place.textContent !== busy) place.textContent = busy;
 }

@@ -1,10 +1,11 @@
 // Last step: risk for new patients, one by one or from a file.
 
 import { button, download, field, fill, h, icon, notice } from "../dom.js";
-import { exportFile, predict } from "../actions.js";
+import { exportFile, predict, stopReading } from "../actions.js";
 import { count, duration, percent, short } from "../format.js";
+import { picturePicker } from "./base-model.js";
 import { filePicker } from "./records.js";
-import { actions, head, section, working } from "./page.js";
+import { actions, head, section, working, workingNow } from "./page.js";
 import { at } from "./threshold.js";
 import { text } from "../text.js";
 
@@ -107,15 +108,15 @@ function resultOne(predictions) {
   );
 }
 
-function lineOf(row, looked, two) {
-  const first = h("th", { scope: "row", class: "number" }, count(row.row));
+function lineOf(row, looked, two, names) {
+  const first = names.length > 0 ? h("th", { scope: "row" }, names[row.row - 1]) : h("th", { scope: "row", class: "number" }, count(row.row));
   if (row.reason) return h("tr", { class: "refused" }, first, h("td", { colspan: 1 + looked.length * (two ? 2 : 1), class: "gap" }, `${words.refused}: ${row.reason}`));
   const cells = looked.map((index) => [h("td", { class: "number" }, percent(row.probabilities[index])), two ? h("td", { class: "number nowrap" }, row.similar[index] ? words.observedValue(row.similar[index].observed) : "–") : null]);
   return h("tr", null, first, h("td", null, row.label), cells);
 }
 
 function resultMany(predictions) {
-  const { rows, classes, looked_at: looked, seconds, scored, threshold } = predictions;
+  const { rows, classes, looked_at: looked, seconds, scored, threshold, names } = predictions;
   const two = classes.length === 2;
   return h(
     "section",
@@ -136,12 +137,12 @@ function resultMany(predictions) {
           h(
             "tr",
             null,
-            h("th", { scope: "col", class: "number" }, words.row),
+            names.length > 0 ? h("th", { scope: "col" }, text.baseModel.picture) : h("th", { scope: "col", class: "number" }, words.row),
             h("th", { scope: "col" }, two ? words.label(at(threshold)) : words.predicted),
             looked.map((index) => [h("th", { scope: "col", class: "number" }, words.risk(classes[index])), two ? h("th", { scope: "col", class: "number" }, words.observed) : null]),
           ),
         ),
-        h("tbody", null, rows.slice(0, LISTED).map((row) => lineOf(row, looked, two))),
+        h("tbody", null, rows.slice(0, LISTED).map((row) => lineOf(row, looked, two, names))),
       ),
     ),
     rows.length > LISTED ? h("p", { class: "hint" }, text.records.problemsMore(rows.length - LISTED)) : null,
@@ -151,21 +152,29 @@ function resultMany(predictions) {
   );
 }
 
-export const shape = ({ predictor, predictions, busy }) => `${predictor?.id}/${predictions?.id}/${busy}`;
+/** Where new patients come from: pictures for a head on pictures; else values of one, or a file of several. */
+function asks(predictor) {
+  if (predictor.pictures) {
+    const { predict: title, predictLead } = text.baseModel;
+    return section(title, h("p", null, predictLead(predictor.pictures)), picturePicker("new-picture", (pictures) => pictures.length > 0 && predict({ pictures })));
+  }
+  return [oneForm(predictor), section(words.many, h("p", null, words.manyLead), filePicker("new-csv-file", words.choose, (file) => predict({ file })))];
+}
 
-export function build({ predictor, predictions, busy }) {
+export const shape = ({ predictor, predictions, busy, stoppable }) => `${predictor?.id}/${predictions?.id}/${Boolean(busy)}/${stoppable}`;
+
+export function build({ predictor, predictions, busy, stoppable }) {
   if (typed?.length !== predictor.features.length) typed = null;
   const result = predictions ? (predictions.kind === "one" ? resultOne(predictions) : resultMany(predictions)) : null;
   const element = h(
     "div",
     { class: "view" },
     head(words.title, words.lead),
-    busy ? h("section", { class: "card" }, working(busy)) : result,
-    oneForm(predictor),
-    section(words.many, h("p", null, words.manyLead), filePicker("new-csv-file", words.choose, (file) => predict({ file }))),
+    busy ? h("section", { class: "card" }, working(busy, stoppable ? stopReading : null)) : result,
+    asks(predictor),
   );
-  if (busy) for (const control of element.querySelectorAll("button, input, textarea")) control.disabled = true;
+  if (busy) for (const control of element.querySelectorAll("button:not(#stop-reading), input, textarea")) control.disabled = true;
   const fresh = predictions !== null && predictions.id !== announced;
   announced = predictions?.id ?? null;
-  return { element, focus: fresh && !busy ? "#prediction" : null };
+  return { element, focus: fresh && !busy ? "#prediction" : null, refresh: workingNow };
 }

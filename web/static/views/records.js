@@ -1,12 +1,13 @@
 // Third step: a file, its table, what to predict from what, and what stands in the way.
 
 import { button, details, field, h, icon, notice } from "../dom.js";
-import { askPlan, choose, go, openTable } from "../actions.js";
+import { askPlan, choose, go, openTable, stopReading } from "../actions.js";
+import { picturesRead, pickPictures } from "./base-model.js";
 import { imagesSource } from "./classify.js";
 import { groups, written } from "./written.js";
 import { percent, short } from "../format.js";
 import { recordTable } from "./table.js";
-import { actions, head, section, working } from "./page.js";
+import { actions, head, section, working, workingNow } from "./page.js";
 import { text } from "../text.js";
 
 const words = text.records;
@@ -27,7 +28,9 @@ export function filePicker(id, label, onfile, { accept = TABLES, multiple = fals
   return zone;
 }
 
-function pickSource(state) {
+const sources = (state) => [pickTable(state), pickPictures(state)];
+
+function pickTable(state) {
   return h(
     "div",
     { class: "pair" },
@@ -48,7 +51,9 @@ function outcome({ table, choices, dataset }) {
     "select",
     { onchange: (event) => choose({ label: event.target.value === "" ? null : Number(event.target.value), positive: null }) },
     h("option", { value: "" }, words.outcomeNone),
-    table.columns.map((column) => h("option", { value: column.index, selected: column.index === choices.label }, column.name)),
+    table.columns
+      .filter((column) => column.index !== choices.pictures)
+      .map((column) => h("option", { value: column.index, selected: column.index === choices.label }, column.name)),
   );
   const classes = dataset?.classes ?? [];
   const positive =
@@ -71,10 +76,12 @@ function outcome({ table, choices, dataset }) {
   );
 }
 
+const hasPictures = (choices) => choices.pictures !== null && choices.pictures !== undefined;
+
 function features({ table, choices }) {
   const possible = table.columns.filter((column) => column.index !== choices.label && column.index !== choices.text && column.index !== choices.group);
-  // A table of written records may have nothing else.
-  if (possible.length === 0) return null;
+  // A table of written records may have nothing else, and a list of pictures has nothing else to learn from.
+  if (possible.length === 0 || hasPictures(choices)) return null;
   const chosen = new Set(choices.features);
   const numeric = possible.filter((column) => column.kind === "number").map((column) => column.index);
   const toggle = (index, on) => choose({ features: on ? [...choices.features, index].sort((a, b) => a - b) : choices.features.filter((one) => one !== index) });
@@ -116,7 +123,10 @@ function missing({ choices, dataset }) {
       "fieldset",
       null,
       h("legend", { class: "visually-hidden" }, words.missingTitle),
-      Object.entries(words.missingPolicy).map(([policy, label]) =>
+      Object.entries(words.missingPolicy)
+        // Nothing stands for a picture that cannot be used.
+        .filter(([policy]) => policy !== "fill" || !hasPictures(choices))
+        .map(([policy, label]) =>
         h(
           "label",
           { class: "tick", for: `missing-${policy}` },
@@ -200,13 +210,13 @@ function summary({ dataset }) {
   );
 }
 
-export const shape = ({ table, choices, dataset, busy, connection }) =>
-  `${table?.name}/${table?.rows}/${JSON.stringify(choices)}/${dataset?.ready}/${dataset?.problems_total}/${dataset?.train_rows}/${dataset?.aside}/${dataset?.positive}/${busy}/${connection.status === "online"}`;
+export const shape = ({ table, choices, dataset, busy, stoppable, connection, baseModels }) =>
+  `${stoppable}/${baseModels?.length}/${table?.name}/${table?.rows}/${JSON.stringify(choices)}/${dataset?.ready}/${dataset?.problems_total}/${dataset?.train_rows}/${dataset?.aside}/${dataset?.positive}/${Boolean(busy)}/${connection.status === "online"}`;
 
 export function build(state) {
   const { table, dataset, busy, connection } = state;
-  if (busy) return { element: h("div", { class: "view" }, head(words.title, words.lead), h("section", { class: "card" }, working(busy))) };
-  if (!table) return { element: h("div", { class: "view" }, head(words.title, words.lead), pickSource(state)) };
+  if (busy) return { element: h("div", { class: "view" }, head(words.title, words.lead), h("section", { class: "card" }, working(busy, state.stoppable ? stopReading : null))), refresh: workingNow };
+  if (!table) return { element: h("div", { class: "view" }, head(words.title, words.lead), sources(state)) };
   const online = connection.status === "online";
   const element = h(
     "div",
@@ -221,7 +231,7 @@ export function build(state) {
     ),
     state.run?.status === "working" ? notice("warning", h("p", null, words.running)) : null,
     outcome(state),
-    written(state),
+    hasPictures(state.choices) ? picturesRead(state) : written(state),
     problems(state),
     missing(state),
     features(state),

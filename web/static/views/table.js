@@ -11,7 +11,7 @@ const WIDEST = 120;
 export function recordTable(table, choices) {
   const columns = table.columns.slice(0, WIDEST);
   const chosen = new Set(choices?.features ?? []);
-  const mark = (column) => (column.index === choices?.label ? "is-label" : chosen.has(column.index) || column.index === choices?.text ? null : "is-out");
+  const mark = (column) => (column.index === choices?.label ? "is-label" : chosen.has(column.index) || column.index === choices?.text || column.index === choices?.pictures ? null : "is-out");
   const cell = (value, column) => {
     const gap = value === "" || value === null;
     const names = [column.kind === "number" ? "number" : null, mark(column), gap ? "gap" : null].filter(Boolean).join(" ");

@@ -32,7 +32,7 @@ export function written({ table, choices }) {
 
 /** The column of what several records share. */
 export function groups({ table, choices }) {
-  const possible = table.columns.filter((column) => column.index !== choices.label && column.index !== choices.text);
+  const possible = table.columns.filter((column) => column.index !== choices.label && column.index !== choices.text && column.index !== choices.pictures);
   const choice = columnChoice(possible, choices.group, words.groupNone, (group) => choose({ group, features: choices.features.filter((one) => one !== group) }));
   return field(words.group, choice, { id: "group-column", hint: words.groupHint });
 }

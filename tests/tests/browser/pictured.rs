@@ -1,0 +1,98 @@
+//! Pictures: a base model reads them in the page, and the head is trained on what it made of them.
+
+use std::time::{Duration, Instant};
+
+use confide_tests::pictures;
+
+use crate::page::Page;
+use crate::{RUN, make_key, percent};
+
+/// Pictures that train and test.
+const PICTURES: usize = 80;
+const NEW: usize = 5;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_trains_on_pictures() {
+    let models = pictures::models().display().to_string();
+    let page = Page::prepare_with("pictured", &["--models", &models]).await;
+    page.visit().await;
+    make_key(&page).await;
+    page.press("#key-next").await;
+    let (images, kinds) = pictures::labelled(PICTURES + NEW);
+    let folder = page.path("pictures");
+    let mut lines = pictures::write(&folder, &images[..PICTURES], &kinds[..PICTURES]);
+    std::fs::write(folder.join("broken.png"), "no picture").expect("a file");
+    lines.extend(["broken.png,left".to_owned(), "gone.png,left".to_owned()]);
+    page.wait("#base-model").await;
+    page.shots("1-pick").await;
+    let begin = page.wait("#read-pictures").await;
+    assert!(!begin.is_enabled().await.expect("a button"));
+    page.choose("#picture-folder", &folder).await;
+    let list = page.file("kinds.csv", &lines.join("\n"));
+    page.choose("#picture-list", &list).await;
+    let choose = |id: &str, value: &str| {
+        format!(
+            "const field = document.getElementById('{id}'); field.value = '{value}'; field.dispatchEvent(new Event('change'))"
+        )
+    };
+    page.script(&choose("base-model", "tiny")).await;
+    assert!(page.text("#base-model-about").await.contains("fixture"));
+    page.shot("2-picked").await;
+    let begun = Instant::now();
+    page.press("#read-pictures").await;
+    page.wait("#pictures-read").await;
+    println!(
+        "{PICTURES} pictures read in {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
+
+    // What cannot be used is named, and nothing goes on before a choice.
+    let problems = page.text("#problems").await;
+    for word in ["broken.png", "neither PNG nor JPEG", "gone.png"] {
+        assert!(problems.contains(word), "{word}: {problems}");
+    }
+    let ask = page.wait("#ask-plan").await;
+    assert!(!ask.is_enabled().await.expect("a button"));
+    page.shots("3-read").await;
+    page.press("#missing-drop").await;
+    page.wait("#ask-plan:not([disabled])").await;
+    assert!(page.text(".ready").await.contains("2 left out"));
+    page.press("#ask-plan").await;
+    page.press("#agree").await;
+    page.press("#start-run").await;
+    page.wait_for("#measures", RUN).await;
+    println!("whole job: {:.1} s", begun.elapsed().as_secs_f64());
+    let accuracy: Vec<f64> = page.texts("#measure-accuracy td .value").await[..2]
+        .iter()
+        .map(|text| percent(text))
+        .collect();
+    assert!(
+        accuracy[0] > 60.0 && (accuracy[0] - accuracy[1]).abs() <= 15.0,
+        "{accuracy:?}"
+    );
+    page.shot("4-results").await;
+
+    // A reload loses nothing, and new pictures are read by the same base model.
+    page.reload().await;
+    page.wait("#measures").await;
+    page.press("#to-predict").await;
+    page.wait("label[for=new-picture-folder]").await;
+    let new = page.path("new");
+    pictures::write(&new, &images[PICTURES..], &kinds[PICTURES..]);
+    std::fs::write(new.join("broken.png"), "no picture").expect("a file");
+    page.choose("#new-picture-folder", &new).await;
+    page.wait_for("#new-csv", Duration::from_secs(120)).await;
+    let rows = page.texts("#prediction tbody tr").await;
+    assert_eq!(rows.len(), NEW + 1, "{rows:?}");
+    let refused: Vec<&String> = rows
+        .iter()
+        .filter(|row| row.contains("not scored"))
+        .collect();
+    assert!(
+        refused.len() == 1 && refused[0].contains("new/broken.png"),
+        "{rows:?}"
+    );
+    page.shots("5-predict").await;
+    page.check_quiet().await;
+    page.close().await;
+}
