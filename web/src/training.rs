@@ -360,7 +360,7 @@ pub(crate) fn start_jobs(
 
 /// An opener from the key's seed, which is wiped.
 pub(crate) fn open_with(
-    seed: &mut Vec<u8>,
+    seed: &mut [u8],
     plan: &confide_train::TrainingPlan,
 ) -> Result<ResultOpener, JsValue> {
     with_seed(seed, |seed| ResultOpener::new(seed, plan))

@@ -47,9 +47,10 @@ export async function busy(sentence, task) {
 }
 
 /** What is dropped when something earlier changes. */
+const forgetPlan = { plan: null, run: null, report: null, review: null, predictor: null, predictions: null, classified: null };
 const forgetFrom = {
-  records: { table: null, choices: null, dataset: null, plan: null, run: null, report: null, review: null, predictor: null, predictions: null },
-  plan: { plan: null, run: null, report: null, review: null, predictor: null, predictions: null, classified: null },
+  records: { table: null, choices: null, dataset: null, ...forgetPlan },
+  plan: forgetPlan,
 };
 
 /** Reads a file (or the bundled sample when `file` is null). */

@@ -238,8 +238,6 @@ const methods = {
     return exportProject(engine, id, passphrase);
   },
 
-  importProject: (request) => methods.restore(request),
-
   /** Deletes a project here, and with `remote` first what the service holds of it. A second time finds nothing. */
   async deleteProject({ id, remote }) {
     if (!projects.find(id)) return { projects: projects.all(), deleted: null };

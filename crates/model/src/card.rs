@@ -184,8 +184,8 @@ impl Card {
     /// The pooling layer whose values are features for heads of other tasks: the one that the card names, else the last.
     pub fn feature_layer(&self) -> Option<&str> {
         let layers = self.architecture.layers.iter();
-        let pools = layers.filter(|layer| layer.op == Op::Pool);
-        let last = pools.last().map(|layer| layer.name.as_str());
+        let mut pools = layers.filter(|layer| layer.op == Op::Pool);
+        let last = pools.next_back().map(|layer| layer.name.as_str());
         self.features.as_ref().map(|f| f.layer.as_str()).or(last)
     }
 

@@ -93,7 +93,7 @@ async fn browser_classifies_pictures_with_the_providers_model() {
     // A folder tells the right answers; what is no picture is refused with the reason.
     let names = ["a/0.png", "a/1.png", "b/2.png", "3.png", "4.png"];
     for (number, name) in names.iter().enumerate() {
-        page.file(&format!("scans/{name}"), png(number));
+        page.file(&format!("scans/{name}"), &png(number));
     }
     page.file("scans/notes.png", "no picture");
     let whole = png(9);
@@ -179,7 +179,7 @@ async fn browser_makes_the_keys_of_resnet20() {
     .await;
     choose_model(&page, "resnet20-cifar10").await;
     let files: Vec<_> = (0..32)
-        .map(|number| page.file(&format!("{number}.png"), png(number)))
+        .map(|number| page.file(&format!("{number}.png"), &png(number)))
         .collect();
     let files: Vec<&Path> = files.iter().map(AsRef::as_ref).collect();
     page.choose_all("#picture-files", &files).await;
@@ -238,7 +238,7 @@ async fn browser_pauses_and_cancels_a_classification() {
     // Large enough to be stopped while its keys are made.
     choose_model(&page, "resnet8-mednist").await;
     let files: Vec<_> = (0..2)
-        .map(|number| page.file(&format!("{number}.png"), png(number)))
+        .map(|number| page.file(&format!("{number}.png"), &png(number)))
         .collect();
     let files: Vec<&Path> = files.iter().map(AsRef::as_ref).collect();
     page.choose_all("#picture-files", &files).await;

@@ -6,6 +6,7 @@ export class Review {
   #result = null;
   #evaluation = null;
   #choices = null;
+  #drawn = null;
 
   /** `project` answers the project of the moment. */
   constructor(engine, project) {
@@ -21,6 +22,7 @@ export class Review {
       this.#evaluation = new this.#engine.Evaluation(result.held);
       this.#result = result;
       this.#choices = null;
+      this.#drawn = null;
     }
     return this.#evaluation;
   }
@@ -35,17 +37,24 @@ export class Review {
     const kept = await this.#project().recallReview();
     const own = kept?.of === this.#result.report.id ? kept : null;
     this.#choices = own ?? { of: this.#result.report.id, class: evaluation.firstClass(), threshold: 0.5, column: null, cuts: null, answers: kept?.answers ?? {} };
-    return { ...this.#shown(this.#choices), view: evaluation.classView(this.#choices.class) };
+    return { ...this.#shown(this.#choices), view: this.#view(this.#choices.class) };
   }
 
   /** Looks from another side. What cannot be shown leaves everything as it was. */
   async change(changes) {
     const choices = { ...this.#choices, ...changes };
     const shown = this.#shown(choices);
-    if (choices.class !== this.#choices.class) shown.view = this.evaluation.classView(choices.class);
+    if (choices.class !== this.#choices.class) shown.view = this.#view(choices.class);
     this.#choices = choices;
     await this.#project().keepReview(choices);
     return shown;
+  }
+
+  /** Curves and figures of a class. Their bands are drawn from a thousand samples: the last one is kept. */
+  #view(index) {
+    const { evaluation } = this;
+    if (this.#drawn?.index !== index) this.#drawn = { index, view: evaluation.classView(index) };
+    return this.#drawn.view;
   }
 
   #shown(choices) {
@@ -61,7 +70,7 @@ export class Review {
 
   /** Everything that the results show, for a file. `card` is the model card as the page words it. */
   json(card) {
-    const { assessment, roc, precision_recall } = this.evaluation.classView(this.#choices.class);
+    const { assessment, roc, precision_recall } = this.#view(this.#choices.class);
     const { class: index, threshold, decision, parts } = this.#shown(this.#choices);
     const { classes } = this.#result.report;
     const looked_at = { class: classes[index], threshold, decision, subgroups: parts?.parts ?? null, assessment, roc, precision_recall };

@@ -28,9 +28,9 @@ export function filePicker(id, label, onfile, { accept = TABLES, multiple = fals
   return zone;
 }
 
-const sources = (state) => [pickTable(state), pickPictures(state)];
+const sources = (state) => [pickTable(), pickPictures(state), imagesSource(state)];
 
-function pickTable(state) {
+function pickTable() {
   return h(
     "div",
     { class: "pair" },
@@ -42,7 +42,6 @@ function pickTable(state) {
       h("p", null, words.sampleAbout),
       button(words.sample, () => openTable(null), { id: "use-sample" }),
     ),
-    imagesSource(state),
   );
 }
 
