@@ -38,7 +38,10 @@ impl Worker {
     pub async fn start_insecure(data: &Path, flags: &[&str]) -> Self {
         static BINARY: OnceLock<PathBuf> = OnceLock::new();
         let arguments = ["--package", "confide-tests", "--example", "insecure_worker"];
-        let binary = BINARY.get_or_init(|| build(&arguments, "examples/insecure_worker"));
+        let binary = BINARY.get_or_init(|| match env::var_os("CONFIDE_INSECURE_WORKER_BIN") {
+            Some(path) => PathBuf::from(path),
+            None => build(&arguments, "examples/insecure_worker"),
+        });
         Self::start_program(binary, data, flags).await
     }
 

@@ -141,6 +141,11 @@ fn all(
         let mut environment = vec![
             ("CONFIDE_WORKER_BIN", program("confide-worker")),
             ("CONFIDE_CLI_BIN", program("confide")),
+            // Built with the tests, as examples are.
+            (
+                "CONFIDE_INSECURE_WORKER_BIN",
+                program("examples/insecure_worker"),
+            ),
             ("CONFIDE_WEB_DIST", dist.into_os_string()),
         ];
         let mut tests = "package(confide-tests)";
