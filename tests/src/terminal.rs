@@ -1,7 +1,6 @@
 //! The terminal client as a process of its own.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     process::Stdio,
     sync::OnceLock,
@@ -10,7 +9,7 @@ use std::{
 
 use tokio::{process::Command, time::timeout};
 
-use crate::worker::build;
+use crate::worker::program;
 
 /// Time that a command has.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -49,8 +48,5 @@ pub async fn confide(arguments: &[&str]) -> Done {
 /// The program: `CONFIDE_CLI_BIN`, or built here, once.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match env::var_os("CONFIDE_CLI_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => build(&["--package", "confide-cli"], "confide"),
-    })
+    BINARY.get_or_init(|| program("CONFIDE_CLI_BIN", &["--package", "confide-cli"], "confide"))
 }

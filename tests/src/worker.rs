@@ -38,10 +38,9 @@ impl Worker {
     pub async fn start_insecure(data: &Path, flags: &[&str]) -> Self {
         static BINARY: OnceLock<PathBuf> = OnceLock::new();
         let arguments = ["--package", "confide-tests", "--example", "insecure_worker"];
-        let binary = BINARY.get_or_init(|| match env::var_os("CONFIDE_INSECURE_WORKER_BIN") {
-            Some(path) => PathBuf::from(path),
-            None => build(&arguments, "examples/insecure_worker"),
-        });
+        let path = "examples/insecure_worker";
+        let binary =
+            BINARY.get_or_init(|| program("CONFIDE_INSECURE_WORKER_BIN", &arguments, path));
         Self::start_program(binary, data, flags).await
     }
 
@@ -111,14 +110,16 @@ impl Worker {
 /// When it cannot be built.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match env::var_os("CONFIDE_WORKER_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => build(&["--package", "confide-worker"], "confide-worker"),
-    })
+    let arguments = ["--package", "confide-worker"];
+    BINARY.get_or_init(|| program("CONFIDE_WORKER_BIN", &arguments, "confide-worker"))
 }
 
-/// Builds a program in the profile of the tests; `path` is where it then lies in the profile's folder.
-pub(crate) fn build(arguments: &[&str], path: &str) -> PathBuf {
+/// The program that a variable names, or one that is built in the profile of the tests; `path` is where it then lies in the
+/// profile's folder.
+pub(crate) fn program(variable: &str, arguments: &[&str], path: &str) -> PathBuf {
+    if let Some(named) = env::var_os(variable) {
+        return PathBuf::from(named);
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--quiet"])

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::jobs::Interrupt;
+use crate::link::WorkerAddress;
 use crate::output;
 use crate::pictures::Pictures;
 use crate::progress::{Progress, human_seconds};
@@ -23,14 +24,8 @@ pub struct EmbedArgs {
     /// List of the pictures with their labels; folders are classes when absent
     #[arg(long, value_name = "FILE", requires = "base_model")]
     pub labels: Option<PathBuf>,
-    /// Address of the worker that has the base model
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "ws://127.0.0.1:8443",
-        env = "CONFIDE_WORKER"
-    )]
-    pub worker: String,
+    #[command(flatten)]
+    pub worker: WorkerAddress,
     #[command(flatten)]
     pub text: TextOptions,
     /// CSV file to write: the other columns, and the numbers in place of the texts
@@ -47,7 +42,7 @@ pub async fn run(args: &EmbedArgs) -> Result<(), Failure> {
                 folder: &args.records,
                 labels: args.labels.as_deref(),
                 base_model,
-                worker: &args.worker,
+                worker: &args.worker.address,
             };
             let mut interrupt = Interrupt::listen();
             let table = pictures.table(&mut progress, &mut interrupt).await?;

@@ -30,6 +30,18 @@ async fn make_key(page: &Page) {
     page.press("#backup-stored").await;
 }
 
+/// Trains on records that are ready; answers the accuracy of the encrypted head and of the one in the clear, in per cent.
+async fn train(page: &Page) -> Vec<f64> {
+    page.press("#ask-plan").await;
+    page.press("#agree").await;
+    page.press("#start-run").await;
+    page.wait_for("#measures", RUN).await;
+    page.texts("#measure-accuracy td .value").await[..2]
+        .iter()
+        .map(|text| percent(text))
+        .collect()
+}
+
 /// A percentage that the page shows, as a number.
 fn percent(text: &str) -> f64 {
     let number = text.trim().trim_end_matches('%').trim();
@@ -189,8 +201,7 @@ async fn browser_draws_the_progress_of_a_long_training() {
     );
     page.choose("#csv", &file).await;
     page.wait("#ask-plan:not([disabled])").await;
-    page.script("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-        .await;
+    page.expand().await;
     // At once: a field that is cleared first is a choice of its own, and the view is built anew.
     let choose = format!(
         "const field = document.getElementById('epochs'); field.value = {EPOCHS}; field.dispatchEvent(new Event('change'))"
@@ -225,8 +236,7 @@ async fn browser_draws_the_progress_of_a_long_training() {
     );
     page.shots("results").await;
 
-    page.script("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-        .await;
+    page.expand().await;
     let points = page.texts("#curve-points tbody tr").await;
     assert_eq!(points.len(), EPOCHS, "{points:?}");
     let cells: Vec<&str> = points[EPOCHS - 1].split('\t').collect();

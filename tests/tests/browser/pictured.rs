@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use confide_tests::pictures;
 
 use crate::page::Page;
-use crate::{RUN, make_key, percent};
+use crate::{make_key, train};
 
 /// Pictures that train and test.
 const PICTURES: usize = 80;
@@ -57,15 +57,8 @@ async fn browser_trains_on_pictures() {
     page.press("#missing-drop").await;
     page.wait("#ask-plan:not([disabled])").await;
     assert!(page.text(".ready").await.contains("2 left out"));
-    page.press("#ask-plan").await;
-    page.press("#agree").await;
-    page.press("#start-run").await;
-    page.wait_for("#measures", RUN).await;
+    let accuracy = train(&page).await;
     println!("whole job: {:.1} s", begun.elapsed().as_secs_f64());
-    let accuracy: Vec<f64> = page.texts("#measure-accuracy td .value").await[..2]
-        .iter()
-        .map(|text| percent(text))
-        .collect();
     assert!(
         accuracy[0] > 60.0 && (accuracy[0] - accuracy[1]).abs() <= 15.0,
         "{accuracy:?}"
