@@ -5,15 +5,17 @@ from torch import Tensor, nn
 
 from networks.activation import QuadraticActivation
 from networks.architecture import INPUT, Architecture, Layer
+from networks.convolution import Convolution
+from networks.fused import Norm
 
 
 def _module(layer: Layer, limit: float) -> nn.Module | None:
     a = layer.attributes
     match layer.op:
         case "conv":
-            return nn.Conv2d(a["in"], a["out"], a["kernel"], a["stride"], a["pad"], bias=False)
+            return Convolution(a["in"], a["out"], a["kernel"], a["stride"], a["pad"])
         case "norm":
-            return nn.BatchNorm2d(a["channels"])
+            return Norm(a["channels"])
         case "activation":
             return QuadraticActivation(a["channels"], limit) if a["kind"] == "quadratic" else nn.ReLU()
         case "dense":
@@ -61,6 +63,8 @@ class Network(nn.Module):
                 values[layer.name] = inputs[0] + inputs[1]
             elif layer.op == "pool":
                 values[layer.name] = inputs[0].mean((2, 3))
+            elif layer.op == "conv":
+                values[layer.name], values[layer.inputs[0]] = self.part(layer.name).branch(inputs[0])
             else:
                 values[layer.name] = self.part(layer.name)(inputs[0])
         return values
