@@ -62,7 +62,7 @@ struct Packing {
   int64_t images, height, width, channels, out_height, out_width;
   int64_t kernel, pad, split, dilation;
   int64_t padded;  // channels in the buffer
-  int64_t group = std::max<int64_t>(1, 2 * TILE / out_width);
+  int64_t group = std::max<int64_t>(1, 2 * TILE / out_width);  // a power of two
   int64_t columns = ((out_width - 1) * split + kernel + split - 1) / split;
   int64_t rows = (out_height - 1) * split + kernel;
 
@@ -74,23 +74,36 @@ struct Packing {
 
 // Images `first` ... of `source`; those after the last one are zero.
 template <class scalar_t> static void pack(const Packing& p, const scalar_t* source, int64_t first, Bits* target) {
+  std::vector<int64_t> at;
+  for (int64_t x = 0; x < p.width && x * p.dilation + p.pad < p.columns * p.split; x++)
+    at.push_back(p.flat(0, x * p.dilation + p.pad) * p.padded);
+  int64_t width = at.size();
   for (int64_t i = 0; i < p.group; i++)
-    for (int64_t y = 0; y < p.height; y++) {
-      if (y * p.dilation + p.pad >= p.rows) break;
+    for (int64_t y = 0; y < p.height && y * p.dilation + p.pad < p.rows; y++) {
       const scalar_t* from = source + ((first + i) * p.height + y) * p.width * p.channels;
-      for (int64_t x = 0; x < p.width; x++, from += p.channels) {
-        int64_t column = x * p.dilation + p.pad;
-        if (column >= p.columns * p.split) break;
-        Bits* to = target + (p.flat(y * p.dilation + p.pad, column) + i) * p.padded;
-        if (first + i >= p.images) std::memset(to, 0, p.channels * 2);
-        else if constexpr (std::is_same_v<scalar_t, float>)
-          for (int64_t c = 0; c < p.channels; c++) to[c] = rounded(from[c]);
-        else if (p.channels % DEPTH == 0)
-          for (int64_t c = 0; c < p.channels; c += DEPTH) _mm512_storeu_si512(to + c, _mm512_loadu_si512(from + c));
-        else if (p.channels == TILE) _mm256_storeu_si256((__m256i*)to, _mm256_loadu_si256((const __m256i*)from));
-        else std::memcpy(to, from, p.channels * 2);
-      }
+      Bits* row = target + (p.flat(y * p.dilation + p.pad, 0) + i) * p.padded;
+      if (first + i >= p.images)
+        for (int64_t x = 0; x < width; x++) std::memset(row + at[x], 0, p.channels * 2);
+      else if constexpr (std::is_same_v<scalar_t, float>)
+        for (int64_t x = 0; x < width; x++, from += p.channels)
+          for (int64_t c = 0; c < p.channels; c++) row[at[x] + c] = rounded(from[c]);
+      else if (p.channels == p.padded && p.group == 1 && p.split == 1 && p.dilation == 1)
+        std::memcpy(row + at[0], from, width * p.channels * 2);
+      else if (p.channels == TILE)
+        for (int64_t x = 0; x < width; x++, from += TILE) _mm256_storeu_si256((__m256i*)(row + at[x]), _mm256_loadu_si256((const __m256i*)from));
+      else if (p.channels % DEPTH == 0)
+        for (int64_t x = 0; x < width; x++)
+          for (int64_t c = 0; c < p.channels; c += DEPTH, from += DEPTH) _mm512_storeu_si512(row + at[x] + c, _mm512_loadu_si512(from));
+      else
+        for (int64_t x = 0; x < width; x++, from += p.channels) std::memcpy(row + at[x], from, p.channels * 2);
     }
+}
+
+// Where the pixels of one packed row lie in a tensor [batch, height, width, channels], from the group's first image on.
+static std::vector<int64_t> spread(const Packing& p, int64_t channels) {
+  std::vector<int64_t> at;
+  for (int64_t q = 0; q < p.row(); q++) at.push_back((q % p.group * p.out_height * p.out_width + q / p.group) * channels);
+  return at;
 }
 
 // One step of the sum over (tap, channel): where its pixels lie, relative to the output row.
@@ -153,8 +166,10 @@ template <class scalar_t, class Weight> static void convolve(const Packing& p, c
   Buffer<Bits> packed(p.size() * p.padded);
   alignas(64) float sums[4][TILE][TILE];
   int64_t tiles = outputs / TILE, per_row = p.row() / TILE, total = p.out_height * per_row;
+  auto at = spread(p, outputs);
   Tiles registers;
   for (int64_t g = 0; g < p.groups(); g++) {
+    int64_t present = std::min(p.group, p.images - g * p.group), first = g * p.group * p.out_height;
     pack(p, source, g * p.group, packed + 0);
     auto begin = [&](int64_t t) { return packed + (p.flat(t / per_row * p.split, 0) + t % per_row * TILE) * p.padded; };
     for (int64_t n = 0; n < tiles; n += 2)
@@ -170,13 +185,14 @@ template <class scalar_t, class Weight> static void convolve(const Packing& p, c
         if (wide * deep == 4) { _tile_stored(2, sums[2], 64); _tile_stored(3, sums[3], 64); }
         for (int64_t i = 0; i < deep; i++, t++) {
           int64_t y = t / per_row, q = t % per_row * TILE;
+          int64_t base = (first + y) * p.out_width * outputs + n * TILE;
           for (int64_t r = 0; r < TILE; r++, q++) {
-            int64_t image = g * p.group + q % p.group, at = ((image * p.out_height + y) * p.out_width + q / p.group) * outputs + n * TILE;
-            if (image >= p.images) continue;
-            for (int64_t j = 0; j < wide; j++) {
+            if ((q & (p.group - 1)) >= present) continue;
+            int64_t to = base + at[q];
+            for (int64_t j = 0; j < wide; j++, to += TILE) {
               __m512 value = _mm512_load_ps(sums[i * wide + j][r]);
-              if (added) value = _mm512_add_ps(value, widened(added + at + j * TILE));
-              _mm256_storeu_si256((__m256i*)(out + at + j * TILE), (__m256i)_mm512_cvtneps_pbh(value));
+              if (added) value = _mm512_add_ps(value, widened(added + to));
+              _mm256_storeu_si256((__m256i*)(out + to), (__m256i)_mm512_cvtneps_pbh(value));
             }
           }
         }
@@ -229,28 +245,35 @@ template <class scalar_t> static Buffer<float> correlate(const Packing& p, const
   int64_t per_row = p.row() / DEPTH, depth = p.out_height * per_row;
   Buffer<Bits> packed(count * p.padded), turned(TOGETHER * p.padded * plane), pairs(TOGETHER * depth * outs * 512);
   Buffer<float> sums(taps * ins * outs * 256);
-  Packing to = p;  // of g, whose rows are read as they are
+  std::vector<int64_t> starts, shifts;
+  for (int64_t d = 0; d < depth; d++) starts.push_back(p.flat(d / per_row * p.split, 0) + d % per_row * DEPTH);
+  for (int64_t tap = 0; tap < taps; tap++) shifts.push_back(p.flat(tap / p.kernel, tap % p.kernel));
+  auto at = spread(p, outputs);
   Tiles registers;
   for (int64_t first = 0; first < p.groups(); first += TOGETHER) {
     int64_t together = std::min(TOGETHER, p.groups() - first);
-    for (int64_t b = 0; b < together; b++) {
-      int64_t image = (first + b) * p.group;
+    for (int64_t slot = 0; slot < together; slot++) {
+      int64_t image = (first + slot) * p.group;
       pack(p, source, image, packed + 0);
-      turn(packed + 0, count, p.padded, plane, turned + b * p.padded * plane);
-      auto pixel = [&](int64_t y, int64_t q, int64_t n) {
-        int64_t i = image + q % p.group;
-        if (i >= p.images) return _mm256_setzero_si256();
-        return _mm256_loadu_si256((const __m256i*)(g + ((i * p.out_height + y) * p.out_width + q / p.group) * outputs + n * TILE));
-      };
-      for (int64_t d = 0; d < depth; d++)
-        for (int64_t n = 0; n < outs; n++)
-          for (int64_t j = 0; j < TILE; j++) {
-            int64_t y = d / per_row, q = d % per_row * DEPTH + 2 * j;
-            _mm512_store_si512(pairs + (((b * depth + d) * outs + n) * 512 + j * 32), paired(pixel(y, q, n), pixel(y, q + 1, n)));
+      turn(packed + 0, count, p.padded, plane, turned + slot * p.padded * plane);
+      int64_t present = std::min(p.group, p.images - image);
+      for (int64_t d = 0; d < depth; d++) {
+        int64_t y = d / per_row, q = d % per_row * DEPTH;
+        const Bits* row = g + (image * p.out_height + y) * p.out_width * outputs;
+        for (int64_t j = 0; j < TILE; j++, q += 2) {
+          bool has = (q & (p.group - 1)) < present, also = (q + 1 & (p.group - 1)) < present;
+          const Bits *a = row + at[q], *b = row + at[q + 1];
+          Bits* to = pairs + ((slot * depth + d) * outs * 512 + j * 32);
+          for (int64_t n = 0; n < outs; n++, to += 512, a += TILE, b += TILE) {
+            __m256i even = has ? _mm256_loadu_si256((const __m256i*)a) : _mm256_setzero_si256();
+            __m256i odd = also ? _mm256_loadu_si256((const __m256i*)b) : _mm256_setzero_si256();
+            _mm512_store_si512(to, paired(even, odd));
           }
+        }
+      }
     }
     auto begin = [&](int64_t b, int64_t d, int64_t m, int64_t tap) {
-      return turned + (b * p.padded + m * TILE) * plane + p.flat(d / per_row * p.split, 0) + d % per_row * DEPTH + p.flat(tap / p.kernel, tap % p.kernel);
+      return turned + ((b * p.padded + m * TILE) * plane + starts[d] + shifts[tap]);
     };
     auto terms = [&](int64_t b, int64_t d, int64_t n) { return pairs + ((b * depth + d) * outs + n) * 512; };
     auto sum = [&](int64_t tap, int64_t m, int64_t n) { return sums + ((tap * ins + m) * outs + n) * 256; };

@@ -28,9 +28,11 @@ def usable(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.shape[1] % LANES == 0 and _kernels() is not None
 
 
-def activation(x: Tensor, weights: Tensor, mean: Tensor, reach: Tensor, wide: Tensor, fixed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def activation(
+    x: Tensor, weights: Tensor, mean: Tensor, reach: Tensor, wide: Tensor, fixed: Tensor | None, added: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """As :func:`networks.activation.plain`."""
-    return _Activation.apply(x, weights, mean, reach, wide, fixed)
+    return _Activation.apply(x, weights, mean, reach, wide, fixed, None if added is None else added.to(x.dtype))
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -45,7 +47,7 @@ def _back(rows: Tensor, like: Tensor) -> Tensor:
 
 class _Activation(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, weights, mean, reach, wide, fixed):
+    def forward(ctx, x, weights, mean, reach, wide, fixed, added):
         kernels, rows = _kernels(), _rows(x)
         sums, marks = kernels.moments(rows, mean, reach, wide)
         moments, excess = sums[:4] / rows.shape[0], sums[4]
@@ -54,18 +56,20 @@ class _Activation(torch.autograd.Function):
         ctx.save_for_backward(x, weights, mean, reach, wide, moments, stats, k, marks)
         ctx.fixed = fixed is not None
         ctx.mark_non_differentiable(stats)
-        return _back(kernels.apply(rows, mean, k, wide, marks, None), x), excess, stats
+        added = None if added is None else _rows(added)
+        return _back(kernels.apply(rows, mean, k, wide, marks, added), x), excess, stats
 
     @staticmethod
     def backward(ctx, g, g_excess, _):
         kernels = _kernels()
         x, weights, mean, reach, wide, moments, stats, k, marks = ctx.saved_tensors
+        g_added = g if ctx.needs_input_grad[6] else None
         rows, g = _rows(x), _rows(g.to(x.dtype))
         g_k = kernels.reduce(rows, mean, g, wide, marks)
         g_weights, g_moments = kernels.chain(moments, stats, weights, g_k, ctx.fixed)
         powers = torch.arange(1.0, 5.0).view(4, 1) / rows.shape[0]
         g_x = kernels.combine(rows, mean, g, k, g_moments * powers, reach, 2 * g_excess, wide, marks)
-        return _back(g_x, x), g_weights, None, None, None, None
+        return _back(g_x, x), g_weights, None, None, None, None, g_added
 
 
 class Norm(nn.BatchNorm2d):

@@ -46,3 +46,19 @@ def test_other_shapes_and_float32_are_torchs():
     x = torch.randn(2, 16, 8, 8)
     assert not convolution.usable(x, part)
     torch.testing.assert_close(part(x), F.conv2d(x, part.weight, padding=1), rtol=0, atol=0)
+
+
+def test_a_branch_adds_its_gradient():
+    torch.manual_seed(0)
+    part = Convolution(16, 16, 3, 1, 1).to(memory_format=torch.channels_last)
+    x = torch.randn(3, 16, 8, 8).to(memory_format=torch.channels_last).bfloat16()
+    found = []
+    for branches in (False, True):
+        leaf = x.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            if not convolution.usable(leaf, part):
+                pytest.skip("no AMX or no C++ compiler")
+            y, same = part.branch(leaf) if branches else (part(leaf), leaf)
+        (y.float().sin().sum() + same.float().square().sum()).backward()
+        found.append(leaf.grad)
+    torch.testing.assert_close(found[1], found[0], rtol=2**-7, atol=2**-7)
