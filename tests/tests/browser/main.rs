@@ -8,6 +8,7 @@ mod keyboard;
 mod page;
 mod pictured;
 mod projects;
+mod readers;
 mod results;
 mod start;
 mod written;
