@@ -148,17 +148,8 @@ async fn a_head_on_encrypted_images_predicts_later_ones() {
 
     let (all, labels, model) = (path("pictures"), path("labels.csv"), path("head.json"));
     let given = [
-        "train",
-        "--setup",
-        "1",
-        "--worker",
-        &url,
-        "--images",
-        &all,
-        "--labels",
-        &labels,
-        "--epochs",
-        "4",
+        "train", "--setup", "1", "--worker", &url, "--images", &all, "--labels", &labels,
+        "--epochs", "4",
     ];
     let options = ["--model", "tiny-features", "--models", &models];
     let saved = ["--model-out", &model, "--json"];

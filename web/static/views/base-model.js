@@ -121,7 +121,8 @@ function picking(state) {
 
 /** What was read, in place of the columns of measurements. */
 export function picturesRead(state) {
-  const { table } = state;
+  const { table, dataset } = state;
+  const usable = table.rows - (dataset?.missing ?? 0);
   const done = table.locked ? words.doneLocked : words.done;
-  return section(words.title, table.pictures ? h("p", { id: "pictures-read" }, done(table.rows, table.pictures.name)) : null, details(words.again, picking(state)));
+  return section(words.title, table.pictures ? h("p", { id: "pictures-read" }, done(usable, table.pictures.name)) : null, details(words.again, picking(state)));
 }
