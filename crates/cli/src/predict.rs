@@ -218,13 +218,13 @@ pub struct Answer<'a> {
 
 impl Answer<'_> {
     /// Writes and prints it as the options say.
-    pub async fn tell(self, args: &PredictArgs, link: &mut Link) -> Result<(), Failure> {
+    pub async fn tell(&self, args: &PredictArgs, link: &mut Link) -> Result<(), Failure> {
         let Self {
             predictions,
             classes,
             names,
             ..
-        } = &self;
+        } = self;
         // Beside the held-out records like them, where the model's file has those.
         let judged = self.held_out;
         let judged =
@@ -238,9 +238,10 @@ impl Answer<'_> {
         }
         if args.json {
             let ledger = link.ask(|session| session.ledger().summary()).await?;
-            let seconds = self.seconds.into_iter();
-            let seconds: serde_json::Map<_, _> =
-                seconds.map(|(key, value)| (key, value.into())).collect();
+            let seconds = self.seconds.iter();
+            let seconds: serde_json::Map<_, _> = seconds
+                .map(|(key, value)| (key.clone(), (*value).into()))
+                .collect();
             let whole = serde_json::json!({
                 "worker": self.worker, "classes": classes, "predictions": predictions, "seconds": seconds,
                 "bytes_up": link.bytes_up(), "bytes_down": link.bytes_down(), "ledger": ledger, "notes": self.notes,

@@ -32,7 +32,7 @@ async fn browser_trains_on_locked_pictures() {
     assert!(!begin.is_enabled().await.expect("a button"));
     page.choose("#picture-folder", &folder).await;
     page.wait("#base-model").await;
-    page.set("base-model", "tiny-features").await;
+    page.set("base-model", "tiny-features", "change").await;
     page.shots("1-picked").await;
     page.press("#read-pictures").await;
     page.wait("#pictures-read").await;
@@ -46,7 +46,7 @@ async fn browser_trains_on_locked_pictures() {
     page.press("#missing-drop").await;
     page.wait("#ask-plan:not([disabled])").await;
     page.expand().await;
-    page.set("epochs", "4").await;
+    page.set("epochs", "4", "change").await;
     page.wait("#ask-plan:not([disabled])").await;
     page.wait("#compare").await;
     page.press("#compare").await;

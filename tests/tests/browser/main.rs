@@ -203,7 +203,7 @@ async fn browser_draws_the_progress_of_a_long_training() {
     page.choose("#csv", &file).await;
     page.wait("#ask-plan:not([disabled])").await;
     page.expand().await;
-    page.set("epochs", &EPOCHS.to_string()).await;
+    page.set("epochs", &EPOCHS.to_string(), "change").await;
     page.press("#curve-wanted").await;
     page.wait("#curve-wanted:checked").await;
     page.press("#ask-plan").await;

@@ -142,13 +142,13 @@ impl Page {
         field.send_keys(text).await.expect("a field takes keys");
     }
 
-    /// Gives a field a value at once, as a choice from a list is made: cleared and typed in, it would be two choices.
-    pub async fn set(&self, id: &str, value: &str) {
+    /// Sets a field at once, as a hand that drags or chooses would: cleared and typed in, it would be two choices.
+    pub async fn set(&self, id: &str, value: &str, event: &str) {
         self.wait(&format!("#{id}")).await;
-        let script = "const field = document.getElementById(arguments[0]); field.value = arguments[1]; field.dispatchEvent(new Event('change'))";
-        let values = vec![json!(id), json!(value)];
-        let set = self.browser.client.execute(script, values).await;
-        set.expect("a script runs");
+        let script = format!(
+            "const f = document.getElementById('{id}'); f.value = '{value}'; f.dispatchEvent(new Event('{event}', {{ bubbles: true }}))"
+        );
+        self.script(&script).await;
     }
 
     /// Chooses a file in a file field, which may be hidden behind its label.

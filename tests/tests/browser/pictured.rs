@@ -30,7 +30,7 @@ async fn browser_trains_on_pictures() {
     page.choose("#picture-folder", &folder).await;
     let list = page.file("kinds.csv", &lines.join("\n"));
     page.choose("#picture-list", &list).await;
-    page.set("base-model", "tiny").await;
+    page.set("base-model", "tiny", "change").await;
     assert!(page.text("#base-model-about").await.contains("fixture"));
     page.shot("2-picked").await;
     let begun = Instant::now();
