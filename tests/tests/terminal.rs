@@ -1,6 +1,5 @@
 //! The terminal client on pictures: a base model reads them here, a head is trained on what it made of them, new ones are predicted
-//! with the same base model and no other, and everything is forgotten in the end. And on encrypted images, which the worker's network
-//! reads, those that come later as well.
+//! with the same base model and no other, and everything is forgotten in the end.
 
 use std::fs;
 
@@ -113,77 +112,6 @@ async fn a_head_on_features_of_pictures_predicts_new_ones_and_is_forgotten() {
     assert!(forgotten["objects"].as_u64() > Some(0), "{forgotten}");
     let again = json(&confide(&forget).await);
     assert_eq!(again["objects"].as_u64(), Some(0));
-    let gone = confide(&predict).await;
-    assert!(!gone.success && gone.errors.contains("CC-6051"), "{gone:?}");
-    assert!(worker.terminate().await);
-}
-
-/// Images that train and test a head on encrypted ones.
-const ENCRYPTED: usize = 40;
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_head_on_encrypted_images_predicts_later_ones() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).display().to_string();
-    let (images, kinds) = pictures::labelled(ENCRYPTED + NEW);
-    let models = dir.path().join("models");
-    pictures::with_features(&models, &images[..ENCRYPTED]);
-    let folder = dir.path().join("pictures");
-    let lines = pictures::write(&folder, &images[..ENCRYPTED], &kinds[..ENCRYPTED]);
-    pictures::write(
-        &dir.path().join("new"),
-        &images[ENCRYPTED..],
-        &kinds[ENCRYPTED..],
-    );
-    fs::write(path("labels.csv"), lines.join("\n")).unwrap();
-    fs::write(path("passphrase"), "violet harbour seven lamps\n").unwrap();
-    let data = dir.path().join("data");
-    let models = models.display().to_string();
-    let worker = Worker::start(&data, &["--models", &models]).await;
-    let url = worker.url();
-    let (key, secret) = (path("key"), path("passphrase"));
-    let keyed = ["--key", &key, "--passphrase-file", &secret];
-    let made = confide(&[&["keys", "new"], &keyed[..]].concat()).await;
-    assert!(made.success, "{made:?}");
-
-    let (all, labels, model) = (path("pictures"), path("labels.csv"), path("head.json"));
-    let given = [
-        "train", "--setup", "1", "--worker", &url, "--images", &all, "--labels", &labels,
-        "--epochs", "4",
-    ];
-    let options = ["--model", "tiny-features", "--models", &models];
-    let saved = ["--model-out", &model, "--json"];
-    let report = json(&confide(&[&given[..], &options, &saved, &keyed].concat()).await);
-    let agree = report["clear"]["label_agreement"].as_f64();
-    assert_eq!(agree, Some(1.0), "{report}");
-    assert_eq!(report["class_rows"].as_array().map(Vec::len), Some(3));
-    println!("trained in {} s", report["seconds_total"]);
-
-    let fresh = path("new");
-    let given = [
-        "predict", "--worker", &url, "--model", &model, "--images", &fresh, "--json",
-    ];
-    let predict = [&given[..], &keyed].concat();
-    let found = json(&confide(&predict).await);
-    println!("predicted in {}", found["seconds"]);
-    let predictions = found["predictions"].as_array().expect("predictions");
-    let names = found["pictures"].as_array().expect("names");
-    assert_eq!((predictions.len(), names.len()), (NEW, NEW));
-    let judged = found["judged"].as_array().expect("judged");
-    assert_eq!(judged.len(), NEW);
-    // Keys are there: only the images are sent.
-    let sent = found["bytes_up"].as_u64().expect("bytes");
-    let trained = report["bytes_up"].as_u64().expect("bytes");
-    assert!(sent * 10 < trained, "{sent} of {trained}");
-
-    let wrong = [&predict[..], &["--base-model", "tiny-features"]].concat();
-    let wrong = confide(&wrong).await;
-    assert!(
-        !wrong.success && wrong.errors.contains("CC-6082"),
-        "{wrong:?}"
-    );
-    let forget = [&["forget", "--worker", &url], &keyed[..]].concat();
-    assert!(confide(&forget).await.success);
     let gone = confide(&predict).await;
     assert!(!gone.success && gone.errors.contains("CC-6051"), "{gone:?}");
     assert!(worker.terminate().await);
