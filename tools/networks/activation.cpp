@@ -8,6 +8,9 @@
 #include <cmath>
 #include <cstring>
 #include <type_traits>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 #include <torch/extension.h>
 
 using torch::Tensor;
@@ -15,8 +18,9 @@ typedef float F __attribute__((vector_size(64)));
 typedef uint32_t U __attribute__((vector_size(64)));
 typedef uint16_t H __attribute__((vector_size(32)));
 constexpr int64_t LANES = 16;
-// Rows summed in float32 before the sum goes to float64.
-constexpr int64_t BLOCK = 256;
+// Rows of 16 channels that are treated alike: summed in float32 before the sum goes to float64, and marked as holding
+// values beyond `reach` or not. Few do, and those that do not need none of the operations on such values.
+constexpr int64_t BLOCK = 64;
 
 static inline F load(const float* p) { F v; std::memcpy(&v, p, 64); return v; }
 static inline F load(const at::BFloat16* p) {
@@ -26,16 +30,24 @@ static inline F load(const at::BFloat16* p) {
 }
 static inline void store(float* p, F v) { std::memcpy(p, &v, 64); }
 static inline void store(at::BFloat16* p, F v) {
+#ifdef __AVX512BF16__
+  _mm256_storeu_si256((__m256i*)p, (__m256i)_mm512_cvtneps_pbh((__m512)v));
+#else
   U u = (U)v;
   u = (u + 0x7fff + ((u >> 16) & 1)) >> 16;  // round to nearest, ties to even
   H h = __builtin_convertvector(u, H);
   std::memcpy(p, &h, 32);
+#endif
 }
-static inline F beyond(F d, F reach) {  // the part of d outside [-reach, reach], with its sign
-  F zero = {};
-  F above = d - reach, below = d + reach;
-  return (above > zero ? above : zero) + (below < zero ? below : zero);
-}
+#ifdef __AVX512F__
+static inline F smaller(F a, F b) { return (F)_mm512_min_ps((__m512)a, (__m512)b); }
+static inline F larger(F a, F b) { return (F)_mm512_max_ps((__m512)a, (__m512)b); }
+#else
+static inline F smaller(F a, F b) { return a < b ? a : b; }
+static inline F larger(F a, F b) { return a > b ? a : b; }
+#endif
+static inline F held(F d, F wide) { return larger(smaller(d, wide), -wide); }
+static inline F beyond(F d, F reach) { return d - held(d, reach); }  // the part of d outside [-reach, reach], with its sign
 
 template <class Body> static void dispatch(const Tensor& x, Body body) {
   if (x.scalar_type() == at::kBFloat16) return body((at::BFloat16*)nullptr);
@@ -43,104 +55,136 @@ template <class Body> static void dispatch(const Tensor& x, Body body) {
   body((float*)nullptr);
 }
 
-static inline F held(F d, F wide) { return d - beyond(d, wide); }
+// Calls body(first row, end, channel, marked) for each block; marked is std::true_type or std::false_type.
+template <class Body> static void blocks(const Tensor& x, const uint8_t* marks, Body body) {
+  int64_t rows = x.size(0), channels = x.size(1);
+  for (int64_t start = 0; start < rows; start += BLOCK)
+    for (int64_t c = 0; c < channels; c += LANES) {
+      int64_t end = std::min(rows, start + BLOCK);
+      if (*marks++) body(start, end, c, std::true_type());
+      else body(start, end, c, std::false_type());
+    }
+}
 
-// [5, channels]: sums of d, d^2, d^3, d^4 and of beyond(d, reach)^2.
-Tensor moments(Tensor x, Tensor shift, Tensor reach, Tensor wide) {
+// [5, channels]: sums of d, d^2, d^3, d^4 and of beyond(d, reach)^2; and the marks of the blocks.
+std::vector<Tensor> moments(Tensor x, Tensor shift, Tensor reach, Tensor wide) {
   int64_t rows = x.size(0), channels = x.size(1);
   Tensor out = torch::zeros({5, channels}, torch::kFloat64);
+  Tensor marks = torch::zeros({(rows + BLOCK - 1) / BLOCK * (channels / LANES)}, torch::kUInt8);
   double* sums = out.data_ptr<double>();
+  uint8_t* mark = marks.data_ptr<uint8_t>();
   dispatch(x, [&](auto* tag) {
     using scalar_t = std::remove_pointer_t<decltype(tag)>;
     const scalar_t* px = x.data_ptr<scalar_t>();
     for (int64_t start = 0; start < rows; start += BLOCK) {
       int64_t end = std::min(rows, start + BLOCK);
-      for (int64_t c = 0; c < channels; c += LANES) {
+      for (int64_t c = 0; c < channels; c += LANES, mark++) {
         F s = load(shift.data_ptr<float>() + c), r = load(reach.data_ptr<float>() + c);
-        F w = load(wide.data_ptr<float>() + c);
-        F a[5] = {};
-        for (int64_t i = start; i < end; i++) {
-          F raw = load(px + i * channels + c) - s, e = beyond(raw, r);
-          F d = held(raw, w), q = d * d;
-          a[0] += d; a[1] += q; a[2] += q * d; a[3] += q * q; a[4] += e * e;
+        F w = load(wide.data_ptr<float>() + c), most = {}, least = smaller(r, w);
+        F a[5] = {}, b[4] = {};
+        auto add = [](F d, F q, F* to) { to[0] += d; to[1] += q; to[2] += q * d; to[3] += q * q; };
+        int64_t i = start;
+        for (; i + 1 < end; i += 2) {
+          F d = load(px + i * channels + c) - s, q = d * d, e = load(px + (i + 1) * channels + c) - s, t = e * e;
+          add(d, q, a); add(e, t, b);
+          most = larger(most, larger(q, t));
+        }
+        if (i < end) { F d = load(px + i * channels + c) - s, q = d * d; add(d, q, a); most = larger(most, q); }
+        auto outside = most > least * least;
+        for (int j = 0; j < LANES; j++) *mark |= outside[j] != 0;
+        for (int k = 0; k < 4; k++) a[k] += b[k];
+        if (*mark) {
+          for (F& sum : a) sum = F{};
+          for (i = start; i < end; i++) {
+            F raw = load(px + i * channels + c) - s, e = beyond(raw, r), d = held(raw, w);
+            add(d, d * d, a);
+            a[4] += e * e;
+          }
         }
         for (int k = 0; k < 5; k++)
           for (int j = 0; j < LANES; j++) sums[k * channels + c + j] += a[k][j];
       }
     }
   });
-  return out.to(torch::kFloat32);
+  return {out.to(torch::kFloat32), marks};
 }
 
-// k0 + k1 d + k2 d^2 with k [3, channels].
-Tensor apply(Tensor x, Tensor shift, Tensor k, Tensor wide) {
-  int64_t rows = x.size(0), channels = x.size(1);
+// k0 + k1 d + k2 d^2 with k [3, channels], plus `added` of x's shape if there is one.
+Tensor apply(Tensor x, Tensor shift, Tensor k, Tensor wide, Tensor marks, std::optional<Tensor> added) {
+  int64_t channels = x.size(1);
   Tensor out = torch::empty_like(x);
   const float* pk = k.data_ptr<float>();
   dispatch(x, [&](auto* tag) {
     using scalar_t = std::remove_pointer_t<decltype(tag)>;
-    const scalar_t* px = x.data_ptr<scalar_t>();
+    const scalar_t *px = x.data_ptr<scalar_t>(), *pa = added ? added->data_ptr<scalar_t>() : nullptr;
     scalar_t* py = out.data_ptr<scalar_t>();
-    for (int64_t start = 0; start < rows; start += BLOCK)
-      for (int64_t c = 0; c < channels; c += LANES) {
-        F s = load(shift.data_ptr<float>() + c), w = load(wide.data_ptr<float>() + c);
-        F k0 = load(pk + c), k1 = load(pk + channels + c), k2 = load(pk + 2 * channels + c);
-        for (int64_t i = start; i < std::min(rows, start + BLOCK); i++) {
-          F d = held(load(px + i * channels + c) - s, w);
-          store(py + i * channels + c, (k2 * d + k1) * d + k0);
-        }
-      }
+    blocks(x, marks.data_ptr<uint8_t>(), [&](int64_t start, int64_t end, int64_t c, auto marked) {
+      F s = load(shift.data_ptr<float>() + c), w = load(wide.data_ptr<float>() + c);
+      F k0 = load(pk + c), k1 = load(pk + channels + c), k2 = load(pk + 2 * channels + c);
+      auto value = [&](int64_t i) {
+        F d = load(px + i * channels + c) - s;
+        if constexpr (marked) d = held(d, w);
+        return (k2 * d + k1) * d + k0;
+      };
+      if (pa) for (int64_t i = start; i < end; i++) store(py + i * channels + c, value(i) + load(pa + i * channels + c));
+      else for (int64_t i = start; i < end; i++) store(py + i * channels + c, value(i));
+    });
   });
   return out;
 }
 
 // [3, channels]: sums of g, g d, g d^2.
-Tensor reduce(Tensor x, Tensor shift, Tensor g, Tensor wide) {
-  int64_t rows = x.size(0), channels = x.size(1);
+Tensor reduce(Tensor x, Tensor shift, Tensor g, Tensor wide, Tensor marks) {
+  int64_t channels = x.size(1);
   Tensor out = torch::zeros({3, channels}, torch::kFloat64);
   double* sums = out.data_ptr<double>();
   dispatch(x, [&](auto* tag) {
     using scalar_t = std::remove_pointer_t<decltype(tag)>;
     const scalar_t *px = x.data_ptr<scalar_t>(), *pg = g.data_ptr<scalar_t>();
-    for (int64_t start = 0; start < rows; start += BLOCK)
-      for (int64_t c = 0; c < channels; c += LANES) {
-        F s = load(shift.data_ptr<float>() + c), w = load(wide.data_ptr<float>() + c);
-        F a[3] = {};
-        for (int64_t i = start; i < std::min(rows, start + BLOCK); i++) {
-          F d = held(load(px + i * channels + c) - s, w), v = load(pg + i * channels + c);
-          a[0] += v; a[1] += v * d; a[2] += v * d * d;
-        }
-        for (int k = 0; k < 3; k++)
-          for (int j = 0; j < LANES; j++) sums[k * channels + c + j] += a[k][j];
+    blocks(x, marks.data_ptr<uint8_t>(), [&](int64_t start, int64_t end, int64_t c, auto marked) {
+      F s = load(shift.data_ptr<float>() + c), w = load(wide.data_ptr<float>() + c);
+      F a[3] = {}, b[3] = {};
+      auto add = [&](int64_t i, F* to) {
+        F d = load(px + i * channels + c) - s, v = load(pg + i * channels + c);
+        if constexpr (marked) d = held(d, w);
+        F t = v * d;
+        to[0] += v; to[1] += t; to[2] += t * d;
+      };
+      int64_t i = start;
+      for (; i + 1 < end; i += 2) { add(i, a); add(i + 1, b); }
+      if (i < end) add(i, a);
+      for (int k = 0; k < 3; k++) {
+        a[k] += b[k];
+        for (int j = 0; j < LANES; j++) sums[k * channels + c + j] += a[k][j];
       }
+    });
   });
   return out.to(torch::kFloat32);
 }
 
 // Gradient of x: g (k1 + 2 k2 d) + m0 + m1 d + m2 d^2 + m3 d^3 within [-wide, wide], + e beyond(d, reach);
 // k [3, channels], m [4, channels], e [channels].
-Tensor combine(Tensor x, Tensor shift, Tensor g, Tensor k, Tensor m, Tensor reach, Tensor e, Tensor wide) {
-  int64_t rows = x.size(0), channels = x.size(1);
+Tensor combine(Tensor x, Tensor shift, Tensor g, Tensor k, Tensor m, Tensor reach, Tensor e, Tensor wide, Tensor marks) {
+  int64_t channels = x.size(1);
   Tensor out = torch::empty_like(x);
   const float *pk = k.data_ptr<float>(), *pm = m.data_ptr<float>();
   dispatch(x, [&](auto* tag) {
     using scalar_t = std::remove_pointer_t<decltype(tag)>;
     const scalar_t *px = x.data_ptr<scalar_t>(), *pg = g.data_ptr<scalar_t>();
     scalar_t* py = out.data_ptr<scalar_t>();
-    for (int64_t start = 0; start < rows; start += BLOCK)
-      for (int64_t c = 0; c < channels; c += LANES) {
-        F s = load(shift.data_ptr<float>() + c), r = load(reach.data_ptr<float>() + c);
-        F w = load(wide.data_ptr<float>() + c), zero = {};
-        F k1 = load(pk + channels + c), k2 = 2.0f * load(pk + 2 * channels + c);
-        F m0 = load(pm + c), m1 = load(pm + channels + c), m2 = load(pm + 2 * channels + c);
-        F m3 = load(pm + 3 * channels + c), pe = load(e.data_ptr<float>() + c);
-        for (int64_t i = start; i < std::min(rows, start + BLOCK); i++) {
-          F d = load(px + i * channels + c) - s, v = load(pg + i * channels + c);
-          F grad = v * (k1 + k2 * d) + ((m3 * d + m2) * d + m1) * d + m0;
-          grad = beyond(d, w) == zero ? grad : zero;
-          store(py + i * channels + c, grad + pe * beyond(d, r));
-        }
+    blocks(x, marks.data_ptr<uint8_t>(), [&](int64_t start, int64_t end, int64_t c, auto marked) {
+      F s = load(shift.data_ptr<float>() + c), r = load(reach.data_ptr<float>() + c);
+      F w = load(wide.data_ptr<float>() + c), zero = {};
+      F k1 = load(pk + channels + c), k2 = 2.0f * load(pk + 2 * channels + c);
+      F m0 = load(pm + c), m1 = load(pm + channels + c), m2 = load(pm + 2 * channels + c);
+      F m3 = load(pm + 3 * channels + c), pe = load(e.data_ptr<float>() + c);
+      for (int64_t i = start; i < end; i++) {
+        F d = load(px + i * channels + c) - s, v = load(pg + i * channels + c);
+        F grad = v * (k1 + k2 * d) + (((m3 * d + m2) * d + m1) * d + m0);
+        if constexpr (marked) grad = (beyond(d, w) == zero ? grad : zero) + pe * beyond(d, r);
+        store(py + i * channels + c, grad);
       }
+    });
   });
   return out;
 }

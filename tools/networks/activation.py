@@ -56,15 +56,17 @@ class QuadraticActivation(nn.Module):
         a = self.w2 * torch.rsqrt(self.spread + EPSILON)
         return a, self.w1, self.w0 - a
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        """The activation of ``x``, plus ``added`` of the same shape, which spares a pass of its own."""
         fixed = fixed_statistics(self.mean, self.variance, self.spread)
         if not self.training:
-            return evaluate(x, self.mean, coefficients(fixed, self.weights()))
+            y = evaluate(x, self.mean, coefficients(fixed, self.weights()))
+            return y if added is None else y + added
         deviation = torch.sqrt(self.variance + EPSILON)
         reach, wide = self.limit * deviation, self.hold * deviation
         run = fused.activation if fused.usable(x) else plain
         # The running mean changes below, before the backward pass: it gets a copy.
-        y, excess, stats = run(x, self.weights(), self.mean.clone(), reach, wide, fixed if self.frozen else None)
+        y, excess, stats = run(x, self.weights(), self.mean.clone(), reach, wide, fixed if self.frozen else None, added)
         self.excess = (excess / (self.variance + EPSILON)).sum() / x.shape[0]
         if not self.frozen:
             with torch.no_grad():
@@ -109,7 +111,7 @@ def evaluate(x: Tensor, mean: Tensor, k: Tensor) -> Tensor:
 
 
 def plain(
-    x: Tensor, weights: Tensor, mean: Tensor, reach: Tensor, wide: Tensor, fixed: Tensor | None
+    x: Tensor, weights: Tensor, mean: Tensor, reach: Tensor, wide: Tensor, fixed: Tensor | None, added: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The activation in training, its excess per channel, and the :func:`statistics` that it used.
 
@@ -122,4 +124,5 @@ def plain(
     moments = torch.stack([(d**power).mean((0, 2, 3)) for power in (1, 2, 3, 4)])
     stats = statistics(moments) if fixed is None else fixed
     k = coefficients(stats, weights)
-    return evaluate(d, torch.zeros_like(mean), k).to(x.dtype), excess, stats.detach()
+    y = evaluate(d, torch.zeros_like(mean), k)
+    return (y if added is None else y + added).to(x.dtype), excess, stats.detach()

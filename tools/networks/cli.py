@@ -57,6 +57,7 @@ def _of(data: Dataset, classes: tuple[str, ...]) -> Dataset:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    workers.use_large_pages()
     recipe = Recipe.read(arguments.recipe)
     data = _of(load(recipe.dataset, arguments.data), recipe.classes)
     if arguments.hold_out:

@@ -1,24 +1,39 @@
 """An architecture as a trainable module: interprets the list of layers."""
 
+from collections import Counter
+
 import torch
 from torch import Tensor, nn
 
 from networks.activation import QuadraticActivation
 from networks.architecture import INPUT, Architecture, Layer
+from networks.convolution import Convolution
+from networks.fused import Norm
 
 
 def _module(layer: Layer, limit: float) -> nn.Module | None:
     a = layer.attributes
     match layer.op:
         case "conv":
-            return nn.Conv2d(a["in"], a["out"], a["kernel"], a["stride"], a["pad"], bias=False)
+            return Convolution(a["in"], a["out"], a["kernel"], a["stride"], a["pad"])
         case "norm":
-            return nn.BatchNorm2d(a["channels"])
+            return Norm(a["channels"])
         case "activation":
             return QuadraticActivation(a["channels"], limit) if a["kind"] == "quadratic" else nn.ReLU()
         case "dense":
             return nn.Linear(a["in"], a["out"])
     return None
+
+
+def _summands(architecture: Architecture) -> dict[str, str]:
+    """The quadratic activation that only one addition reads, by that addition: both are one pass in training."""
+    readers = Counter(name for layer in architecture.layers for name in layer.inputs)
+    alone = {
+        layer.name
+        for layer in architecture.layers
+        if layer.op == "activation" and layer.attributes["kind"] == "quadratic" and readers[layer.name] == 1
+    }
+    return {layer.name: layer.inputs[0] for layer in architecture.layers if layer.op == "add" and layer.inputs[0] in alone}
 
 
 class Network(nn.Module):
@@ -30,6 +45,8 @@ class Network(nn.Module):
     def __init__(self, architecture: Architecture, limit: float = 6.0):
         super().__init__()
         self.architecture = architecture
+        self.layers = {layer.name: layer for layer in architecture.layers}
+        self.summands = _summands(architecture)
         self.parts = nn.ModuleDict()
         for layer in architecture.layers:
             part = _module(layer, limit)
@@ -53,14 +70,22 @@ class Network(nn.Module):
         return self.tensors(images)["pool"]
 
     def tensors(self, images: Tensor) -> dict[str, Tensor]:
-        """Every tensor by the name of the layer that makes it."""
+        """Every tensor by the name of the layer that makes it; in training without those that exist in sums only."""
         values = {INPUT: images}
+        fused = self.summands if self.training else {}
         for layer in self.architecture.layers:
-            inputs = [values[name] for name in layer.inputs]
-            if layer.op == "add":
+            if layer.name in fused.values():
+                continue
+            inputs = [values[name] for name in layer.inputs if name not in fused.values()]
+            if layer.name in fused:
+                source = self.layers[fused[layer.name]].inputs[0]
+                values[layer.name] = self.part(fused[layer.name])(values[source], inputs[0])
+            elif layer.op == "add":
                 values[layer.name] = inputs[0] + inputs[1]
             elif layer.op == "pool":
                 values[layer.name] = inputs[0].mean((2, 3))
+            elif layer.op == "conv":
+                values[layer.name], values[layer.inputs[0]] = self.part(layer.name).branch(inputs[0])
             else:
                 values[layer.name] = self.part(layer.name)(inputs[0])
         return values

@@ -40,6 +40,8 @@ class Recipe:
     limit: float = 4.5
     # Last epochs, in which activations use fixed statistics: what is trained is what is exported.
     settle: int = 3
+    # Decay per step of an exponential moving average of the weights, which is what is evaluated and exported; 0 for none.
+    average: float = 0.0
     # Distillation from a teacher's logits: weight beside the labels, and temperature.
     distil: float = 0.0
     temperature: float = 4.0

@@ -27,14 +27,17 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
     network = Network(recipe.architecture(len(data.classes)), recipe.limit).to(memory_format=torch.channels_last)
     optimiser = _optimiser(network, recipe)
     prepare = Preparation(*data.statistics(), recipe.floor)
+    average = {name: p.detach().clone() for name, p in network.named_parameters()} if recipe.average > 0 else {}
     start = 0
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
-        if state["recipe"] != json.dumps(recipe.to_json()):
+        if Recipe.from_json(json.loads(state["recipe"])) != recipe:
             raise ValueError(f"{checkpoint} is of another recipe: remove it, or name another folder")
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
+        for name in average:
+            average[name].copy_(state["average"][name])
         start = state["epoch"]
     images = prepare(data.train.images)
     if start == 0:
@@ -46,14 +49,18 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
             recalibrate(network, images)
         for part in network.activations():
             part.frozen = frozen
-        sums = _epoch(network, teacher, optimiser, images, data.train.labels, recipe, epoch)
+        sums = _epoch(network, average, teacher, optimiser, images, data.train.labels, recipe, epoch)
         workers.average_statistics(network)
-        if epoch + 1 == recipe.epochs and not frozen:
-            recalibrate(network, images, batches=len(images) // (250 * workers.count()))
+        last = epoch + 1 == recipe.epochs
+        if last:  # what is exported
+            network.load_state_dict(average, strict=False)
+            if average or not frozen:
+                recalibrate(network, images, batches=max(1, len(images) // (250 * workers.count())))
         record = {"epoch": epoch + 1, "frozen": frozen, **sums}
         record |= {"seconds": round(time.time() - began, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
-        if epoch % 2 == 1 or epoch + 1 == recipe.epochs:
-            record["test_accuracy"] = accuracy(network, data.test, prepare)
+        if epoch % 2 == 1 or last:
+            measured = network if last or not average else _averaged(network, average, recipe, images)
+            record["test_accuracy"] = accuracy(measured, data.test, prepare)
         if workers.rank() == 0:
             with open(folder / "log.jsonl", "a") as log:
                 log.write(json.dumps(record) + "\n")
@@ -61,10 +68,19 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
             _save(checkpoint, {
                 "recipe": json.dumps(recipe.to_json()), "epoch": epoch + 1, "classes": list(data.classes),
                 "preparation": prepare.to_json(), "network": network.state_dict(), "optimiser": optimiser.state_dict(),
+                "average": average,
             })
 
 
-def _epoch(network, teacher, optimiser, images, labels, recipe, epoch) -> dict[str, float]:
+def _averaged(network: Network, average: dict[str, Tensor], recipe: Recipe, images: Tensor) -> Network:
+    """A network of the averaged weights, with statistics of its own from some training images."""
+    other = Network(network.architecture, recipe.limit).to(memory_format=torch.channels_last)
+    other.load_state_dict(network.state_dict() | average)
+    recalibrate(other, images, batches=20)
+    return other
+
+
+def _epoch(network, average, teacher, optimiser, images, labels, recipe, epoch) -> dict[str, float]:
     network.train()
     order = torch.randperm(len(labels), generator=_generator(recipe.seed, epoch))
     draws = _generator(recipe.seed, epoch, workers.rank() + 1)
@@ -85,6 +101,12 @@ def _epoch(network, teacher, optimiser, images, labels, recipe, epoch) -> dict[s
         if not torch.isfinite(norm):
             raise FloatingPointError(f"epoch {epoch + 1}, batch {i}: gradient norm {norm}, loss {loss}")
         optimiser.step()
+        if average:
+            # Young averages are short: they would hold the first weights for 1 / (1 - decay) steps.
+            step = epoch * batches + i
+            decay = min(recipe.average, (1 + step) / (10 + step))
+            with torch.no_grad():
+                torch._foreach_lerp_(list(average.values()), [p.detach() for p in network.parameters()], 1 - decay)
         totals += torch.stack([loss.detach(), excess.detach(), right, norm])
         if i % 100 == 0 and workers.rank() == 0:
             print(f"  {epoch + 1}: {i}/{batches} loss {loss:.3f} excess {excess:.2f} norm {norm:.2f}", flush=True)

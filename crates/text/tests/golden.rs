@@ -1,6 +1,9 @@
 //! Pieces and vectors are those of the reference (tools/text/golden.py).
 
+mod same_bits;
+
 use confide_text::{TextModel, quantise};
+use same_bits::tiny;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +16,6 @@ struct Answer {
 
 fn answers(json: &str) -> Vec<Answer> {
     serde_json::from_str(json).unwrap()
-}
-
-fn tiny() -> TextModel {
-    let weights = include_bytes!("tiny/model.safetensors");
-    let packed = quantise(weights, include_str!("tiny/vocab.txt"), 2).unwrap();
-    TextModel::read(&packed).unwrap()
 }
 
 /// The file of all-MiniLM-L6-v2; without it the test says so, unless CONFIDE_TEXT_MODEL names one.
@@ -82,6 +79,11 @@ fn pieces_and_vectors_of_a_tiny_model_are_those_of_torch() {
         }
     }
     assert!(compared > 8);
+}
+
+#[test]
+fn vectors_are_the_same_bits_on_every_machine() {
+    assert_eq!(same_bits::digest(), same_bits::DIGEST);
 }
 
 #[test]

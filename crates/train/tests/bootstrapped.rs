@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{distance, table};
+use common::{distance, hidden_logits, table};
 use confide_tensor::{ClearEvaluator, Evaluator, RefreshLevels};
 use confide_train::bootstrapped::{
     BootstrapWish, BootstrappedPlan, NetworkFeatures, head, predict_block, validation_scores,
@@ -14,7 +14,7 @@ use confide_train::{Activation, PlanRequest, TablePacker, TrainError, TrainingPl
 
 const SIZES: [usize; 3] = [300, 9, 3];
 
-fn request() -> PlanRequest {
+fn request(hidden: usize) -> PlanRequest {
     let mut request = PlanRequest::new(SIZES[0], SIZES[1], SIZES[2]);
     request.predict_rows_hint = 20;
     request.max_upload_bytes = 4_000_000_000;
@@ -22,13 +22,14 @@ fn request() -> PlanRequest {
     request.bootstrapping = Some(BootstrapWish {
         batch: 128,
         validation: 20,
+        hidden,
         ..BootstrapWish::new(2)
     });
     request
 }
 
-fn planned() -> BootstrappedPlan {
-    match TrainingPlan::of_request(&request(), &Default::default()).expect("a plan") {
+fn planned(hidden: usize) -> BootstrappedPlan {
+    match TrainingPlan::of_request(&request(hidden), &Default::default()).expect("a plan") {
         TrainingPlan::Bootstrapped(plan) => plan,
         TrainingPlan::Levelled(_) => panic!("bootstraps were asked for"),
     }
@@ -36,7 +37,17 @@ fn planned() -> BootstrappedPlan {
 
 #[test]
 fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
-    let plan = planned();
+    weights_are_those_of_the_formulas(0);
+}
+
+#[test]
+fn the_program_of_a_plan_with_hidden_units_gives_the_weights_of_the_formulas() {
+    weights_are_those_of_the_formulas(4);
+}
+
+/// Trains and validates by the program of a plan, and compares weights and scores.
+fn weights_are_those_of_the_formulas(hidden: usize) {
+    let plan = planned(hidden);
     assert_eq!(plan.schedule.steps.len(), 6);
     assert!(plan.bootstraps >= 2, "{}", plan.bootstraps);
     let (rows, labels) = table(SIZES, 5);
@@ -71,6 +82,9 @@ fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
         packed.map(encrypt).collect()
     };
     let logits_of = |weights: &[Vec<f64>], row: &[f64]| -> Vec<f64> {
+        if hidden > 0 {
+            return hidden_logits(weights, row, hidden);
+        }
         let logit = |head: &Vec<f64>| head.iter().zip(row).map(|(w, x)| w * x).sum();
         weights.iter().map(logit).collect()
     };
@@ -126,8 +140,8 @@ fn the_program_of_a_plan_gives_the_weights_of_the_formulas() {
 
 #[test]
 fn an_altered_plan_is_refused() {
-    let honest = planned();
-    let request = request();
+    let honest = planned(0);
+    let request = request(0);
     let check = |plan: BootstrappedPlan| TrainingPlan::Bootstrapped(plan).check(&request);
     check(honest.clone()).expect("the plan follows from its choice");
     let changes: [fn(&mut BootstrappedPlan); 10] = [
@@ -158,14 +172,14 @@ fn an_altered_plan_is_refused() {
 
 #[test]
 fn limits_hold() {
-    let mut small = request();
+    let mut small = request(0);
     small.max_upload_bytes = 100_000_000;
     let plan = TrainingPlan::of_request(&small, &Default::default());
     assert!(
         matches!(plan, Err(TrainError::NoPlan { what: "upload", .. })),
         "{plan:?}"
     );
-    let mut long = request();
+    let mut long = request(0);
     long.bootstrapping = Some(BootstrapWish {
         batch: 128,
         ..BootstrapWish::new(usize::MAX)
@@ -175,9 +189,9 @@ fn limits_hold() {
 
 #[test]
 fn loss_and_hidden_units_are_the_data_partys_choice() {
-    let linear = TrainingPlan::Bootstrapped(planned());
+    let linear = TrainingPlan::Bootstrapped(planned(0));
     let wish = |loss, hidden| {
-        let mut request = request();
+        let mut request = request(0);
         request.bootstrapping = Some(BootstrapWish {
             batch: 300,
             loss,

@@ -9,6 +9,7 @@ mod locked;
 mod page;
 mod pictured;
 mod projects;
+mod readers;
 mod results;
 mod start;
 mod written;

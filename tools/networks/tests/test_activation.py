@@ -3,6 +3,7 @@ import torch
 
 from networks import fused
 from networks.activation import QuadraticActivation, fixed_statistics, plain
+from networks.fused import Norm
 
 
 @pytest.mark.parametrize("frozen", [False, True])
@@ -16,10 +17,10 @@ def test_the_fused_activation_and_its_gradients_equal_the_plain_ones(frozen):
     fixed = fixed_statistics(mean, torch.rand(32) + 0.5, torch.rand(32) + 1) if frozen else None
     found = []
     for function in (plain, fused.activation):
-        leaves = x.clone().requires_grad_(), weights.clone().requires_grad_()
-        y, excess, moments = function(*leaves, mean, reach, wide, fixed)
+        leaves = x.clone().requires_grad_(), weights.clone().requires_grad_(), g.cos().requires_grad_()
+        y, excess, moments = function(*leaves[:2], mean, reach, wide, fixed, leaves[2])
         ((y * g).sum() + 0.01 * excess.sum()).backward()
-        found.append((y, excess, moments, leaves[0].grad, leaves[1].grad))
+        found.append((y, excess, moments, *(leaf.grad for leaf in leaves)))
     for expected, actual in zip(*found):
         torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
 
@@ -54,3 +55,22 @@ def test_a_channel_without_spread_has_finite_gradients():
     part = QuadraticActivation(16, limit=4.0)
     (part(x).square().sum() + part.excess).backward()
     assert torch.isfinite(x.grad).all() and torch.isfinite(part.w2.grad).all()
+
+
+def test_the_fused_batch_norm_is_torchs():
+    torch.manual_seed(0)
+    x = (1.5 * torch.randn(5, 32, 7, 9) + 0.3).to(memory_format=torch.channels_last)
+    if not fused.usable(x):
+        pytest.skip("no C++ compiler")
+    g, found = torch.randn_like(x), []
+    for part in (torch.nn.BatchNorm2d(32), Norm(32)):
+        with torch.no_grad():
+            part.weight.copy_(torch.linspace(0.5, 2, 32)), part.bias.copy_(torch.linspace(-1, 1, 32))
+        leaf = x.clone().requires_grad_()
+        y = part(leaf)
+        y.backward(g)
+        part.eval()
+        state = part.running_mean, part.running_var, part.num_batches_tracked
+        found.append((y.detach(), leaf.grad, part.weight.grad, part.bias.grad, *state, part(x).detach()))
+    for expected, actual in zip(*found):
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from networks import card, ranges, train
+from networks import card, ranges, train, workers
 from networks.data import Dataset, Preparation, Split
 from networks.export import export
 from networks.recipe import Recipe
@@ -66,3 +66,31 @@ def test_an_unfinished_run_or_another_recipe_is_refused(tmp_path):
     torch.save(state | {"epoch": 0}, tmp_path / "checkpoint.pt")
     with pytest.raises(ValueError, match="finish it"):
         export(tmp_path, DATA, tmp_path / "model", None)
+
+
+def test_a_run_with_averaged_weights_resumes_with_another_number_of_workers(tmp_path):
+    recipe = Recipe.from_json(RECIPE.to_json() | {"average": 0.9, "settle": 0, "epochs": 4})
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train.run(recipe, DATA, whole)
+    original = train._epoch
+
+    def interrupted(*arguments):
+        if arguments[-1] == 2:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    train._epoch = interrupted
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train.run(recipe, DATA, parts)
+    finally:
+        train._epoch = original
+    state = torch.load(parts / "checkpoint.pt", weights_only=True)
+    assert state["epoch"] == 2 and not torch.equal(state["average"]["parts.dense.weight"], state["network"]["parts.dense.weight"])
+    workers.launch(2, train.run, recipe, DATA, parts)
+    for folder in (whole, parts):
+        state = torch.load(folder / "checkpoint.pt", weights_only=True)
+        assert state["epoch"] == 4
+        for name, value in state["average"].items():  # what was averaged is what is exported
+            torch.testing.assert_close(state["network"][name], value, rtol=0, atol=0)
+        assert json.loads((folder / "log.jsonl").read_text().splitlines()[-1])["test_accuracy"] > 0.8
