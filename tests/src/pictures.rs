@@ -118,6 +118,37 @@ impl Standardised {
     }
 }
 
+/// Writes the network of the tests with features that are standardised channels of these images into a folder of models, as
+/// `tiny-features`, and reads it.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn with_features(folder: &Path, images: &[NamedImage]) -> Model {
+    let Standardised {
+        mean, deviation, ..
+    } = Standardised::new(&tiny(), images);
+    let weight = |f: usize, c: usize| if f == c { deviation[c].recip() } else { 0.0 };
+    let channels = 0..mean.len();
+    let row = |f: usize| channels.clone().map(|c| weight(f, c)).collect();
+    let rows: Vec<Vec<f64>> = channels.clone().map(row).collect();
+    let folder = folder.join("tiny-features");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let files = tiny_files();
+    for (name, bytes) in ["card.json", "weights.safetensors", "golden.json"]
+        .iter()
+        .zip(&files)
+    {
+        std::fs::write(folder.join(name), bytes).expect("a file");
+    }
+    let mut card: serde_json::Value = serde_json::from_slice(&files[0]).expect("a card");
+    card["name"] = "tiny-features".into();
+    card["features"] = serde_json::json!({
+        "layer": "pool", "mean": mean, "rows": rows, "bound": 10.0,
+    });
+    std::fs::write(folder.join("card.json"), card.to_string()).expect("a card");
+    Model::read(&folder).expect("a valid model")
+}
+
 /// Images of the network of the tests, and kinds that one can tell from their features: which of the first three is the largest.
 ///
 /// # Panics

@@ -2,7 +2,7 @@
 
 use crate::bridge::{from_js, internal, throw, to_js};
 use confide_client::ClientError;
-use confide_client::intake::{BaseModel, BaseModelAbout};
+use confide_client::intake::{BaseModel, BaseModelAbout, labels_of_folders, picture_list};
 use confide_client::workflow::SavedModel;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -34,6 +34,16 @@ impl PictureReader {
     }
 }
 
+/// A list of pictures with the names of their folders as labels, as CSV.
+///
+/// # Errors
+/// When no picture lies in a folder for its class.
+#[wasm_bindgen(js_name = listOfFolders)]
+pub fn list_of_folders(paths: Vec<String>) -> Result<Vec<u8>, JsValue> {
+    let labels = labels_of_folders(&paths).map_err(throw)?;
+    picture_list(&labels).map_err(throw)
+}
+
 /// What a card says of a base model.
 ///
 /// # Errors
@@ -61,9 +71,9 @@ pub fn check_base_model(model: &str, card: &[u8]) -> Result<(), JsValue> {
 #[derive(Deserialize)]
 pub(crate) struct Refused {
     /// Its place among the pictures, from 0.
-    place: usize,
+    pub(crate) place: usize,
     #[serde(flatten)]
-    error: ClientError,
+    pub(crate) error: ClientError,
 }
 
 /// For each of `count` pictures its features, or why there are none. `vectors` are those of all pictures, one after the other,

@@ -26,6 +26,8 @@ pub(crate) struct TableView<'a> {
     name: String,
     /// The base model that read the pictures of a list.
     pictures: Option<&'a PictureSource>,
+    /// Whether it is to read them encrypted, at the worker.
+    locked: bool,
     rows: usize,
     columns: Vec<ColumnView>,
     /// The first rows as text, empty where missing.
@@ -35,10 +37,16 @@ pub(crate) struct TableView<'a> {
 }
 
 impl<'a> TableView<'a> {
-    pub(crate) fn new(name: &str, table: &Table, pictures: Option<&'a PictureSource>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        table: &Table,
+        pictures: Option<&'a PictureSource>,
+        locked: bool,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             pictures,
+            locked,
             rows: table.rows(),
             columns: table
                 .columns

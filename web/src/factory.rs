@@ -6,6 +6,7 @@ use confide_client::ClientError;
 use confide_client::workflow::{ObjectFactory, ObjectJob};
 use confide_model::InferencePlan;
 use confide_train::TrainingPlan;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
@@ -63,6 +64,18 @@ impl Factory {
         })
     }
 
+    /// The same for a plan of features that a training reads: under the secret of the training.
+    ///
+    /// # Errors
+    /// When the parameters of one of the plans are refused.
+    #[wasm_bindgen(js_name = ofFeatures)]
+    pub fn of_features(seed: Vec<u8>, plan: &[u8], training: &[u8]) -> Result<Factory, JsValue> {
+        let training: TrainingPlan = read_plan(training)?;
+        Self::of(seed, plan, |seed, plan: &InferencePlan| {
+            ObjectFactory::of_features(seed, plan, &training)
+        })
+    }
+
     /// Makes one object. `slots` are pairs of real and imaginary part, none for keys.
     ///
     /// # Errors
@@ -91,11 +104,22 @@ impl Factory {
         make: impl FnOnce(&[u8; 32], &Plan) -> Result<ObjectFactory, ClientError>,
     ) -> Result<Self, JsValue> {
         let mut seed = Zeroizing::new(seed);
-        let plan: Plan = confide_protocol::from_bytes(plan)
-            .map_err(|error| internal("a plan cannot be read", &error.to_string()))?;
+        let plan: Plan = read_plan(plan)?;
         let inner = with_seed(&mut seed, |seed| make(seed, &plan))?;
         Ok(Self { inner })
     }
+}
+
+/// A plan from the bytes that were accepted.
+fn read_plan<Plan: DeserializeOwned>(bytes: &[u8]) -> Result<Plan, JsValue> {
+    confide_protocol::from_bytes(bytes)
+        .map_err(|error| internal("a plan cannot be read", &error.to_string()))
+}
+
+/// A plan as bytes.
+pub(crate) fn plan_bytes(plan: &impl Serialize) -> Result<Vec<u8>, JsValue> {
+    confide_protocol::to_bytes(plan)
+        .map_err(|error| internal("a plan cannot be written", &error.to_string()))
 }
 
 /// Slots as pairs of real and imaginary part.

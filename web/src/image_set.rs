@@ -1,10 +1,9 @@
 //! Pictures as a network of the worker wants them, and what its card says.
 
 use crate::bridge::{internal, throw, to_js};
-use confide_client::ClientError;
-use confide_client::intake::Picture;
-use confide_client::workflow::classify::{NamedImage, fits};
-use confide_model::{Accuracy, Card, ClosestRange, ModelError};
+use crate::image_reader::read_card;
+use confide_client::workflow::classify::NamedImage;
+use confide_model::{Accuracy, Card, ClosestRange};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -35,7 +34,7 @@ struct CardView<'a> {
 /// When it is not valid.
 #[wasm_bindgen(js_name = cardView)]
 pub fn card_view(text: &[u8]) -> Result<JsValue, JsValue> {
-    let card = read_card(text)?;
+    let card = read_card(text).map_err(throw)?;
     let [channels, height, width] = card.input.shape;
     to_js(&CardView {
         name: &card.name,
@@ -47,16 +46,6 @@ pub fn card_view(text: &[u8]) -> Result<JsValue, JsValue> {
         width,
         accuracy: card.accuracy.as_ref(),
         closest: card.ranges.test_closest_to_bound.as_ref(),
-    })
-}
-
-fn read_card(text: &[u8]) -> Result<Card, JsValue> {
-    Card::parse(text).map_err(|error: ModelError| {
-        throw(ClientError::new(
-            "CC-5040",
-            format!("The model is not valid: {error}."),
-            "Choose another model, and tell its provider.",
-        ))
     })
 }
 
@@ -105,7 +94,7 @@ impl ImageSet {
     #[wasm_bindgen(constructor)]
     pub fn new(card: &[u8]) -> Result<ImageSet, JsValue> {
         Ok(Self {
-            card: read_card(card)?,
+            card: read_card(card).map_err(throw)?,
             text: card.to_vec(),
             images: Vec::new(),
             refused: Vec::new(),
@@ -115,14 +104,7 @@ impl ImageSet {
     /// Takes a file in: its picture at the network's size, or the reason why it is none. A picture in a folder that is named
     /// like a class is known to be of that class.
     pub fn add(&mut self, path: &str, file: &[u8]) {
-        let read = Picture::read(file).and_then(|picture| {
-            let image = NamedImage {
-                name: path.to_owned(),
-                pixels: picture.to_input(self.card.input.shape),
-                class: self.class_of(path),
-            };
-            fits(&self.card, &image).map(|()| image)
-        });
+        let read = NamedImage::read(&self.card, path, file, self.class_of(path));
         match read {
             Ok(image) => self.images.push(image),
             Err(error) => self.refuse(path, error.message, error.remedy),

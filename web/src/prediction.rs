@@ -3,7 +3,7 @@
 use crate::base_model::read_or_refused;
 use crate::bridge::{from_js, internal, throw, to_js};
 use crate::evaluation::Evaluation;
-use crate::factory::pairs;
+use crate::factory::{pairs, plan_bytes};
 use crate::items;
 use crate::link::{Link, digest};
 use crate::text::put_vectors;
@@ -13,7 +13,7 @@ use confide_client::intake::{MissingPolicy, Records, Refusal, Table, read_csv};
 use confide_client::workflow::{
     Digests, Judged, PredictionRun, ResultOpener, SavedModel, patients_csv,
 };
-use confide_protocol::{Digest, to_bytes};
+use confide_protocol::Digest;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -30,16 +30,17 @@ pub struct Prediction {
     names: Vec<String>,
 }
 
+/// New records for the page.
 #[derive(Serialize)]
-struct PredictionView<'a> {
-    classes: &'a [String],
+pub(crate) struct PredictionView<'a> {
+    pub(crate) classes: &'a [String],
     /// Indices of the classes whose probabilities are shown.
-    looked_at: Vec<usize>,
-    rows: Vec<Judged>,
-    refused: &'a [Refusal],
+    pub(crate) looked_at: Vec<usize>,
+    pub(crate) rows: Vec<Judged>,
+    pub(crate) refused: &'a [Refusal],
     /// Names of pictures by row; empty where rows have numbers only.
-    names: &'a [String],
-    notes: &'a [String],
+    pub(crate) names: &'a [String],
+    pub(crate) notes: &'a [String],
 }
 
 #[wasm_bindgen]
@@ -116,8 +117,7 @@ impl Prediction {
     /// # Errors
     /// Never for a plan that was accepted.
     pub fn plan(&self) -> Result<Vec<u8>, JsValue> {
-        to_bytes(self.run.plan())
-            .map_err(|error| internal("a plan cannot be written", &error.to_string()))
+        plan_bytes(self.run.plan())
     }
 
     /// Record objects to make and upload.

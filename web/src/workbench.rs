@@ -3,6 +3,7 @@
 use crate::base_model::read_or_refused;
 use crate::bridge::{from_js, internal, throw, to_js};
 use crate::columns::TableView;
+use crate::locked::Locked;
 use crate::text::put_vectors;
 use confide_client::ClientError;
 use confide_client::intake::{
@@ -52,6 +53,9 @@ pub(crate) struct Choices {
     /// Hidden units, where there are epochs and no softmax; a linear head when absent.
     #[serde(default)]
     pub(crate) hidden: Option<u32>,
+    /// Whether a head on encrypted pictures is trained on readable ones as well, to compare.
+    #[serde(default)]
+    pub(crate) compare: bool,
 }
 
 impl Choices {
@@ -98,6 +102,7 @@ impl Choices {
             curve: false,
             softmax: false,
             hidden: None,
+            compare: false,
         }
     }
 
@@ -192,11 +197,13 @@ pub(crate) struct Chosen {
 /// A file of records and the choices made for it.
 #[wasm_bindgen]
 pub struct Workbench {
-    table: Table,
-    choices: Choices,
-    chosen: Option<Chosen>,
+    pub(crate) table: Table,
+    pub(crate) choices: Choices,
+    pub(crate) chosen: Option<Chosen>,
     /// Position of the column of written records or pictures that was read, and the table with numbers in its place.
-    read: Option<(usize, Table)>,
+    pub(crate) read: Option<(usize, Table)>,
+    /// Pictures that a network of the worker is to read encrypted.
+    pub(crate) locked: Option<Locked>,
 }
 
 #[wasm_bindgen]
@@ -213,6 +220,7 @@ impl Workbench {
             table,
             chosen: None,
             read: None,
+            locked: None,
         })
     }
 
@@ -280,7 +288,7 @@ impl Workbench {
             .read
             .as_ref()
             .and_then(|(_, table)| table.pictures.as_ref());
-        to_js(&TableView::new(name, &self.table, read))
+        to_js(&TableView::new(name, &self.table, read, self.locked()))
     }
 
     /// The choices in force; at first a proposal.
@@ -329,9 +337,9 @@ struct FileView {
 
 /// A base model.
 #[derive(Deserialize)]
-struct SourceView {
-    name: String,
-    card: String,
+pub(crate) struct SourceView {
+    pub(crate) name: String,
+    pub(crate) card: String,
 }
 
 impl Workbench {
@@ -343,11 +351,12 @@ impl Workbench {
             table,
             chosen: None,
             read: None,
+            locked: None,
         })
     }
 
     /// Place and name of the column of pictures.
-    fn picture_column(&self) -> Option<(usize, String)> {
+    pub(crate) fn picture_column(&self) -> Option<(usize, String)> {
         let index = self.choices.pictures?;
         Some((index, self.name(index)?.to_owned()))
     }
@@ -555,10 +564,14 @@ impl Workbench {
         let positive = self.choices.positive.as_ref().and_then(named);
         let positive = positive.unwrap_or_else(|| positive_class(&dataset.classes).0);
         let mut train = split.train.clone();
-        let aside = self
-            .choices
-            .options(&dataset)
-            .set_aside(&mut train, &dataset)?;
+        // Nothing is drawn of a training on encrypted pictures.
+        let aside = match self.locked {
+            Some(_) => Vec::new(),
+            None => self
+                .choices
+                .options(&dataset)
+                .set_aside(&mut train, &dataset)?,
+        };
         Ok(Chosen {
             dataset,
             split,

@@ -7,6 +7,7 @@ fn bench(csv: &str) -> Workbench {
         table,
         chosen: None,
         read: None,
+        locked: None,
     }
 }
 

@@ -129,7 +129,7 @@ export async function listBaseModels() {
   }
 }
 
-/** Has a base model read the pictures of a list. */
+/** Has a base model read the pictures of a list, or prepares them to be read locked at the service. */
 export const openPictures = (request) =>
   busy(text.records.read.begin, async () => {
     const opened = await engine.call("openPictures", request);

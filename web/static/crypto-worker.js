@@ -6,10 +6,16 @@ import { explain } from "./engine/errors.js";
 let factory = null;
 let queue = Promise.resolve();
 
-async function begin({ compiled, seed, plan, kind }) {
+const MAKERS = {
+  training: (engine, seed, plan) => new engine.Factory(seed, plan),
+  inference: (engine, seed, plan) => engine.Factory.ofInference(seed, plan),
+  features: (engine, seed, plan, training) => engine.Factory.ofFeatures(seed, plan, training),
+};
+
+async function begin({ compiled, seed, plan, kind, training }) {
   const engine = await instantiate(compiled);
   try {
-    factory = kind === "inference" ? engine.Factory.ofInference(seed, plan) : new engine.Factory(seed, plan);
+    factory = MAKERS[kind](engine, seed, plan, training);
   } finally {
     seed.fill(0);
   }

@@ -2,7 +2,7 @@
 
 import * as projects from "./engine/projects.js";
 import * as store from "./engine/store.js";
-import { baseModels, readPictures } from "./engine/base-models.js";
+import { baseModels, readLocked, readPictures } from "./engine/base-models.js";
 import { compile, instantiate } from "./engine/wasm.js";
 import { explain } from "./engine/errors.js";
 import { poolSize } from "./engine/pool.js";
@@ -83,8 +83,8 @@ async function endRun(how) {
 /** A plan with the seconds that the page shows for it. */
 function timed(plan) {
   const parts = estimates(plan, poolSize());
-  const { prepare, keys, encrypt, upload, train, predict: scoring, open } = parts;
-  return { ...plan, parts: { lock: keys + encrypt, upload, train }, seconds: prepare + Math.max(keys + encrypt, upload) + train + scoring + open };
+  const { prepare, keys, encrypt, upload, features, train, predict: scoring, open } = parts;
+  return { ...plan, parts: { lock: keys + encrypt, upload, features, train }, seconds: prepare + Math.max(keys + encrypt, upload) + features + train + scoring + open };
 }
 
 /** Leaves the open project. What the service computes for it goes on there. */
@@ -305,15 +305,19 @@ const methods = {
 
   listBaseModels: () => baseModels({ engine, service }),
 
-  /** Reads the pictures of a list with a base model; answers nothing when it was stopped. `files` have a `path` and a `file` each. */
-  async openPictures({ list, files, name }) {
-    const bytes = new Uint8Array(await list.arrayBuffer());
+  /**
+   * Reads the pictures of a list with a base model, or only brings them to its size where it is to read them `locked`, at the service;
+   * answers nothing when it was stopped. `files` have a `path` and a `file` each; without a `list` their folders are their labels.
+   */
+  async openPictures({ list, files, name, locked }) {
+    const paths = files.map((one) => one.path);
+    const bytes = list ? new Uint8Array(await list.arrayBuffer()) : engine.listOfFolders(paths);
     const { project } = space;
     const matched = project.matchPictures(bytes, files);
-    const read = await stoppable((under) => readPictures({ engine, compiled, service, name, files: matched, ...under }));
+    const read = await stoppable((under) => (locked ? readLocked : readPictures)({ engine, compiled, service, name, files: matched, ...under }));
     if (!read) return null;
     await endRun();
-    const state = await project.openPictures(list.name, bytes, read);
+    const state = await project.openPictures(list?.name ?? paths[0].split("/")[0], bytes, read);
     await noted({ stage: "records", source: state.table.name, rows: state.table.rows, accuracy: null });
     return state;
   },
@@ -368,7 +372,7 @@ const methods = {
   async wipeService() {
     await endRun();
     const deleted = await service.deleteAll();
-    await space.study.keep({ running: false, paused: null, digests: [] });
+    await space.study.keep({ running: false, paused: null, digests: [], network: [], features: {} });
     return deleted;
   },
 

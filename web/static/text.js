@@ -97,6 +97,7 @@ export const text = {
       begin: "Getting ready to read",
       model: ({ done, total }) => `Fetching the language model: ${percent(done / total, 0)}`,
       ...baseModel.read,
+      ...baseModel.readLocked,
       texts: ({ done, total, seconds }) => `Reading the texts: ${count(done)} of ${count(total)}${seconds === null ? "" : `, ${duration(seconds)} left`}`,
     },
     missingTitle: "Missing values",
@@ -290,6 +291,13 @@ export const text = {
     unknown: { message: "Something unexpected happened.", remedy: "Reload the page; keys and progress are kept. If it comes again, send the details below to whoever runs the page." },
   },
 };
+
+/** The words of a part (`plan` or `train`) for a project: those of pictures have some of their own. */
+export function wordsOf(part, { images, table }) {
+  const usual = text[part];
+  const own = images ? text.classify[part] : table?.locked ? text.baseModel[part] : {};
+  return { ...usual, ...own, ...(usual.phases ? { phases: { ...usual.phases, ...own.phases } } : { items: { ...usual.items, ...own.items } }) };
+}
 
 /** The name of a step in a project: one of pictures has names of its own. */
 export const stepName = (step, { images }) => (images && text.classify.steps[step]) || text.steps[step];

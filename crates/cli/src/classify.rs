@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::images::{self, Part};
-use crate::jobs::{Interrupt, connect, download, run_job};
+use crate::jobs::{Interrupt, connect, delete, download, run_job};
 use crate::keyfile::{PassphraseSource, open_or_ephemeral};
 use crate::link::{Link, WorkerAddress};
 use crate::models;
@@ -287,13 +287,8 @@ impl Exchange<'_> {
                 outputs.push(opener.open(&bytes)?);
                 done.push(*digest);
             }
-            // The next job needs the room. An answer is of no interest.
-            self.link
-                .ask(move |session| {
-                    done.chunks(confide_protocol::MAX_DIGESTS)
-                        .try_for_each(|some| session.delete(some.to_vec()).map(drop))
-                })
-                .await??;
+            // The next job needs the room.
+            delete(self.link, done).await?;
             slots.push(outputs);
             reports.push(report);
         }

@@ -80,14 +80,12 @@ pub fn picture(
         .unwrap_or(path)
         .display()
         .to_string();
-    let picture = Picture::read(&bytes).map_err(|error| ClientError {
-        message: format!("{name}: {}", error.message),
-        ..error
-    })?;
-    Ok(NamedImage {
-        pixels: picture.to_input(card.input.shape),
-        name,
-        class,
+    NamedImage::read(card, &name, &bytes, class).map_err(|error| {
+        let message = match error.message.contains(&name) {
+            true => error.message,
+            false => format!("{name}: {}", error.message),
+        };
+        ClientError { message, ..error }.into()
     })
 }
 

@@ -303,3 +303,37 @@ pub async fn answer<T>(
         }
     }
 }
+
+/// Deletes objects at the worker. Its answer is of no interest.
+pub async fn delete(link: &mut Link, digests: Vec<Digest>) -> Result<(), Failure> {
+    link.ask(move |session| {
+        digests
+            .chunks(confide_protocol::MAX_DIGESTS)
+            .try_for_each(|some| session.delete(some.to_vec()).map(drop))
+    })
+    .await??;
+    Ok(())
+}
+
+/// Which of the objects the worker does not have.
+pub async fn lacking(
+    link: &mut Link,
+    interrupt: &mut Interrupt,
+    digests: Vec<Digest>,
+) -> Result<Vec<Digest>, Failure> {
+    link.ask(move |session| session.have(digests)).await??;
+    loop {
+        let news = tokio::select! {
+            news = link.next() => news,
+            () = interrupt.wait() => return Err(Failure::Cancelled),
+        };
+        match news {
+            News::Event(Event::Have { missing, .. }) => {
+                return Ok(missing.into_iter().map(|(digest, _)| digest).collect());
+            }
+            News::Event(event) => failed(event)?,
+            News::Lost(_) => {}
+            News::Ended(error) => return Err(error.into()),
+        }
+    }
+}

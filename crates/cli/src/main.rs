@@ -19,6 +19,7 @@ mod pictures;
 mod plan;
 mod plan_model;
 mod predict;
+mod predict_images;
 mod progress;
 mod records;
 mod text;

@@ -5,9 +5,10 @@ use crate::images;
 use crate::jobs::{Interrupt, connect};
 use crate::models;
 use crate::progress::Progress;
-use crate::text::push_row;
 use confide_client::ClientError;
-use confide_client::intake::{BaseModel, PictureSource, Table, is_picture, read_picture_table};
+use confide_client::intake::{
+    BaseModel, PictureSource, Table, is_picture, picture_list, read_picture_table,
+};
 use confide_client::vault::Vault;
 use confide_model::{CARD, Model};
 use rayon::prelude::*;
@@ -62,16 +63,19 @@ pub async fn new_pictures(
     progress: &mut Progress,
     interrupt: &mut Interrupt,
 ) -> Result<(Table, Vec<String>), Failure> {
-    let names: Vec<String> = listed(pictures.folder)?
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let names = names(pictures.folder)?;
     let model = base_model(pictures.base_model, pictures.worker, progress, interrupt).await?;
     model.check(source)?;
     let mut table = Table::of_pictures(&source.column, names.clone());
     let under_way = (progress, &*interrupt);
     embed(&model, pictures.folder, source, &mut table, under_way)?;
     Ok((table, names))
+}
+
+/// Names of the pictures in a folder and in the folders in it.
+pub fn names(folder: &Path) -> Result<Vec<String>, Failure> {
+    let listed = listed(folder)?.into_iter();
+    Ok(listed.map(|(name, _)| name).collect())
 }
 
 /// A base model from its folder, or from the worker.
@@ -148,14 +152,10 @@ fn folders(folder: &Path) -> Result<(Table, String), Failure> {
         let names = listed.into_iter().map(|(name, _)| name).collect();
         return Ok((Table::of_pictures(COLUMN, names), COLUMN.to_owned()));
     }
-    let mut csv = String::new();
-    push_row(&mut csv, [COLUMN, "label"].into_iter());
-    for (name, label) in &listed {
-        if let Some(label) = label {
-            push_row(&mut csv, [name, label].into_iter().map(String::as_str));
-        }
-    }
-    Ok(read_picture_table(csv.as_bytes())?)
+    let labelled = listed.into_iter();
+    let labelled = labelled.filter_map(|(name, label)| Some((name, label?)));
+    let list = picture_list(&labelled.collect::<Vec<_>>())?;
+    Ok(read_picture_table(&list)?)
 }
 
 /// Names of the pictures in a folder and in the folders in it, with the latter's names.

@@ -1,11 +1,12 @@
 //! `confide predict`.
 
 use crate::failure::Failure;
-use crate::jobs::{Interrupt, connect, failed, fetch, run_job};
+use crate::jobs::{Interrupt, connect, fetch, lacking, run_job};
 use crate::keyfile::{self, PassphraseSource};
-use crate::link::{Link, News, WorkerAddress};
+use crate::link::{Link, WorkerAddress};
 use crate::output;
 use crate::pictures::{self, Pictures};
+use crate::predict_images;
 use crate::progress::{Progress, human_bytes};
 use crate::records::{Missing, read_table, show_problems};
 use crate::text::TextModelFile;
@@ -13,9 +14,10 @@ use crate::train::{factories, threads, to_json, write};
 use crate::upload::upload;
 use confide_client::ClientError;
 use confide_client::intake::Table;
-use confide_client::session::Event;
+use confide_client::vault::Vault;
+use confide_client::workflow::images::SavedImageModel;
 use confide_client::workflow::{
-    Item, PredictionRun, ResultOpener, SavedModel, patients_csv, results_csv,
+    HeldOut, Item, Prediction, PredictionRun, ResultOpener, SavedModel, patients_csv, results_csv,
 };
 use confide_protocol::{Digest, ObjectKind};
 use std::path::PathBuf;
@@ -63,6 +65,21 @@ pub struct PredictArgs {
 }
 
 impl PredictArgs {
+    /// The key of the training, by its fingerprint.
+    pub fn vault(&self, trained: &str) -> Result<Vault, Failure> {
+        let vault = keyfile::open(&self.key, &self.passphrase)?;
+        let found = vault.fingerprint();
+        match found == trained {
+            true => Ok(vault),
+            false => Err(ClientError::new(
+                "CC-6050",
+                format!("The model was trained with key {trained}, the file holds {found}."),
+                "Give the key file of the training.",
+            )
+            .into()),
+        }
+    }
+
     /// The new records with all features, and the names of pictures by row.
     async fn table(
         &self,
@@ -109,20 +126,11 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
     progress.phase("read", "Reading and preparing records", 0, false);
     let text = std::fs::read_to_string(&args.model)
         .map_err(|error| Failure::file("read", &args.model, &error))?;
-    let model = SavedModel::from_json(&text)?;
-    let vault = keyfile::open(&args.key, &args.passphrase)?;
-    if vault.fingerprint() != model.key_fingerprint {
-        return Err(ClientError::new(
-            "CC-6050",
-            format!(
-                "The model was trained with key {}, the file holds {}.",
-                model.key_fingerprint,
-                vault.fingerprint()
-            ),
-            "Give the key file of the training.",
-        )
-        .into());
+    if SavedImageModel::is_one(&text) {
+        return predict_images::run(args, SavedImageModel::from_json(&text)?, progress).await;
     }
+    let model = SavedModel::from_json(&text)?;
+    let vault = args.vault(&model.key_fingerprint)?;
     let mut interrupt = Interrupt::listen();
     let (table, names) = args.table(&model, &mut progress, &mut interrupt).await?;
     let records = table.select_records(&model.preprocessing.features, args.missing.into())?;
@@ -178,43 +186,80 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
         .await?;
         logits.extend(opener.open_scores(&scores, rows)?);
     }
-    let predictions = prediction.predictions(&logits);
-    let seconds = progress.finish();
-    // Beside the held-out records like them, where the model's file has those.
-    let judged = model.held_out.as_ref();
-    let judged = judged.map(|held| (held.judge(predictions.clone(), THRESHOLD), held.looked_at()));
-    let csv = match &judged {
-        Some((judged, looked_at)) => {
-            patients_csv(judged, &[], prediction.classes(), looked_at, &names)?
-        }
-        None => results_csv(&predictions, prediction.classes(), &names)?,
+    let answer = Answer {
+        predictions: prediction.predictions(&logits),
+        classes: prediction.classes(),
+        held_out: model.held_out.as_ref(),
+        names,
+        notes: prediction.notes(),
+        seconds: progress.finish(),
+        worker,
     };
-    if let Some(path) = &args.out {
-        write(path, &csv)?;
+    answer.tell(args, &mut link).await
+}
+
+/// What was predicted.
+pub struct Answer<'a> {
+    /// In the order of the records.
+    pub predictions: Vec<Prediction>,
+    /// Names of the classes.
+    pub classes: &'a [String],
+    /// What the head said of the held-out records, where the model's file has that.
+    pub held_out: Option<&'a HeldOut>,
+    /// Names of pictures by row.
+    pub names: Vec<String>,
+    /// What the user should know.
+    pub notes: &'a [String],
+    /// Seconds of this program by phase.
+    pub seconds: Vec<(String, f64)>,
+    /// The worker's name.
+    pub worker: String,
+}
+
+impl Answer<'_> {
+    /// Writes and prints it as the options say.
+    pub async fn tell(&self, args: &PredictArgs, link: &mut Link) -> Result<(), Failure> {
+        let Self {
+            predictions,
+            classes,
+            names,
+            ..
+        } = self;
+        // Beside the held-out records like them, where the model's file has those.
+        let judged = self.held_out;
+        let judged =
+            judged.map(|held| (held.judge(predictions.clone(), THRESHOLD), held.looked_at()));
+        let csv = match &judged {
+            Some((judged, looked_at)) => patients_csv(judged, &[], classes, looked_at, names)?,
+            None => results_csv(predictions, classes, names)?,
+        };
+        if let Some(path) = &args.out {
+            write(path, &csv)?;
+        }
+        if args.json {
+            let ledger = link.ask(|session| session.ledger().summary()).await?;
+            let seconds = self.seconds.iter();
+            let seconds: serde_json::Map<_, _> = seconds
+                .map(|(key, value)| (key.clone(), (*value).into()))
+                .collect();
+            let whole = serde_json::json!({
+                "worker": self.worker, "classes": classes, "predictions": predictions, "seconds": seconds,
+                "bytes_up": link.bytes_up(), "bytes_down": link.bytes_down(), "ledger": ledger, "notes": self.notes,
+                "pictures": names, "judged": judged.as_ref().map(|(judged, _)| judged),
+            });
+            output::line(format_args!("{}", to_json(&whole)?));
+        } else if let Some(path) = &args.out {
+            output::line(format_args!(
+                "{} predictions written to {} ({} sent).",
+                predictions.len(),
+                path.display(),
+                human_bytes(link.bytes_up())
+            ));
+        } else {
+            output::text(format_args!("{csv}"));
+        }
+        Ok(())
     }
-    if args.json {
-        let ledger = link.ask(|session| session.ledger().summary()).await?;
-        let seconds: serde_json::Map<_, _> = seconds
-            .into_iter()
-            .map(|(key, value)| (key, value.into()))
-            .collect();
-        let whole = serde_json::json!({
-            "worker": worker, "classes": prediction.classes(), "predictions": predictions, "seconds": seconds,
-            "bytes_up": link.bytes_up(), "bytes_down": link.bytes_down(), "ledger": ledger, "notes": prediction.notes(),
-            "pictures": names, "judged": judged.as_ref().map(|(judged, _)| judged),
-        });
-        output::line(format_args!("{}", to_json(&whole)?));
-    } else if let Some(path) = &args.out {
-        output::line(format_args!(
-            "{} predictions written to {} ({} sent).",
-            predictions.len(),
-            path.display(),
-            human_bytes(link.bytes_up())
-        ));
-    } else {
-        output::text(format_args!("{csv}"));
-    }
-    Ok(())
 }
 
 /// The keys that the worker does not have any more. Fails early when it has lost the head.
@@ -230,31 +275,25 @@ async fn missing_keys(
         .map(|(_, digest)| *digest)
         .chain([head])
         .collect();
-    link.ask(move |session| session.have(asked)).await??;
-    let missing = loop {
-        let news = tokio::select! {
-            news = link.next() => news,
-            () = interrupt.wait() => return Err(Failure::Cancelled),
-        };
-        match news {
-            News::Event(Event::Have { missing, .. }) => break missing,
-            News::Event(event) => failed(event)?,
-            News::Lost(_) => {}
-            News::Ended(error) => return Err(error.into()),
-        }
-    };
-    let lacks = |digest: &Digest| missing.iter().any(|(other, _)| other == digest);
+    let missing = lacking(link, interrupt, asked).await?;
+    let lacks = |digest: &Digest| missing.contains(digest);
     if lacks(&head) {
-        return Err(ClientError::new(
-            "CC-6051",
-            "The worker does not have the trained head.",
-            "Use the worker of the training, or train again.",
-        )
-        .into());
+        return Err(no_head());
     }
     Ok(keys
         .into_iter()
         .filter(|(_, digest)| lacks(digest))
         .map(|(item, _)| item)
         .collect())
+}
+
+/// The worker has lost the trained head.
+pub fn no_head() -> Failure {
+    let remedy = "Use the worker of the training, or train again.";
+    ClientError::new(
+        "CC-6051",
+        "The worker does not have the trained head.",
+        remedy,
+    )
+    .into()
 }

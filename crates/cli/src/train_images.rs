@@ -5,7 +5,7 @@ mod result;
 use crate::classify::bytes_of;
 use crate::failure::Failure;
 use crate::images;
-use crate::jobs::{Interrupt, answer, connect, fetch, output_of, run_job};
+use crate::jobs::{Interrupt, answer, connect, delete, fetch, output_of, run_job};
 use crate::keyfile::open_or_ephemeral;
 use crate::link::Link;
 use crate::models;
@@ -21,7 +21,7 @@ use confide_client::session::Event;
 use confide_client::vault::Vault;
 use confide_client::workflow::classify::{Classification, NamedImage, classification_csv};
 use confide_client::workflow::images::{
-    ClearHead, ImageOptions, ImageRun, ImageSetup, PlannedHead,
+    ClearHead, ImageOptions, ImageRun, ImageSetup, PlannedHead, SavedImageModel,
 };
 use confide_client::workflow::{Digests, Item, ObjectFactory, ResultOpener, WorkerFacts};
 use confide_model::{Card, Model};
@@ -129,7 +129,6 @@ fn refuse(args: &TrainArgs) -> Result<(), Failure> {
         ("--components", records.components.is_some()),
         ("--batch", records.batch.is_some()),
         ("--validate", records.validate.is_some()),
-        ("--model-out", args.model_out.is_some()),
         ("--base-model", args.images.base_model.is_some()),
     ];
     match given.iter().find(|(_, given)| *given) {
@@ -229,8 +228,19 @@ async fn train(args: &TrainArgs) -> Result<(ImageResult, Vec<Classification>), F
         // Nobody can use what is stored under a key that is gone.
         forget(&mut link).await;
     }
-    let (logits, clear) = finished?;
+    let Outcome {
+        logits,
+        clear,
+        head,
+        network,
+        digests,
+    } = finished?;
     progress.finish();
+    if let Some(path) = &args.model_out {
+        let held_out = run.held_out(&logits, clear.as_ref());
+        let model = SavedImageModel::new(&run, head, [&network, &digests], vault.fingerprint())?;
+        write(path, &model.with_held_out(held_out).to_json()?)?;
+    }
     let report = run.report(&logits, clear.as_ref())?;
     let ledger = link.ask(|session| session.ledger().summary()).await?;
     let training = reports.iter().find(|(phase, _)| *phase == "train");
@@ -303,14 +313,24 @@ struct Exchange<'a> {
     reports: Vec<(&'static str, JobReport)>,
 }
 
+/// What came of the exchange.
+struct Outcome {
+    /// Of the test images.
+    logits: Vec<Vec<f64>>,
+    /// The head in the clear, where there is the model.
+    clear: Option<ClearHead>,
+    /// Digest of the head, which stays at the worker.
+    head: Digest,
+    /// Of objects of the network.
+    network: Digests,
+    /// Of objects of the training.
+    digests: Digests,
+}
+
 impl Exchange<'_> {
-    /// Logits of the test images, and the head in the clear where there is the model.
-    async fn all(
-        &mut self,
-        own: Option<Model>,
-    ) -> Result<(Vec<Vec<f64>>, Option<ClearHead>), Failure> {
+    async fn all(&mut self, own: Option<Model>) -> Result<Outcome, Failure> {
         let run = self.run.clone();
-        let mut features = self.features().await?;
+        let (mut features, network) = self.features().await?;
         let tests = features.split_off(run.jobs()[0]);
         let clear = own.map(|model| {
             let run = run.clone();
@@ -349,9 +369,15 @@ impl Exchange<'_> {
             opened.push(opener.open_scores(&scores, run.score_rows())?);
             self.ended("predict", report);
         }
-        let logits = run.logits(&opened)?;
+        let mut outcome = Outcome {
+            logits: run.logits(&opened)?,
+            clear: None,
+            head,
+            network,
+            digests,
+        };
         let Some(clear) = clear else {
-            return Ok((logits, None));
+            return Ok(outcome);
         };
         self.progress
             .phase("compare", "Comparing with the head in the clear", 0, false);
@@ -363,11 +389,12 @@ impl Exchange<'_> {
             )
         })??;
         self.phases.end("compare", self.link, 0);
-        Ok((logits, Some(clear)))
+        outcome.clear = Some(clear);
+        Ok(outcome)
     }
 
-    /// The features of all jobs, kept at the worker.
-    async fn features(&mut self) -> Result<Vec<Digest>, Failure> {
+    /// The features of all jobs, kept at the worker, and the objects that they were made with.
+    async fn features(&mut self) -> Result<(Vec<Digest>, Digests), Failure> {
         let run = self.run.clone();
         let keys = run.feature_keys()?;
         let text = "Making and uploading keys of the network";
@@ -385,7 +412,7 @@ impl Exchange<'_> {
             kept.push(output_of(&report, ObjectKind::ImageFeatures)?);
             self.ended("features", report);
         }
-        Ok(kept)
+        Ok((kept, all))
     }
 
     /// The end of a job that an earlier start of this command ran with the same key and images: its features are still kept.
@@ -430,13 +457,8 @@ impl Exchange<'_> {
         self.progress.phase("features", "Worker: waiting", 1, false);
         let spec = self.run.feature_job(job, all)?;
         let report = run_job(self.link, self.progress, self.interrupt, spec, &mut ()).await?;
-        // Features stay; images are not needed any more. An answer is of no interest.
-        self.link
-            .ask(move |session| {
-                sent.chunks(confide_protocol::MAX_DIGESTS)
-                    .try_for_each(|some| session.delete(some.to_vec()).map(drop))
-            })
-            .await??;
+        // Features stay; images are not needed any more.
+        delete(self.link, sent).await?;
         Ok(report)
     }
 

@@ -5,6 +5,7 @@ mod chromium;
 mod classify;
 mod figures;
 mod keyboard;
+mod locked;
 mod page;
 mod pictured;
 mod projects;
@@ -203,11 +204,7 @@ async fn browser_draws_the_progress_of_a_long_training() {
     page.choose("#csv", &file).await;
     page.wait("#ask-plan:not([disabled])").await;
     page.expand().await;
-    // At once: a field that is cleared first is a choice of its own, and the view is built anew.
-    let choose = format!(
-        "const field = document.getElementById('epochs'); field.value = {EPOCHS}; field.dispatchEvent(new Event('change'))"
-    );
-    page.script(&choose).await;
+    page.set("epochs", &EPOCHS.to_string(), "change").await;
     page.press("#curve-wanted").await;
     page.wait("#curve-wanted:checked").await;
     page.press("#ask-plan").await;

@@ -142,6 +142,15 @@ impl Page {
         field.send_keys(text).await.expect("a field takes keys");
     }
 
+    /// Sets a field at once, as a hand that drags or chooses would: cleared and typed in, it would be two choices.
+    pub async fn set(&self, id: &str, value: &str, event: &str) {
+        self.wait(&format!("#{id}")).await;
+        let script = format!(
+            "const f = document.getElementById('{id}'); f.value = '{value}'; f.dispatchEvent(new Event('{event}', {{ bubbles: true }}))"
+        );
+        self.script(&script).await;
+    }
+
     /// Chooses a file in a file field, which may be hidden behind its label.
     pub async fn choose(&self, css: &str, file: &Path) {
         self.choose_all(css, &[file]).await;

@@ -30,12 +30,7 @@ async fn browser_trains_on_pictures() {
     page.choose("#picture-folder", &folder).await;
     let list = page.file("kinds.csv", &lines.join("\n"));
     page.choose("#picture-list", &list).await;
-    let choose = |id: &str, value: &str| {
-        format!(
-            "const field = document.getElementById('{id}'); field.value = '{value}'; field.dispatchEvent(new Event('change'))"
-        )
-    };
-    page.script(&choose("base-model", "tiny")).await;
+    page.set("base-model", "tiny", "change").await;
     assert!(page.text("#base-model-about").await.contains("fixture"));
     page.shot("2-picked").await;
     let begun = Instant::now();

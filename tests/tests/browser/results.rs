@@ -29,15 +29,6 @@ impl Page {
         }
     }
 
-    /// Sets a field as a hand that drags or chooses would.
-    async fn set(&self, id: &str, value: &str, event: &str) {
-        self.wait(&format!("#{id}")).await;
-        let script = format!(
-            "const f = document.getElementById('{id}'); f.value = '{value}'; f.dispatchEvent(new Event('{event}', {{ bubbles: true }}))"
-        );
-        self.script(&script).await;
-    }
-
     /// Chooses what a list offers under this name.
     async fn choose_option(&self, css: &str, name: &str) {
         self.wait(css).await;

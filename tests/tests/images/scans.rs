@@ -6,43 +6,12 @@ use confide_client::session::Object;
 use confide_client::workflow::classify::NamedImage;
 use confide_client::workflow::images::{ImageOptions, ImageRun, ImageSetup, PlannedHead};
 use confide_client::workflow::{Digests, Item, ObjectFactory, WorkerFacts};
-use confide_model::Model;
-use confide_tests::pictures::{self, Standardised};
+use confide_tests::pictures;
 use confide_train::TrainingPlan;
 use confide_train::bootstrapped::{BootstrappedPlan, Preset};
 
 /// Seed of the key.
 pub const SEED: [u8; 32] = [6; 32];
-
-/// Writes the network of the tests with features that are standardised channels of these images, and reads it.
-///
-/// # Panics
-/// When it cannot be written.
-pub fn model(folder: &Path, images: &[NamedImage]) -> Model {
-    let Standardised {
-        mean, deviation, ..
-    } = Standardised::new(&pictures::tiny(), images);
-    let weight = |f: usize, c: usize| if f == c { deviation[c].recip() } else { 0.0 };
-    let channels = 0..mean.len();
-    let row = |f: usize| channels.clone().map(|c| weight(f, c)).collect();
-    let rows: Vec<Vec<f64>> = channels.clone().map(row).collect();
-    let folder = folder.join("tiny-features");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let files = pictures::tiny_files();
-    for (name, bytes) in ["card.json", "weights.safetensors", "golden.json"]
-        .iter()
-        .zip(&files)
-    {
-        std::fs::write(folder.join(name), bytes).expect("a file");
-    }
-    let mut card: serde_json::Value = serde_json::from_slice(&files[0]).expect("a card");
-    card["name"] = "tiny-features".into();
-    card["features"] = serde_json::json!({
-        "layer": "pool", "mean": mean, "rows": rows, "bound": 10.0,
-    });
-    std::fs::write(folder.join("card.json"), card.to_string()).expect("a card");
-    Model::read(&folder).expect("a valid model")
-}
 
 /// The setup of a training on as many of the images as two equally full ciphertexts hold.
 ///

@@ -10,8 +10,11 @@ export class Pool {
   #waiting = [];
   #failed = null;
 
-  /** Starts the workers with a compiled engine; `seed` and `plan` (of a `training` or an `inference`) are what objects are made from. */
-  constructor(compiled, seed, plan, kind = "training") {
+  /**
+   * Starts the workers with a compiled engine; `seed` and `plan` (of a `training`, an `inference`, or of `features` for a `training`)
+   * are what objects are made from.
+   */
+  constructor(compiled, seed, plan, kind = "training", training = null) {
     for (let index = 0; index < poolSize(); index += 1) {
       const worker = new Worker("/crypto-worker.js", { type: "module", name: `crypto-${index + 1}` });
       const slot = { worker, task: null };
@@ -22,7 +25,7 @@ export class Pool {
       };
       // Each worker gets a copy of its own, which moves there and is wiped when its factory is made.
       const own = seed.slice();
-      worker.postMessage({ compiled, seed: own, plan, kind }, [own.buffer]);
+      worker.postMessage({ compiled, seed: own, plan, kind, training }, [own.buffer]);
       this.#workers.push(slot);
       this.#idle.push(slot);
     }

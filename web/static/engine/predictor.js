@@ -1,17 +1,12 @@
 // Risk for new patients: lock, score, open.
 
+import { answer, GONE } from "./answer.js";
 import { readPictures } from "./base-models.js";
+import { predictLocked } from "./locked-predictor.js";
 import { Pool } from "./pool.js";
 import { sendObjects } from "./objects.js";
 import { readTexts } from "./texts.js";
 import { withSeed } from "./secret.js";
-
-const GONE = {
-  code: "CF-0007",
-  blame: "Worker",
-  message: "The compute service no longer has the locked model.",
-  remedy: "Train again; it takes as long as the first time.",
-};
 
 /** A table of one row: what was typed for a patient with a written record. A table has two columns at least: one is of no use. */
 function oneRow(names, values) {
@@ -42,7 +37,8 @@ async function prepare({ engine, compiled, service, key, model, values, written,
 
 /** Scores one patient or several; the `evaluation` says what such risks have been worth, and the `threshold` labels. */
 export async function predict(request) {
-  const { compiled, service, key, evaluation, threshold, values } = request;
+  const { engine, compiled, service, key, model, evaluation, threshold, values } = request;
+  if (engine.readsLockedPictures(model)) return predictLocked(request);
   const begun = performance.now();
   const prediction = await prepare(request);
   request.onProgress(null);
@@ -64,19 +60,7 @@ export async function predict(request) {
       await service.download(scores, prediction.maxBytes());
       prediction.openScores(service.link, scores, rows);
     }
-    const { rows, refused, ...view } = prediction.view(evaluation, threshold);
-    return {
-      csv: prediction.csv(evaluation, threshold),
-      view: {
-        id: Date.now(),
-        kind: values ? "one" : "many",
-        ...view,
-        threshold,
-        scored: rows.length,
-        rows: [...rows, ...refused].sort((a, b) => a.row - b.row),
-        seconds: (performance.now() - begun) / 1000,
-      },
-    };
+    return answer(prediction, { evaluation, threshold, kind: values ? "one" : "many", begun });
   } finally {
     pool?.close();
     prediction.free();

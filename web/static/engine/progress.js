@@ -1,7 +1,7 @@
 // How far a run is: phases with counts, an overall fraction, and the time left.
 
 /** The phases in order, and how they are counted. */
-export const PHASES = ["prepare", "keys", "encrypt", "upload", "train", "predict", "open"];
+export const PHASES = ["prepare", "keys", "encrypt", "upload", "features", "train", "predict", "open"];
 
 /** Keeps the state that the page draws; `emit` is called at most every 100 ms and at every change of phase. */
 export class Progress {
@@ -75,7 +75,7 @@ export class Progress {
     const rest = (names) => names.map((name) => this.#rest(name));
     // Keys, locking and sending go on side by side: the longest of them counts.
     const side = Math.max(...rest(["keys", "encrypt", "upload"]));
-    const left = rest(["prepare", "train", "predict", "open"]).reduce((sum, one) => sum + one, side);
+    const left = rest(["prepare", "features", "train", "predict", "open"]).reduce((sum, one) => sum + one, side);
     const state = this.#state;
     state.elapsed = (performance.now() - this.#begun) / 1000;
     state.remaining = state.status === "working" ? left : null;

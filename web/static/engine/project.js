@@ -1,5 +1,7 @@
 // The records of one study, from the file to the trained model, kept so that a reload goes on.
 
+import { readClear } from "./base-models.js";
+import { ImageRun } from "./image-run.js";
 import { Run } from "./run.js";
 
 const RECORDS = "records";
@@ -39,11 +41,11 @@ export class Project {
     const vectors = await this.#store.recall(VECTORS);
     try {
       if (vectors && kept.read !== undefined) this.#workbench.setVectors(kept.read, new Float32Array(vectors.buffer));
-      if (vectors && kept.pictures) this.#workbench.setPictures(kept.pictures.source, new Float32Array(vectors.buffer), kept.pictures.refused);
+      if (vectors && kept.pictures) this.#workbenchTakes(this.#workbench, kept.pictures, vectors);
     } catch {
       // Vectors of another version: the choice of the column asks for them again.
     }
-    this.table = this.#workbench.table(kept.name);
+    this.table = this.#tableOf(this.#workbench, kept);
     const dataset = this.#workbench.choose(kept.choices);
     const result = await this.#store.recallValue(RESULT);
     // A result of an earlier version lacks what its figures are made of.
@@ -68,18 +70,34 @@ export class Project {
     }
   }
 
-  /** Takes a list of pictures with what a base model made of them; answers as `open`. */
-  async openPictures(name, list, { source, vectors, refused }) {
+  /**
+   * Takes a list of pictures with what a base model made of them, or with their pixels and the `card` of the network that is to read
+   * them locked; answers as `open`.
+   */
+  async openPictures(name, list, { source, vectors, refused, card, offered }) {
     const workbench = this.#engine.Workbench.ofPictures(list);
+    const bytes = new Uint8Array(vectors.buffer);
+    const pictures = { source, refused, ...(card ? { card: Array.from(card), offered } : {}) };
     try {
-      workbench.setPictures(source, vectors, refused);
+      this.#workbenchTakes(workbench, pictures, bytes);
     } catch (error) {
       workbench.free();
       throw error;
     }
-    const state = await this.#take(workbench, name, list, { pictures: { source, refused } });
-    await this.#store.keep(VECTORS, new Uint8Array(vectors.buffer));
+    const state = await this.#take(workbench, name, list, { pictures });
+    await this.#store.keep(VECTORS, bytes);
     return state;
+  }
+
+  /** Puts what was read of pictures into a workbench. */
+  #workbenchTakes(workbench, { source, refused, card }, bytes) {
+    if (card) workbench.setImages(source, Uint8Array.from(card), bytes, refused);
+    else workbench.setPictures(source, new Float32Array(bytes.buffer), refused);
+  }
+
+  /** The table for the page; of locked pictures with the bytes of the network's weights, where they are offered. */
+  #tableOf(workbench, { name, pictures }) {
+    return { ...workbench.table(name), offered: pictures?.offered ?? null };
   }
 
   /** Begins with new records; `kept` is what is remembered beside them. */
@@ -87,7 +105,7 @@ export class Project {
     this.#drop();
     this.#workbench?.free();
     this.#workbench = workbench;
-    this.table = workbench.table(name);
+    this.table = this.#tableOf(workbench, { name, ...kept });
     const choices = workbench.choices();
     const dataset = workbench.choose(choices);
     this.#kept = { name, choices, ...kept };
@@ -123,6 +141,7 @@ export class Project {
   /** Prepares the records and asks the service for a plan, for less as long as it refuses. */
   async plan(service) {
     this.#drop();
+    if (this.#workbench.locked) return this.#planImages(service);
     const facts = service.facts;
     const setup = new this.#engine.Setup(this.#workbench);
     try {
@@ -130,9 +149,7 @@ export class Project {
         try {
           const plan = await service.plan(setup.request(facts));
           this.#training = setup.accept(plan, facts);
-          const planView = { id: Date.now(), ...this.#training.planView() };
-          await this.keep({ plan: Array.from(plan), facts, less, planView, digests: [], running: false });
-          return planView;
+          return await this.#planned({ plan: Array.from(plan), facts, less });
         } catch (error) {
           if (error?.code !== NO_PLAN || !setup.askForLess(facts)) throw error;
         }
@@ -142,10 +159,45 @@ export class Project {
     }
   }
 
+  /** Plans for locked pictures: of the training, then of what the network does for it. */
+  async #planImages(service) {
+    const { facts } = service;
+    const plans = [];
+    this.#training = await this.#accepted(facts, async (planning, wanted) => {
+      const request = planning.request(facts);
+      plans.push(await (wanted === "training" ? service.plan(request) : service.inference(request)));
+      return plans.at(-1);
+    });
+    return this.#planned({ plans: plans.map((plan) => Array.from(plan)), facts, network: [], features: {} });
+  }
+
+  /** The training on locked pictures under plans that `next` gives one after the other. */
+  async #accepted(facts, next) {
+    const planning = new this.#engine.ImagePlanning(this.#workbench);
+    try {
+      for (let wanted = planning.wants(); wanted; wanted = planning.wants()) planning.accept(await next(planning, wanted), facts);
+      return planning.finish();
+    } finally {
+      planning.free();
+    }
+  }
+
+  /** Keeps what was planned; answers what the page shows of it. */
+  async #planned(kept) {
+    const planView = { id: Date.now(), ...this.#training.planView() };
+    await this.keep({ ...kept, planView, digests: [], running: false });
+    return planView;
+  }
+
   /** The training of the accepted plan, made anew after a reload. */
-  training() {
+  async training() {
     if (this.#training) return this.#training;
-    const { plan, facts, less } = this.#kept;
+    const { plan, plans, facts, less } = this.#kept;
+    if (this.#workbench.locked) {
+      const left = plans.map((one) => Uint8Array.from(one));
+      this.#training = await this.#accepted(facts, () => left.shift());
+      return this.#training;
+    }
     const setup = new this.#engine.Setup(this.#workbench);
     try {
       for (let index = 0; index < less; index += 1) setup.askForLess(facts);
@@ -158,7 +210,21 @@ export class Project {
 
   /** The run from keys to report, to be followed. */
   run(context, emit) {
-    return new Run({ ...context, training: this.training(), planView: this.#kept.planView, kept: this.#kept.digests, keep: (changes) => this.keep(changes) }, emit);
+    const { planView, network, digests, features } = this.#kept;
+    const all = { ...context, study: this, planView, keep: (changes) => this.keep(changes) };
+    if (!this.#workbench.locked) return new Run({ ...all, kept: digests }, emit);
+    return new ImageRun({ ...all, kept: { network, digests, features }, compare: this.#comparison(context) }, emit);
+  }
+
+  /** Reads the locked pictures in the clear, where that is wanted. */
+  #comparison({ compiled, service }) {
+    const workbench = this.#workbench;
+    if (!workbench.compares) return null;
+    const { source, card } = this.#kept.pictures;
+    return (signal) => {
+      const pixels = workbench.usedPixels();
+      return readClear({ compiled, service, name: source.name, card: Uint8Array.from(card), pixels, count: workbench.usedCount(), signal });
+    };
   }
 
   /** What the list of projects says of it. */
@@ -199,14 +265,15 @@ export class Project {
 
   /** Keeps a finished training: report, files, and what predictions need. */
   async finish(report, key) {
-    const training = this.training();
+    const training = await this.training();
     const model = training.model(key);
-    const { preprocessing, text, pictures } = JSON.parse(model);
+    const locked = this.#workbench.locked;
+    const { preprocessing, text, pictures } = locked ? { preprocessing: { features: [] }, pictures: this.#kept.pictures.source } : JSON.parse(model);
     // Numbers that a model made of a text or a picture are not asked for.
     const columns = preprocessing.features.map((name) => this.table.columns.find((column) => column.name === name));
     const features = columns.filter(Boolean).map(({ name, median, min, max }) => ({ name, median, min, max }));
     const json = JSON.stringify({ ...JSON.parse(training.reportJson()), seconds: Object.fromEntries(report.seconds), bytes_up: report.bytes_up, bytes_down: report.bytes_down, worker_peak_rss_bytes: report.worker_peak }, null, 2);
-    this.result = { report, predictor: { id: report.id, features, text: text?.column ?? null, pictures: pictures?.name ?? null }, model, json, held: training.heldOut() };
+    this.result = { report, predictor: { id: report.id, features, text: text?.column ?? null, pictures: pictures?.name ?? null, locked }, model, json, held: training.heldOut() };
     await this.#store.keepValue(RESULT, this.result);
     await this.keep({ running: false });
   }

@@ -29,8 +29,8 @@ export async function keep(cache, name, bytes) {
 export const forget = (cache) => caches.delete(cache).catch(() => {});
 
 /**
- * Reads `items` with the engine's reader `kind`, made of `parts`. Answers `vectors`, one after the other, and `refused`, each with
- * its `place`; the vector of a refused item holds zeros. `signal` ends it.
+ * Reads `items` with the engine's reader `kind`, made of `parts`. Answers `vectors`, one after the other in an array of the reader's
+ * type, and `refused`, each with its `place`; the vector of a refused item holds zeros. `signal` ends it.
  */
 export async function readAll({ compiled, kind, parts, items, phase, onProgress, signal }) {
   if (items.length === 0) return { vectors: new Float32Array(0), refused: [] };
@@ -57,7 +57,7 @@ export async function readAll({ compiled, kind, parts, items, phase, onProgress,
         begun ||= performance.now();
         if (error) refused.push({ place, ...error, ...(error.message ? {} : UNREADABLE) });
         if (vector) {
-          vectors ??= new Float32Array(items.length * vector.length);
+          vectors ??= new vector.constructor(items.length * vector.length);
           vectors.set(vector, place * vector.length);
         }
         if (error || vector) {

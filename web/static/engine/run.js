@@ -3,8 +3,8 @@
 import { withSeed } from "./secret.js";
 import { estimates, Work } from "./work.js";
 
-/** Seconds by phase, phases of one name together. */
-function summed(phases) {
+/** Seconds or counts by name, those of one name together. */
+export function summed(phases) {
   const sums = new Map();
   for (const [name, seconds] of phases) sums.set(name, (sums.get(name) ?? 0) + seconds);
   return [...sums];
@@ -13,11 +13,12 @@ function summed(phases) {
 /** Keys, locking, sending, training, scoring, opening. */
 export class Run extends Work {
   #limit = 0;
+  #training = null;
   /** Scores on their way to the curve. */
   #points = [];
 
   /**
-   * `context`: compiled engine, service, key, training, plan view, pool size, kept digests, and `keep` to be called
+   * `context`: compiled engine, service, key, the study (`Project`), plan view, pool size, kept digests, and `keep` to be called
    * with what a resumption needs. `emit` gets the state for the page.
    */
   constructor(context, emit) {
@@ -26,6 +27,9 @@ export class Run extends Work {
 
   /** Runs to the end; answers the report. */
   async all() {
+    this.progress.set("prepare");
+    this.#training = await this.context.study.training();
+    this.guard();
     await this.#send();
     const head = await this.#train();
     const batches = await this.#score(head.outputs[0][0]);
@@ -33,8 +37,8 @@ export class Run extends Work {
   }
 
   async #send() {
-    const { training, kept, keep } = this.context;
-    this.progress.set("prepare");
+    const { kept, keep } = this.context;
+    const training = this.#training;
     const items = training.items();
     this.openPool(training.plan());
     this.progress.finish("prepare");
@@ -52,7 +56,8 @@ export class Run extends Work {
 
   /** Fetches and opens the scores that a training has newly made. They are drawn: nothing of them goes back. */
   #draw(name) {
-    const { service, training } = this.context;
+    const { service } = this.context;
+    const training = this.#training;
     for (const [scores, limit] of training.newScores(service.link, name)) {
       const opened = service.download(scores, limit).then(() => this.progress.curve(training.openPoint(service.link, scores)));
       // Failures are met when the training ends; this keeps them from being reported as unhandled before.
@@ -79,7 +84,8 @@ export class Run extends Work {
   }
 
   async #train() {
-    const { service, training, key } = this.context;
+    const { service, key } = this.context;
+    const training = this.#training;
     this.progress.set("train");
     this.#limit = withSeed(key, (seed) => training.prepareOpening(seed));
     const done = this.follow(() => training.startTraining(service.link), this.#watchTraining());
@@ -97,7 +103,8 @@ export class Run extends Work {
   }
 
   async #score(head) {
-    const { service, training } = this.context;
+    const { service } = this.context;
+    const training = this.#training;
     this.progress.set("predict");
     const jobs = training.startScoring(service.link, head);
     const batches = await Promise.all(
@@ -109,7 +116,8 @@ export class Run extends Work {
   }
 
   async #open(head, batches) {
-    const { service, training } = this.context;
+    const { service } = this.context;
+    const training = this.#training;
     this.progress.set("open");
     const limit = this.#limit;
     const name = head.outputs[0][0];

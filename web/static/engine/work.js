@@ -13,7 +13,7 @@ const SLOWER = 2.5;
 /** Seconds by phase that a plan leads one to expect in this browser. */
 export function estimates(plan, threads) {
   const making = (plan.client_seconds * SLOWER) / threads;
-  return { prepare: 0.3, keys: making, encrypt: making * 0.1, upload: plan.bytes_up / PACE, train: plan.worker_seconds, predict: 1, open: 0.5 };
+  return { prepare: 0.3, keys: making, encrypt: making * 0.1, upload: plan.bytes_up / PACE, features: plan.network_seconds ?? 0, train: plan.worker_seconds, predict: 1, open: 0.5 };
 }
 
 /** What work ends with when the user stopped it. */
@@ -68,10 +68,10 @@ export class Work {
     if (this.stopped) throw STOPPED;
   }
 
-  /** Starts the pool for a plan of a `kind`. */
-  openPool(plan, kind) {
+  /** Starts the pool for a plan of a `kind`; features are of a `training`. */
+  openPool(plan, kind, training) {
     const { compiled, key } = this.context;
-    this.#pool = withSeed(key, (seed) => new Pool(compiled, seed, plan, kind));
+    this.#pool = withSeed(key, (seed) => new Pool(compiled, seed, plan, kind, training));
   }
 
   closePool() {

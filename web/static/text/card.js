@@ -77,6 +77,8 @@ export const card = {
     prepared: (features, components) => `Predictors are standardised with mean and deviation of the training records, rotated to their principal components and partly whitened; ${count(components)} components of ${count(features)} predictors are used. Far outlying records are shortened.`,
     text: (column) => `The texts of “${column}” are turned into 384 numbers each by the language model all-MiniLM-L6-v2 in the browser.`,
     pictures: (column, { name, card: digest }) => `The pictures of “${column}” are turned into numbers, the pooled last maps, by the base model ${name} in the browser (SHA-256 of its card ${digest}).`,
+    lockedPictures: (column, { name, card: digest }) => `The pictures of “${column}”, brought to the size of the compute service’s model ${name} and encrypted; the model read them encrypted (SHA-256 of its card ${digest}).`,
+    preparedLocked: (features) => `The pooled last maps of the model, whitened by fixed numbers on its card, are ${count(features)} predictors. Nothing of the preparation depends on these records.`,
     outcome: (label, classes) => `Column “${label}” with the groups ${classes.map((name) => `“${name}”`).join(", ")}.`,
     positive: (name) => `Counted as positive: “${name}”.`,
     predictor: (name, low, median, high) => `${name}: median ${short(median)}, from ${short(low)} to ${short(high)}`,
@@ -143,5 +145,6 @@ export const card = {
     security: (plan) => `Ring of degree 2^${plan.log_n}, ${plan.log_q + plan.log_p} bits of modulus; at most ${plan.log_qp_cap === null || plan.log_qp_cap === undefined ? "–" : Math.floor(plan.log_qp_cap)} bits are 128-bit secure at this degree (guidelines of 2024).`,
     learns: "The service learns how many records, measurements and groups there are, and the times of the work.",
     trust: "The service is trusted to compute as agreed, not with the contents. The comparison with unlocked training would show a wrong result.",
+    trustAlone: "The service is trusted to compute as agreed, not with the contents. The test records show how good its result is, not that it is the one that was asked for.",
   },
 };

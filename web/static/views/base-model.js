@@ -1,4 +1,4 @@
-// Pictures: which files, which list of labels, and which base model reads them.
+// Pictures: which files, which list of labels, which base model reads them, and where: in this browser, or locked at the service.
 
 import { button, details, field, fill, h, icon, notice } from "../dom.js";
 import { listBaseModels, openPictures } from "../actions.js";
@@ -9,7 +9,16 @@ const words = text.baseModel;
 const IS_PICTURE = /\.(png|jpe?g)$/i;
 
 // What is chosen so far: it stays while a view is built anew.
-let chosen = { files: [], list: null, name: "" };
+let chosen = { files: [], list: null, name: "", locked: false };
+
+/** Whether pictures lie in a folder for each class. */
+const inFolders = (found) => {
+  const folders = found.map((one) => one.path.split("/").at(-2)).filter((name) => name !== undefined);
+  return folders.length === found.length && new Set(folders).size > 1;
+};
+
+/** The models that can read pictures there. */
+const able = (models, locked) => models.filter((one) => (locked ? one.heads : one.bytes !== null));
 
 /** Files with their paths within what was chosen. */
 const pictures = (list) => [...list].filter((file) => IS_PICTURE.test(file.name)).map((file) => ({ path: file.webkitRelativePath || file.name, file }));
@@ -35,25 +44,47 @@ function modelChoice({ baseModels, connection }, onchoice) {
   if (connection.status !== "online") return notice("warning", h("p", null, words.offline));
   if (!Array.isArray(baseModels)) return h("p", { class: "hint" }, words.modelsAsked);
   if (baseModels.length === 0) return notice("warning", h("p", null, words.modelsNone));
-  const about = h("p", { class: "hint", id: "base-model-about" });
-  const tell = () => {
-    const model = baseModels.find((one) => one.name === chosen.name);
-    about.textContent = model ? words.modelAbout(model) : "";
-  };
-  const select = h(
-    "select",
-    {
-      onchange: () => {
-        chosen.name = select.value;
-        tell();
-        onchoice();
+  const place = h("div", { class: "stack" });
+  const offer = () => {
+    const models = able(baseModels, chosen.locked);
+    if (!models.some((one) => one.name === chosen.name)) chosen.name = "";
+    const about = h("p", { class: "hint", id: "base-model-about" });
+    const tell = () => {
+      const model = models.find((one) => one.name === chosen.name);
+      about.textContent = model ? words.modelAbout(model, chosen.locked) : "";
+    };
+    const select = h(
+      "select",
+      {
+        onchange: () => {
+          chosen.name = select.value;
+          tell();
+          onchoice();
+        },
       },
-    },
-    h("option", { value: "" }, words.modelNone),
-    baseModels.map(({ name }) => h("option", { value: name, selected: name === chosen.name }, name)),
-  );
-  tell();
-  return [field(words.model, select, { id: "base-model", hint: words.modelHint }), about];
+      h("option", { value: "" }, words.modelNone),
+      models.map(({ name }) => h("option", { value: name, selected: name === chosen.name }, name)),
+    );
+    tell();
+    const hint = chosen.locked ? words.modelHintLocked : words.modelHint;
+    fill(place, models.length === 0 ? notice("warning", h("p", null, chosen.locked ? words.modelsNoneLocked : words.modelsNone)) : [field(words.model, select, { id: "base-model", hint }), about]);
+    onchoice();
+  };
+  const where = (locked) => {
+    const id = locked ? "read-there" : "read-here";
+    const change = () => {
+      chosen.locked = locked;
+      offer();
+    };
+    return h(
+      "label",
+      { class: "tick", for: id },
+      h("input", { type: "radio", name: "read-where", id, checked: chosen.locked === locked, onchange: change }),
+      h("span", null, locked ? words.there : words.here, h("span", { class: "hint" }, locked ? words.thereHint : words.hereHint)),
+    );
+  };
+  offer();
+  return [h("fieldset", { class: "stack" }, h("legend", null, words.where), where(false), where(true)), place];
 }
 
 /** The card in which pictures are chosen. */
@@ -66,8 +97,10 @@ function picking(state) {
   const listed = h("p", { class: "hint", id: "list-chosen" });
   const tell = () => {
     fill(counted, chosen.files.length === 0 ? words.none : words.chosen(chosen.files.length));
-    fill(listed, chosen.list ? words.listChosen(chosen.list.name) : words.listNone);
-    begin.disabled = chosen.files.length === 0 || !chosen.list || chosen.name === "" || !Array.isArray(state.baseModels);
+    const foldered = inFolders(chosen.files);
+    fill(listed, chosen.list ? words.listChosen(chosen.list.name) : foldered ? words.listFolders : words.listNone);
+    begin.disabled = chosen.files.length === 0 || !(chosen.list || foldered) || chosen.name === "" || !Array.isArray(state.baseModels);
+    fill(begin.lastElementChild, chosen.locked ? words.beginLocked : words.begin);
   };
   const choose = (changes) => {
     Object.assign(chosen, changes);
@@ -88,6 +121,8 @@ function picking(state) {
 
 /** What was read, in place of the columns of measurements. */
 export function picturesRead(state) {
-  const { table } = state;
-  return section(words.title, table.pictures ? h("p", { id: "pictures-read" }, words.done(table.rows, table.pictures.name)) : null, details(words.again, picking(state)));
+  const { table, dataset } = state;
+  const usable = table.rows - (dataset?.missing ?? 0);
+  const done = table.locked ? words.doneLocked : words.done;
+  return section(words.title, table.pictures ? h("p", { id: "pictures-read" }, done(usable, table.pictures.name)) : null, details(words.again, picking(state)));
 }

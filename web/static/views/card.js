@@ -18,7 +18,7 @@ function predictors({ table, choices }) {
   const chosen = table.columns.filter((column) => choices.features.includes(column.index));
   const lines = chosen.slice(0, LISTED).map(({ name, min, median, max }) => facts.predictor(name, min, median, max));
   const more = chosen.length > LISTED ? [facts.predictorsMore(chosen.length - LISTED)] : [];
-  if (table.pictures) return { count: 1, lines: [facts.pictures(columnName(table, choices.pictures), table.pictures)] };
+  if (table.pictures) return { count: 1, lines: [(table.locked ? facts.lockedPictures : facts.pictures)(columnName(table, choices.pictures), table.pictures)] };
   const read = choices.text === null || choices.text === undefined ? [] : [facts.text(columnName(table, choices.text))];
   return { count: chosen.length, lines: chosen.length === 0 ? read : [facts.predictors(chosen.length), ...lines, ...more, ...read] };
 }
@@ -63,7 +63,7 @@ function performance({ report, review }) {
     slope ? facts.slope(slope) : facts.noSlope,
     intercept ? facts.intercept(intercept) : null,
     facts.at(at(review.threshold), shares.filter(Boolean)),
-    report.clear.accuracy ? facts.clear(report.clear.accuracy.value) : null,
+    report.clear?.accuracy ? facts.clear(report.clear.accuracy.value) : null,
   ];
 }
 
@@ -89,7 +89,7 @@ export function notFor({ report, review, predictor }) {
 }
 
 /** How the records were protected. */
-export const protection = ({ report }) => [card.protection.keys, card.protection.security(report.model.plan), card.protection.learns, card.protection.trust];
+export const protection = ({ report }) => [card.protection.keys, card.protection.security(report.model.plan), card.protection.learns, report.clear ? card.protection.trust : card.protection.trustAlone];
 
 const missingLines = ({ choices, dataset }) => [choices.missing === "drop" ? facts.missing.drop(dataset.dropped) : choices.missing === "fill" ? facts.missing.fill(dataset.filled) : facts.missing.report];
 
@@ -106,7 +106,7 @@ function items(state) {
     4: [facts.objective],
     5: [facts.file(table.name || text.records.sampleName, table.rows, table.columns.length)],
     6: [facts.dropped(dataset.dropped)],
-    7: [facts.prepared(report.model.features, report.model.components)],
+    7: [table.locked ? facts.preparedLocked(report.model.features) : facts.prepared(report.model.features, report.model.components)],
     8: [facts.outcome(label, report.classes), two ? facts.positive(name) : null],
     9: known.lines,
     10: sampleSize(state),
@@ -122,7 +122,7 @@ function items(state) {
     22: [facts.plan(report.model.plan, report.model.components), facts.weights],
     23: performance(state),
     24: [facts.updating],
-    26: [facts.internal, report.tests < PRECISE ? facts.fewTests(report.tests) : null, facts.optimism, facts.approximate(gap(report.difference)), ...report.notes],
+    26: [facts.internal, report.tests < PRECISE ? facts.fewTests(report.tests) : null, facts.optimism, report.difference === null ? null : facts.approximate(gap(report.difference)), ...report.notes],
     27: [facts.inputs, facts.interaction],
   };
   const one = ([number, title]) => ({ number: Number(number), title, lines: (lines[number] ?? []).filter(Boolean), ask: card.asks[number] ?? null });

@@ -15,16 +15,15 @@ const figure = (measure) => `${fraction(measure.value)} (${ends(measure, fractio
 const steps = (points) => points.flatMap(([recall, precision], index) => [[points[index - 1]?.[0] ?? 0, precision], [recall, precision]]);
 
 /** Names of both curves with their figures; below the plot, where no curve can lie under them. */
-const legend = (locked, unlocked) => h("p", { class: "legend-line" }, h("span", { class: "series-name series-locked" }, `${words.encrypted} ${locked}`), h("span", { class: "series-name series-clear" }, `${words.clear} ${unlocked}`));
+const legend = (locked, other) => h("p", { class: "legend-line" }, h("span", { class: "series-name series-locked" }, `${words.encrypted} ${locked}`), other === null ? null : h("span", { class: "series-name series-clear" }, `${words.clear} ${other}`));
 
 const drawn = (plot, title, figures) => ({ plot, figure: h("figure", null, h("figcaption", null, title), plot, legend(...figures)) });
-const pair = (points, other) => [
-  { points, series: "locked" },
-  { points: other, series: "clear" },
-];
+const pair = (points, other) => [{ points, series: "locked" }, ...(other.length > 0 ? [{ points: other, series: "clear" }] : [])];
+/** A figure of unlocked training, where there is one. */
+const unlocked = (value) => (value === null || value === undefined ? null : fraction(value));
 
 function rocFigure({ assessment, roc, clear }) {
-  const areas = [figure(assessment.auc), fraction(clear.auc)];
+  const areas = [figure(assessment.auc), unlocked(clear.auc)];
   const plot = unitPlot({
     title: own.roc,
     description: own.rocDescription(...areas),
@@ -38,7 +37,7 @@ function rocFigure({ assessment, roc, clear }) {
 }
 
 function precisionFigure({ assessment, precision_recall, clear }) {
-  const means = [figure(assessment.average_precision), fraction(clear.average_precision)];
+  const means = [figure(assessment.average_precision), unlocked(clear.average_precision)];
   const share = assessment.calibration.observed.value;
   const plot = unitPlot({
     title: own.precision,

@@ -4,10 +4,7 @@ import { button, details, formChip, h } from "../dom.js";
 import { go, startRun } from "../actions.js";
 import { bytes, count, duration } from "../format.js";
 import { actions, head, section } from "./page.js";
-import { text } from "../text.js";
-
-/** The words of a project: one of pictures has some of its own. */
-const wordsOf = ({ images }) => (images ? { ...text.plan, ...text.classify.plan } : text.plan);
+import { text, wordsOf } from "../text.js";
 
 /** A large number with its meaning below. */
 export function tile(value, label, note) {
@@ -39,7 +36,7 @@ export const shape = ({ plan }) => `${plan?.id}`;
 
 export function build(state) {
   const { plan } = state;
-  const words = wordsOf(state);
+  const words = wordsOf("plan", state);
   const begin = button(words.begin, startRun, { kind: "primary", id: "start-run", disabled: true, iconName: "lock", describedby: "agree-hint" });
   const hint = h("span", { class: "hint", id: "agree-hint" }, words.notAgreed);
   const agree = h("input", {

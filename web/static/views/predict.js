@@ -155,8 +155,8 @@ function resultMany(predictions) {
 /** Where new patients come from: pictures for a head on pictures; else values of one, or a file of several. */
 function asks(predictor) {
   if (predictor.pictures) {
-    const { predict: title, predictLead } = text.baseModel;
-    return section(title, h("p", null, predictLead(predictor.pictures)), picturePicker("new-picture", (pictures) => pictures.length > 0 && predict({ pictures })));
+    const { predict: title, predictLead, predictLocked } = text.baseModel;
+    return section(title, h("p", null, (predictor.locked ? predictLocked : predictLead)(predictor.pictures)), picturePicker("new-picture", (pictures) => pictures.length > 0 && predict({ pictures })));
   }
   return [oneForm(predictor), section(words.many, h("p", null, words.manyLead), filePicker("new-csv-file", words.choose, (file) => predict({ file })))];
 }

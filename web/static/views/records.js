@@ -154,7 +154,22 @@ const MOST_HIDDEN = 32;
 /** None, or 2 to the most. */
 const hiddenUnits = (wanted) => (wanted >= 1 ? Math.min(MOST_HIDDEN, Math.max(2, Math.trunc(wanted))) : null);
 
-function training({ choices, dataset }) {
+/** How long a head on locked pictures is trained, and with what it is compared. */
+function lockedTraining({ table, choices, dataset }) {
+  const epochs = h("input", { type: "number", min: 1, max: MOST_EPOCHS, step: 1, value: choices.epochs, onchange: (event) => choose({ epochs: Math.min(MOST_EPOCHS, Math.max(1, Math.trunc(Number(event.target.value) || 1))) }) });
+  const tick = (name, label) => h("label", { class: "tick", for: name }, h("input", { type: "checkbox", id: name, checked: choices[name], onchange: (event) => choose({ [name]: event.target.checked }) }), h("span", null, label));
+  return details(
+    [words.training, ` (${words.trainingLong(choices.epochs)})`],
+    h("p", null, text.baseModel.trainingLead),
+    field(words.epochs, epochs, { id: "epochs" }),
+    dataset?.classes.length > 2 && tick("softmax", words.softmax),
+    table.offered === null ? h("p", { class: "hint" }, text.baseModel.compareNone) : tick("compare", text.baseModel.compare(table.offered)),
+  );
+}
+
+function training(state) {
+  const { choices, dataset, table } = state;
+  if (table.locked) return lockedTraining(state);
   const epochs = h("input", { type: "number", min: 0, max: MOST_EPOCHS, step: 1, value: choices.epochs ?? 0, onchange: (event) => choose({ epochs: Math.min(MOST_EPOCHS, Math.max(0, Math.trunc(Number(event.target.value) || 0))) || null }) });
   const hidden = h("input", { type: "number", min: 0, max: MOST_HIDDEN, step: 1, value: choices.hidden ?? 0, onchange: (event) => choose({ hidden: hiddenUnits(Number(event.target.value)) }) });
   const drawn = h("input", { type: "checkbox", id: "curve-wanted", checked: choices.curve, onchange: () => choose({ curve: drawn.checked }) });
@@ -197,20 +212,26 @@ function problems({ dataset }) {
   );
 }
 
-function summary({ dataset }) {
+function summary({ dataset, table }) {
   if (!dataset?.ready) return null;
   return h(
     "p",
     { class: "ready" },
-    words.ready(dataset.train_rows, dataset.test_rows, dataset.features),
+    table.locked ? text.baseModel.ready(dataset.train_rows, dataset.test_rows) : words.ready(dataset.train_rows, dataset.test_rows, dataset.features),
     dataset.aside > 0 ? ` ${words.setAside(dataset.aside)}` : null,
     dataset.dropped > 0 ? ` ${words.dropped(dataset.dropped)}` : null,
     dataset.filled > 0 ? ` ${words.filled(dataset.filled)}` : null,
   );
 }
 
+/** What the service is told for a plan. */
+function askHint({ dataset, table }) {
+  const { train_rows: train, test_rows: test, aside, features: measured, classes } = dataset;
+  return table.locked ? text.baseModel.askHint(train, test, classes.length) : words.askHint(train - aside, measured, classes.length, aside);
+}
+
 export const shape = ({ table, choices, dataset, busy, stoppable, connection, baseModels }) =>
-  `${stoppable}/${baseModels?.length}/${table?.name}/${table?.rows}/${JSON.stringify(choices)}/${dataset?.ready}/${dataset?.problems_total}/${dataset?.train_rows}/${dataset?.aside}/${dataset?.positive}/${Boolean(busy)}/${connection.status === "online"}`;
+  `${stoppable}/${baseModels?.length}/${table?.name}/${table?.rows}/${table?.locked}/${JSON.stringify(choices)}/${dataset?.ready}/${dataset?.problems_total}/${dataset?.train_rows}/${dataset?.aside}/${dataset?.positive}/${Boolean(busy)}/${connection.status === "online"}`;
 
 export function build(state) {
   const { table, dataset, busy, connection } = state;
@@ -235,7 +256,7 @@ export function build(state) {
     missing(state),
     features(state),
     h("section", { class: "card plain-card" }, summary(state), split(state), training(state)),
-    dataset?.ready ? notice("info", h("p", { id: "ask-hint" }, words.askHint(dataset.train_rows - dataset.aside, dataset.features, dataset.classes.length, dataset.aside))) : null,
+    dataset?.ready ? notice("info", h("p", { id: "ask-hint" }, askHint(state))) : null,
     online ? null : notice("warning", h("p", null, words.offline)),
     actions(
       state.plan

@@ -80,7 +80,7 @@ export function build(state) {
       h("p", { class: "hint" }, `${words.printHint} ${words.kept}`),
     ),
     h("header", { class: "report-head" }, h("h2", { id: "report-title" }, words.reportTitle(label)), h("p", { class: "hint" }, words.made(day(report.id), report.model.release))),
-    h("section", { class: "report-part" }, h("h2", { class: "part-title" }, words.performance), headline(report), figures(state), section(text.results.compare, comparison(report))),
+    h("section", { class: "report-part" }, h("h2", { class: "part-title" }, words.performance), headline(report), figures(state), section(report.clear ? text.results.compare : text.results.alone, comparison(report))),
     h(
       "section",
       { class: "report-part", id: "model-card" },

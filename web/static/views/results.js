@@ -39,26 +39,31 @@ function measured(measures, name) {
   return typeof measure === "number" ? { value: measure, low: null, high: null } : measure;
 }
 
-/** Locked and unlocked training side by side. */
+/** Locked and unlocked training side by side; locked training alone where nothing was computed on readable records. */
 export function comparison(report) {
-  const [locked, unlocked] = [report.encrypted, report.clear].map((measures) => Object.fromEntries(MEASURES.map((name) => [name, measured(measures, name)])));
+  const compared = report.clear !== null;
+  const [locked, unlocked] = [report.encrypted, report.clear ?? {}].map((measures) => Object.fromEntries(MEASURES.map((name) => [name, measured(measures, name)])));
   const explain = (name) => (typeof words.explain[name] === "function" ? words.explain[name](report.positive) : words.explain[name]);
   return h(
     "table",
     { class: "measures", id: "measures" },
     h("caption", { class: "visually-hidden" }, words.compare),
-    h("thead", null, h("tr", null, h("th", { scope: "col" }, words.measure), h("th", { scope: "col" }, h("span", { class: "series-name series-locked" }, words.encrypted)), h("th", { scope: "col" }, h("span", { class: "series-name series-clear" }, words.clear)), h("th", { scope: "col" }, words.difference))),
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, words.measure), h("th", { scope: "col" }, h("span", { class: "series-name series-locked" }, words.encrypted)), compared ? [h("th", { scope: "col" }, h("span", { class: "series-name series-clear" }, words.clear)), h("th", { scope: "col" }, words.difference)] : null)),
     h(
       "tbody",
       null,
-      MEASURES.filter((name) => locked[name] && unlocked[name]).map((name) =>
+      MEASURES.filter((name) => locked[name] && (unlocked[name] || !compared)).map((name) =>
         h(
           "tr",
           { id: `measure-${name}` },
           h("th", { scope: "row" }, words.measures[name], h("span", { class: "hint" }, explain(name))),
           h("td", { "data-label": words.encrypted }, h("span", { class: "value" }, show(name, locked[name].value)), interval(name, locked[name])),
-          h("td", { "data-label": words.clear }, h("span", { class: "value" }, show(name, unlocked[name].value)), interval(name, unlocked[name])),
-          h("td", { "data-label": words.difference }, h("span", { class: "value" }, difference(name, locked[name], unlocked[name]))),
+          compared
+            ? [
+                h("td", { "data-label": words.clear }, h("span", { class: "value" }, show(name, unlocked[name].value)), interval(name, unlocked[name])),
+                h("td", { "data-label": words.difference }, h("span", { class: "value" }, difference(name, locked[name], unlocked[name]))),
+              ]
+            : null,
         ),
       ),
     ),
@@ -94,13 +99,19 @@ function agreement({ difference: most }) {
   return h("p", { id: "agreement" }, words.agreementText(gap(most)));
 }
 
+/** The measures, beside those of unlocked training where there is one. */
+function compared(report) {
+  if (report.clear) return section(words.compare, h("p", null, words.compareLead), comparison(report), agreement(report));
+  return section(words.alone, h("p", { id: "not-compared" }, report.not_compared ? words.notCompared(report.not_compared) : words.aloneLead), comparison(report));
+}
+
 function costs(report) {
   return details(
     words.times,
     h(
       "dl",
       { class: "facts" },
-      report.seconds.map(([name, seconds]) => [h("dt", null, text.train.phases[name] ?? name), h("dd", null, duration(seconds))]),
+      report.seconds.map(([name, seconds]) => [h("dt", null, text.train.phases[name] ?? text.baseModel.train.phases[name] ?? name), h("dd", null, duration(seconds))]),
       h("dt", null, words.up),
       h("dd", null, bytes(report.bytes_up)),
       h("dt", null, words.down),
@@ -142,7 +153,7 @@ export function headline({ encrypted, clear }) {
     { class: "tiles" },
     encrypted.accuracy ? tile(percent(encrypted.accuracy.value), words.headline.accuracy, noted(encrypted.accuracy, percent)) : null,
     encrypted.auc ? tile(fraction(encrypted.auc.value), words.headline.auc, noted(encrypted.auc, fraction)) : null,
-    tile(difference("accuracy", encrypted.accuracy, clear.accuracy), words.headline.cost),
+    clear ? tile(difference("accuracy", encrypted.accuracy, clear.accuracy), words.headline.cost) : null,
   );
 }
 
@@ -170,7 +181,7 @@ export function build({ report, review, table, predictor }) {
     section(words.confusion, right),
     known ? calibration(review.view) : null,
     parts?.element,
-    section(words.compare, h("p", null, words.compareLead), comparison(report), agreement(report)),
+    compared(report),
     report.curve?.length > 0 ? section(text.curve.title, curve(report.curve, report.curve.at(-1).epoch)) : null,
     report.notes.length > 0 ? section(words.notes, h("ul", { class: "plain-list" }, report.notes.map((line) => h("li", null, line)))) : null,
     costs(report),

@@ -5,13 +5,13 @@ import { cancelRun, pauseRun, resumeRun } from "../actions.js";
 import { duration, percent } from "../format.js";
 import { curve } from "./curve.js";
 import { actions, head, section } from "./page.js";
-import { text } from "../text.js";
+import { text, wordsOf } from "../text.js";
 
 const PHASES = ["prepare", "keys", "encrypt", "upload", "train", "predict", "open"];
+const LOCKED_PHASES = ["prepare", "keys", "encrypt", "upload", "features", "train", "predict", "open"];
 
-/** The words of a project: one of pictures has some of its own, and scores nothing after its model has run. */
-const wordsOf = ({ images }) => (images ? { ...text.train, ...text.classify.train } : text.train);
-const phasesOf = ({ images }) => (images ? PHASES.filter((phase) => phase !== "predict") : PHASES);
+/** The phases of a project: where a model classifies nothing is scored after it; locked pictures are read before the training. */
+const phasesOf = ({ images, table }) => (images ? PHASES.filter((phase) => phase !== "predict") : table?.locked ? LOCKED_PHASES : PHASES);
 
 const AMOUNTS = { bytes: text.train.ofBytes, count: text.train.of, work: (done, total) => percent(done / total, 0) };
 
@@ -45,7 +45,7 @@ function row(phase, words) {
 export const shape = ({ run }) => `${run?.id}`;
 
 export function build(state) {
-  const words = wordsOf(state);
+  const words = wordsOf("train", state);
   const phases = phasesOf(state);
   const rows = phases.map((phase) => row(phase, words));
   const overall = h("progress", { max: 1, value: 0, id: "progress-all", "aria-label": words.overall });

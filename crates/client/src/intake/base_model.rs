@@ -30,6 +30,8 @@ pub struct BaseModelAbout {
     pub classes: Vec<String>,
     /// Channels, height and width of a picture.
     pub shape: [usize; 3],
+    /// Whether its card has features for heads, so that it can read encrypted pictures for one.
+    pub heads: bool,
 }
 
 impl BaseModelAbout {
@@ -44,6 +46,7 @@ impl BaseModelAbout {
         }
         Ok(Self {
             card: card.id_hex(),
+            heads: card.features.is_some(),
             name: card.name,
             about: card.about,
             licence: card.licence,
@@ -127,6 +130,14 @@ impl BaseModel {
     /// # Errors
     /// Those of [`Picture::read`]; `CC-1033` when the network gives no numbers for it.
     pub fn read(&self, file: &[u8]) -> Result<Vec<f32>, ClientError> {
+        self.read_pixels(&Picture::read(file)?.to_input(self.card.input.shape))
+    }
+
+    /// The same of an image at the network's size: bytes by channel, row and column.
+    ///
+    /// # Errors
+    /// `CC-1033` when the network gives no numbers for it.
+    pub fn read_pixels(&self, pixels: &[u8]) -> Result<Vec<f32>, ClientError> {
         let refused = |why: String| {
             ClientError::new(
                 "CC-1033",
@@ -134,8 +145,7 @@ impl BaseModel {
                 "Leave it out, or choose another base model.",
             )
         };
-        let pixels = Picture::read(file)?.to_input(self.card.input.shape);
-        let planes = self.card.normalise(&pixels);
+        let planes = self.card.normalise(pixels);
         let planes = planes.map_err(|error| refused(error.to_string()))?;
         let features = self.forward.run(&planes);
         let features = features.map_err(|error| refused(error.to_string()))?;

@@ -104,6 +104,17 @@ pub struct Dataset {
     pub pictures: Option<PictureSource>,
 }
 
+impl Dataset {
+    /// For each record the place of its picture, where the table came from [`Table::with_images`].
+    pub fn image_places(&self) -> Vec<usize> {
+        self.records
+            .values
+            .iter()
+            .map(|&place| place as usize)
+            .collect()
+    }
+}
+
 impl Table {
     /// Turns the table into records with classes.
     ///

@@ -23,7 +23,9 @@ pub use column::{Column, ColumnKind, ColumnStats, Values};
 pub use dataset::{Class, Dataset, MissingPolicy, Records, Selection, positive_class};
 pub use labels::{is_picture, read_labels};
 pub use picture::{MAX_PICTURE_BYTES, MAX_SIDE, Picture, read_cifar};
-pub use pictures::{PictureSource, match_pictures, read_picture_table};
+pub use pictures::{
+    PictureSource, labels_of_folders, match_pictures, picture_list, read_picture_table,
+};
 pub use read::read_csv;
 pub use refusal::Refusal;
 pub use table::{Problem, ProblemKind, Severity, Table};

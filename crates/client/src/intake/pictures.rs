@@ -31,7 +31,7 @@ pub struct PictureSource {
 /// Those of [`read_labels`]; `CC-1022` for a table without such a column.
 pub fn read_picture_table(bytes: &[u8]) -> Result<(Table, String), ClientError> {
     let refusal = match read_labels(bytes) {
-        Ok(labels) => return Ok((table_of(&labels)?, PICTURE.to_owned())),
+        Ok(labels) => return Ok((read_csv(&picture_list(&labels)?)?, PICTURE.to_owned())),
         Err(refusal) => refusal,
     };
     match read_csv(bytes) {
@@ -43,7 +43,11 @@ pub fn read_picture_table(bytes: &[u8]) -> Result<(Table, String), ClientError> 
     }
 }
 
-fn table_of(labels: &[(String, String)]) -> Result<Table, ClientError> {
+/// A list of pictures with their labels as a CSV file with the columns `picture` and `label`.
+///
+/// # Errors
+/// `CC-1022`, which does not happen in memory.
+pub fn picture_list(labels: &[(String, String)]) -> Result<Vec<u8>, ClientError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let lines = labels.iter().map(|(file, label)| [&**file, label]);
     for line in std::iter::once([PICTURE, LABEL]).chain(lines) {
@@ -51,8 +55,38 @@ fn table_of(labels: &[(String, String)]) -> Result<Table, ClientError> {
             .write_record(line)
             .map_err(|error| unlisted(&error.to_string()))?;
     }
-    let csv = writer.into_inner();
-    read_csv(&csv.map_err(|error| unlisted(&error.to_string()))?)
+    let list = writer.into_inner();
+    list.map_err(|error| unlisted(&error.to_string()))
+}
+
+/// The labels of pictures in folders: of `label/file` within the chosen folder, whose own name all paths may begin with. Pictures
+/// elsewhere have none.
+///
+/// # Errors
+/// `CC-1022` when none has one.
+pub fn labels_of_folders(paths: &[String]) -> Result<Vec<(String, String)>, ClientError> {
+    let plain: Vec<String> = paths.iter().map(|path| plain(path)).collect();
+    let first = |path: &String| path.split_once('/').map(|(folder, _)| folder.to_owned());
+    let root = plain.first().and_then(first);
+    let deep = plain.iter().any(|path| path.matches('/').count() > 1);
+    let shared = deep && root.is_some() && plain.iter().all(|path| first(path) == root);
+    let labelled = plain.iter().filter_map(|path| {
+        let inside = match shared {
+            true => path.split_once('/')?.1,
+            false => path,
+        };
+        let (label, file) = inside.split_once('/')?;
+        (is_picture(file) && !file.contains('/')).then(|| (path.clone(), label.to_owned()))
+    });
+    let labels: Vec<_> = labelled.collect();
+    match labels.is_empty() {
+        true => Err(ClientError::new(
+            "CC-1022",
+            "No picture lies in a folder that is named like its class.",
+            "Choose a folder that holds a folder for each class, or a list of labels.",
+        )),
+        false => Ok(labels),
+    }
 }
 
 /// The first column that names a picture in every row that it fills, each once.
@@ -189,6 +223,26 @@ impl Table {
         }
         self.pictures = Some(source);
         Ok(())
+    }
+
+    /// Puts the places of pictures in the place of a column of picture files, for pictures of which nothing is computed here: `read[i]`
+    /// says of the distinct name `i` whether it can be used, and if not why. [`Dataset::image_places`](super::Dataset::image_places)
+    /// gives the places back.
+    ///
+    /// # Errors
+    /// As [`Table::with_pictures`].
+    pub fn with_images(
+        &mut self,
+        source: PictureSource,
+        read: &[Result<(), ClientError>],
+    ) -> Result<(), ClientError> {
+        // Places are far below 2^24, up to which f32 is exact.
+        let places: Vec<Result<Vec<f32>, ClientError>> = read
+            .iter()
+            .enumerate()
+            .map(|(place, read)| read.clone().map(|()| vec![place as f32]))
+            .collect();
+        self.with_pictures(source, &places)
     }
 
     /// Number of the first row of each distinct text.

@@ -133,3 +133,41 @@ fn without_any_usable_picture_the_first_reason_is_given() {
     assert!(error.message.contains("cannot be read"), "{error}");
     assert!(table.with_pictures(source("scan"), &[]).is_err());
 }
+
+#[test]
+fn pictures_of_which_nothing_is_computed_keep_their_places() {
+    let (mut table, column) = read_picture_table(LIST.as_bytes()).unwrap();
+    let read = [Ok(()), Err(refusal()), Ok(()), Ok(())];
+    table.with_images(source(&column), &read).unwrap();
+    let dataset = table
+        .select(&Selection {
+            features: Some(table.read_features()),
+            missing: MissingPolicy::Drop,
+            ..Selection::all("kind")
+        })
+        .unwrap();
+    assert_eq!(dataset.image_places(), [0, 2, 3]);
+    assert_eq!(dataset.records.row_numbers, [1, 3, 4]);
+}
+
+#[test]
+fn folders_are_labels_with_and_without_the_name_of_the_chosen_one() {
+    let labels = |paths: &[&str]| {
+        let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        labels_of_folders(&paths)
+    };
+    let pair = |file: &str, label: &str| (file.to_owned(), label.to_owned());
+    let expected = vec![pair("scans/ct/1.png", "ct"), pair("scans/mr/1.png", "mr")];
+    let chosen = [
+        "scans/ct/1.png",
+        "scans/mr/1.png",
+        "scans/0.png",
+        "scans/mr/old/2.png",
+    ];
+    assert_eq!(labels(&chosen), Ok(expected.clone()));
+    let inside = [pair("ct/1.png", "ct"), pair("mr/1.png", "mr")];
+    assert_eq!(labels(&["ct/1.png", "mr/1.png"]), Ok(inside.to_vec()));
+    assert_eq!(labels(&["1.png"]).unwrap_err().code, "CC-1022");
+    let (table, column) = read_picture_table(&picture_list(&expected).unwrap()).unwrap();
+    assert_eq!((table.rows(), column.as_str()), (2, "picture"));
+}

@@ -139,7 +139,9 @@ impl Session {
         }
         upload.entry = Some(self.ledger.entries.len());
         let form = match upload.object.kind {
-            ObjectKind::RelinearisationKey | ObjectKind::GaloisKey { .. } => Form::EvaluationKey,
+            ObjectKind::RelinearisationKey
+            | ObjectKind::GaloisKey { .. }
+            | ObjectKind::SparseKey => Form::EvaluationKey,
             _ => Form::Ciphertext,
         };
         self.ledger.entries.push(Entry {

@@ -95,21 +95,8 @@ impl SavedModel {
     /// `CC-5030` not a model file, `CC-5031` made by another version, `CC-3005` and `CC-5002` when it does not hold
     /// together.
     pub fn from_json(text: &str) -> Result<Self, ClientError> {
-        let remedy = "Choose the file that was saved after training.";
-        let no_model = |_| ClientError::new("CC-5030", "The file is not a Confide model.", remedy);
-        #[derive(Deserialize)]
-        struct OnlyVersion {
-            version: u32,
-        }
-        let OnlyVersion { version } = serde_json::from_str(text).map_err(no_model)?;
-        if version != VERSION {
-            return Err(ClientError::new(
-                "CC-5031",
-                format!("The model file has format {version}; this program reads {VERSION}."),
-                "Use the version of Confide that wrote it.",
-            ));
-        }
-        let model: Self = serde_json::from_str(text).map_err(no_model)?;
+        check_version(text, VERSION)?;
+        let model: Self = serde_json::from_str(text).map_err(|_| no_model())?;
         model.check()?;
         Ok(model)
     }
@@ -118,13 +105,6 @@ impl SavedModel {
         self.preprocessing.check()?;
         // The plan is derived again: nothing in it is taken from the file on trust.
         self.plan.check_derivation().map_err(from_train)?;
-        let broken = || {
-            ClientError::new(
-                "CC-5030",
-                "The model file does not hold together.",
-                "Use an undamaged copy of it.",
-            )
-        };
         let shape = self.plan.shape();
         let sizes = shape.classes == self.classes.len()
             && shape.features == self.preprocessing.columns()
@@ -145,5 +125,37 @@ impl SavedModel {
             .iter()
             .map(|(job, digest)| Some((*job, Digest::from_hex(digest)?)));
         Some((Digest::from_hex(&self.head)?, keys.collect::<Option<_>>()?))
+    }
+}
+
+/// The text is no file of a model.
+fn no_model() -> ClientError {
+    let remedy = "Choose the file that was saved after training.";
+    ClientError::new("CC-5030", "The file is not a Confide model.", remedy)
+}
+
+/// The parts of a model do not belong together.
+pub(super) fn broken() -> ClientError {
+    ClientError::new(
+        "CC-5030",
+        "The model file does not hold together.",
+        "Use an undamaged copy of it.",
+    )
+}
+
+/// Refuses what is no model file of this version.
+pub(super) fn check_version(text: &str, known: u32) -> Result<(), ClientError> {
+    #[derive(Deserialize)]
+    struct OnlyVersion {
+        version: u32,
+    }
+    let OnlyVersion { version } = serde_json::from_str(text).map_err(|_| no_model())?;
+    match version == known {
+        true => Ok(()),
+        false => Err(ClientError::new(
+            "CC-5031",
+            format!("The model file has format {version}; this program reads {known}."),
+            "Use the version of Confide that wrote it.",
+        )),
     }
 }

@@ -108,7 +108,12 @@ fn finite(numbers: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>>, ClientError> {
     {
         Ok(numbers)
     } else {
-        Err(nonsense("it decrypts to values out of all proportion"))
+        let mut error = nonsense("it decrypts to values out of all proportion");
+        error.remedy = format!(
+            "{} Of encrypted pictures: check that they are like those that the network was made for.",
+            error.remedy
+        );
+        Err(error)
     }
 }
 

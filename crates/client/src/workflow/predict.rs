@@ -1,6 +1,6 @@
 //! Predicting new records with a head that the worker keeps.
 
-use super::model::SavedModel;
+use super::model::{SavedModel, broken};
 use super::objects::{Item, ObjectJob};
 use super::report::{Prediction, predictions};
 use super::run::{Digests, batch_of, predict_jobs, record_jobs};
@@ -38,13 +38,6 @@ impl PredictionRun {
                 "Choose a table with rows.",
             ));
         }
-        let broken = || {
-            ClientError::new(
-                "CC-5030",
-                "The model file does not hold together.",
-                "Use an undamaged copy of it.",
-            )
-        };
         let (head, keys) = model.digests().ok_or_else(broken)?;
         let all: Vec<usize> = (0..records.rows()).collect();
         let (matrix, shortened) = model.preprocessing.transform(records, &all)?;

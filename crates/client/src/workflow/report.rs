@@ -320,7 +320,8 @@ pub(super) fn predictions(
     logits.iter().zip(rows).map(predict).collect()
 }
 
-fn largest_difference(left: &[Vec<f64>], right: &[Vec<f64>]) -> f64 {
+/// Largest difference of numbers at the same place.
+pub(super) fn largest_difference(left: &[Vec<f64>], right: &[Vec<f64>]) -> f64 {
     left.iter()
         .flatten()
         .zip(right.iter().flatten())

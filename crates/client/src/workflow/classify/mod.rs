@@ -17,6 +17,7 @@ pub use run::{ClassifyRun, ScoreOpener};
 use super::from_engine;
 use super::setup::WorkerFacts;
 use crate::ClientError;
+use crate::intake::Picture;
 use canary::{Canary, Places};
 use confide_model::{Card, InferencePlan, InferenceRequest, ModelError, Weights};
 
@@ -29,6 +30,26 @@ pub struct NamedImage {
     pub pixels: Vec<u8>,
     /// Class, where it is known: an index into the card's.
     pub class: Option<usize>,
+}
+
+impl NamedImage {
+    /// A PNG or JPEG file as an input of a card's network.
+    ///
+    /// # Errors
+    /// Those of [`Picture::read`] and [`fits`].
+    pub fn read(
+        card: &Card,
+        name: &str,
+        file: &[u8],
+        class: Option<usize>,
+    ) -> Result<Self, ClientError> {
+        let image = Self {
+            name: name.to_owned(),
+            pixels: Picture::read(file)?.to_input(card.input.shape),
+            class,
+        };
+        fits(card, &image).map(|()| image)
+    }
 }
 
 /// What is computed on the images, and within which limits.

@@ -28,19 +28,26 @@ impl ImageRun {
     /// # Errors
     /// `CC-5040` for weights that are not the model's.
     pub fn clear(&self, weights: &Weights) -> Result<ClearHead, ClientError> {
+        let pooled = self.all.images.iter();
+        let pooled = pooled.map(|image| self.pooled(&image.pixels, weights));
+        self.clear_of(&pooled.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The same from the network's pooled channels in the clear, `[image][channel]`, as
+    /// [`BaseModel::read_pixels`](crate::intake::BaseModel::read_pixels) has them of the images in their order.
+    ///
+    /// # Errors
+    /// `CC-5040` for other channels than the card's features are made of.
+    pub fn clear_of(&self, pooled: &[Vec<f64>]) -> Result<ClearHead, ClientError> {
         let rows = |part: usize| -> Result<Vec<Vec<f64>>, ClientError> {
-            let images = self.parts.get(part).map_or(&[][..], |part| &part.images);
-            let features = images.iter().map(|&image| self.features_of(image, weights));
-            features.collect()
+            let images = self.part(part).iter();
+            images
+                .map(|&image| self.features_of(pooled.get(image).map_or(&[], Vec::as_slice)))
+                .collect()
         };
         let (train, test) = (rows(0)?, rows(1)?);
-        let labels: Vec<usize> = self
-            .parts
-            .first()
-            .map_or(&[][..], |part| &part.images)
-            .iter()
-            .map(|&image| self.program_label(image))
-            .collect();
+        let labels = self.part(0).iter().map(|&image| self.program_label(image));
+        let labels: Vec<usize> = labels.collect();
         let plan = &self.training;
         let program = plan.reference(&train, &labels).map_err(from_train)?;
         let converged = train_converged(
@@ -59,20 +66,29 @@ impl ImageRun {
         })
     }
 
-    /// Features of an image, and the constant 1 of the bias.
-    fn features_of(&self, image: usize, weights: &Weights) -> Result<Vec<f64>, ClientError> {
-        let card = &self.card;
-        let planes = card.normalise(&self.images[image].pixels);
-        let planes = planes.map_err(from_model)?;
+    /// Pooled channels of an image.
+    fn pooled(&self, pixels: &[u8], weights: &Weights) -> Result<Vec<f64>, ClientError> {
+        let card = self.card();
+        let planes = card.normalise(pixels).map_err(from_model)?;
         let maps = reference::run(&card.architecture, weights, &planes).map_err(from_model)?;
-        let (Some(features), Some(map)) = (
-            &card.features,
-            card.features.as_ref().and_then(|f| maps.get(&f.layer)),
-        ) else {
-            return Ok(Vec::new());
-        };
-        let pooled = map.values.iter().flatten().zip(&features.mean);
-        let centred: Vec<f64> = pooled.map(|(x, mean)| x - mean).collect();
+        let map = card.features.as_ref().and_then(|f| maps.get(&f.layer));
+        Ok(map.map_or_else(Vec::new, |map| map.values.concat()))
+    }
+
+    /// Features of pooled channels, and the constant 1 of the bias.
+    fn features_of(&self, pooled: &[f64]) -> Result<Vec<f64>, ClientError> {
+        let features = self.card().features.as_ref();
+        let features = features.filter(|features| features.mean.len() == pooled.len());
+        let features = features.ok_or_else(|| {
+            let message = "What was computed in the clear is not of this model.";
+            ClientError::new(
+                "CC-5040",
+                message,
+                "Choose the model and the pictures again.",
+            )
+        })?;
+        let pairs = pooled.iter().zip(&features.mean);
+        let centred: Vec<f64> = pairs.map(|(x, mean)| x - mean).collect();
         let feature = |row: &Vec<f64>| row.iter().zip(&centred).map(|(w, x)| w * x).sum();
         Ok(features.rows.iter().map(feature).chain([1.0]).collect())
     }

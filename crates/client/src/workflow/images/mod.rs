@@ -6,12 +6,18 @@
 //! 3. [`PlannedHead::into_run`] gives an [`ImageRun`]: for each of its jobs, images to encrypt and a job that leaves features in the
 //!    worker's store; then labels and keys to upload, a job that trains on them, and jobs that predict.
 //! 4. [`ImageRun::report`] measures. Nothing but scores is decrypted.
+//! 5. [`SavedImageModel`] keeps what later predictions need; [`ImagePredictionSetup`] and [`ImagePrediction`] do them.
 
 mod clear;
+mod model;
+mod parts;
+mod predict;
 mod report;
 mod run;
 
 pub use clear::ClearHead;
+pub use model::SavedImageModel;
+pub use predict::{ImagePrediction, ImagePredictionSetup};
 pub use report::{ClearReport, ImageReport};
 pub use run::ImageRun;
 
@@ -19,8 +25,8 @@ use super::classify::{NamedImage, fits, from_model};
 use super::setup::{WorkerFacts, class_named};
 use super::{from_engine, from_train};
 use crate::ClientError;
-use crate::intake::{Class, positive_class};
-use crate::prepare::split;
+use crate::intake::{Class, Dataset, Records, positive_class};
+use crate::prepare::split_dataset;
 use confide_model::inference::{Gathering, feature_shape};
 use confide_model::{Card, InferencePlan, InferenceRequest};
 use confide_train::bootstrapped::{BootstrapWish, NetworkFeatures, Preset};
@@ -72,10 +78,18 @@ impl Default for ImageOptions {
 /// Images with their classes, split.
 #[derive(Clone, Debug)]
 pub struct ImageSetup {
+    /// The card as it came.
+    text: Vec<u8>,
     card: Card,
     images: Vec<NamedImage>,
     /// By image, an index into the classes.
     labels: Vec<usize>,
+    /// By image, its row in the file.
+    rows: Vec<usize>,
+    /// By image, what it shares with others; empty where nothing is shared.
+    groups: Vec<usize>,
+    /// Name of the label column.
+    label: String,
     classes: Vec<Class>,
     positive: usize,
     options: ImageOptions,
@@ -89,19 +103,13 @@ impl ImageSetup {
     /// Checks card, images and labels (one an image), and splits them.
     ///
     /// # Errors
-    /// `CC-5040` for a card that is not valid or has no features for heads, `CC-5041` for an image that does not fit it,
-    /// `CC-5010` when the positive class does not exist, `CC-5011` for one class, too many of them or too few images, and those
-    /// of [`split`].
+    /// As [`ImageSetup::of_dataset`].
     pub fn new(
         card: &[u8],
         images: Vec<NamedImage>,
         labels: &[String],
         options: ImageOptions,
     ) -> Result<Self, ClientError> {
-        let card = Card::parse(card).map_err(from_model)?;
-        let [levels, cells] = feature_shape(&card).map_err(from_model)?;
-        images.iter().try_for_each(|image| fits(&card, image))?;
-        let names: BTreeSet<&String> = labels.iter().collect();
         if images.len() != labels.len() {
             let message = format!("{} images have {} labels.", images.len(), labels.len());
             return Err(ClientError::new(
@@ -110,23 +118,73 @@ impl ImageSetup {
                 "Give every image a label.",
             ));
         }
-        if !(2..=MAX_CLASSES).contains(&names.len()) {
-            let message = format!("The labels name {} different classes.", names.len());
+        let names: BTreeSet<&String> = labels.iter().collect();
+        let class = |name: &&String| Class {
+            name: (*name).clone(),
+            rows: labels.iter().filter(|label| label == name).count(),
+        };
+        let number = |label| names.iter().position(|name| *name == label).unwrap_or(0);
+        let dataset = Dataset {
+            records: Records {
+                features: Vec::new(),
+                values: Vec::new(),
+                row_numbers: (1..=labels.len()).collect(),
+                notes: Vec::new(),
+            },
+            label: "label".to_owned(),
+            classes_of_rows: labels.iter().map(number).collect(),
+            classes: names.iter().map(class).collect(),
+            groups: Vec::new(),
+            text: None,
+            pictures: None,
+        };
+        Self::labelled(card, images, dataset, options)
+    }
+
+    /// The same for a table of pictures that were read: `images` are those of `Table::with_images`, of which the dataset's rows
+    /// say their places. Images of one group all train or all test.
+    ///
+    /// # Errors
+    /// `CC-5040` for a card that is not valid or has no features for heads, `CC-5041` for an image that does not fit it or is
+    /// not there, `CC-5010` when the positive class does not exist, `CC-5011` for one class, too many of them or too few images,
+    /// `CC-5015` for a softmax of two classes, and those of [`split_dataset`].
+    pub fn of_dataset(
+        card: &[u8],
+        images: &[NamedImage],
+        dataset: Dataset,
+        options: ImageOptions,
+    ) -> Result<Self, ClientError> {
+        let image = |place: usize| {
+            let image = images.get(place).cloned();
+            image.ok_or_else(|| {
+                let remedy = "Read the pictures again.";
+                ClientError::new("CC-5041", "The pictures are not complete.", remedy)
+            })
+        };
+        let images = dataset.image_places().into_iter().map(image);
+        let images = images.collect::<Result<_, _>>()?;
+        Self::labelled(card, images, dataset, options)
+    }
+
+    /// From images by row of a dataset.
+    fn labelled(
+        text: &[u8],
+        images: Vec<NamedImage>,
+        dataset: Dataset,
+        options: ImageOptions,
+    ) -> Result<Self, ClientError> {
+        let card = Card::parse(text).map_err(from_model)?;
+        let [levels, cells] = feature_shape(&card).map_err(from_model)?;
+        images.iter().try_for_each(|image| fits(&card, image))?;
+        let classes = &dataset.classes;
+        if !(2..=MAX_CLASSES).contains(&classes.len()) {
+            let message = format!("The labels name {} different classes.", classes.len());
             let remedy = format!("Give the images 2 to {MAX_CLASSES} classes.");
             return Err(ClientError::new("CC-5011", message, remedy));
         }
-        let classes: Vec<Class> = names
-            .iter()
-            .map(|name| Class {
-                name: (*name).clone(),
-                rows: labels.iter().filter(|label| label == name).count(),
-            })
-            .collect();
-        let number = |label| names.iter().position(|name| *name == label).unwrap_or(0);
-        let labels: Vec<usize> = labels.iter().map(number).collect();
         let positive = match &options.positive {
-            None => positive_class(&classes).0,
-            Some(wanted) => class_named(wanted, &classes)?,
+            None => positive_class(classes).0,
+            Some(wanted) => class_named(wanted, classes)?,
         };
         if options.loss == LossKind::Softmax && classes.len() < 3 {
             return Err(ClientError::new(
@@ -135,7 +193,7 @@ impl ImageSetup {
                 "Choose one-vs-rest: with two classes it is the same model.",
             ));
         }
-        let split = split(&labels, classes.len(), options.test_fraction, options.seed)?;
+        let split = split_dataset(&dataset, options.test_fraction, options.seed)?;
         if split.train.len() < 2 {
             return Err(ClientError::new(
                 "CC-5011",
@@ -145,11 +203,15 @@ impl ImageSetup {
         }
         let mut setup = Self {
             parts: [split.train, split.test],
-            notes: split.notes,
+            notes: [dataset.records.notes, split.notes].concat(),
+            text: text.to_vec(),
             card,
             images,
-            labels,
-            classes,
+            labels: dataset.classes_of_rows,
+            rows: dataset.records.row_numbers,
+            groups: dataset.groups,
+            label: dataset.label,
+            classes: dataset.classes,
             positive,
             options,
             network: NetworkFeatures { levels, cells },
@@ -218,6 +280,7 @@ impl ImageSetup {
     }
 
     /// Gives to the test what is too many for equally full ciphertexts of features: a row of them without an image would train.
+    /// Images of a group that trains as well are left out instead.
     fn even(&mut self) -> Result<(), ClientError> {
         let (log_n, loss, columns) = (Preset::N16.log_n(), self.options.loss, self.columns());
         let [train, test] = &mut self.parts;
@@ -225,13 +288,20 @@ impl ImageSetup {
         let layout = TileLayout::of_rows((loss, 0), log_n, sizes, self.network.cells);
         let jobs = layout.map_err(from_train)?.blocks().max(1);
         let more = train.split_off(train.len() - train.len() % jobs);
-        if !more.is_empty() {
-            self.notes.push(format!(
-                "{} more images test the head, so that ciphertexts are equally full.",
-                more.len()
-            ));
+        if more.is_empty() {
+            return Ok(());
         }
-        test.extend(more);
+        let (count, grouped) = (more.len(), !self.groups.is_empty());
+        let done = match grouped {
+            true => "are left out",
+            false => "more test the head",
+        };
+        self.notes.push(format!(
+            "{count} images {done}, so that ciphertexts are equally full."
+        ));
+        if !grouped {
+            test.extend(more);
+        }
         Ok(())
     }
 }
@@ -246,15 +316,10 @@ pub struct PlannedHead {
 
 impl PlannedHead {
     fn new(setup: ImageSetup, training: TrainingPlan) -> Result<Self, ClientError> {
-        let kept = training.kept_features().map_err(from_train)?;
-        let (TrainingPlan::Bootstrapped(plan), Some(kept)) = (&training, kept) else {
+        let TrainingPlan::Bootstrapped(plan) = &training else {
             return Err(uneven("the plan is of another training"));
         };
-        let gathering = Gathering {
-            log_n: plan.layout.log_n,
-            columns: plan.layout.columns,
-            scale: plan.schedule.data_scale * kept.factor(),
-        };
+        let gathering = parts::gathering(&training)?;
         let train = setup.parts[0].len();
         let jobs = gathering.jobs(train);
         if jobs != plan.layout.blocks() || !train.is_multiple_of(jobs) {
@@ -281,15 +346,13 @@ impl PlannedHead {
     /// `CC-5040`, which does not happen for the card of a setup.
     pub fn request(&self, worker: &WorkerFacts) -> Result<InferenceRequest, ClientError> {
         let (setup, before) = (&self.setup, self.features.first());
-        let images = self.images().len();
-        let request = InferenceRequest::features(&setup.card, images, self.gathering);
-        let mut request = request.map_err(from_model)?;
-        request.batch = before.map(|plan| plan.choice.batch);
-        request.max_memory_bytes = setup.memory(worker);
-        let training = self.training.upload().total();
-        request.max_store_bytes = worker.max_client_bytes.saturating_sub(training);
-        request.threads = worker.threads.max(1);
-        Ok(request)
+        let (images, batch) = (self.images().len(), before.map(|plan| plan.choice.batch));
+        let limits = (
+            setup.memory(worker),
+            worker.max_client_bytes,
+            worker.threads,
+        );
+        parts::feature_request(&setup.card, &self.training, images, batch, limits)
     }
 
     /// The request as it travels.

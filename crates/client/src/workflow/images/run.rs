@@ -1,52 +1,37 @@
 //! One training on images: objects, jobs, what comes back.
 
 use super::ImageSetup;
+use super::parts::{FeatureJobs, Part, missing, predict_job};
 use crate::ClientError;
-use crate::workflow::classify::{NamedImage, from_model, image_slots};
+use crate::workflow::from_train;
 use crate::workflow::objects::{Item, ObjectJob};
 use crate::workflow::run::{Digests, digest_of, key_digests, plan_bytes};
-use crate::workflow::{from_engine, from_train};
-use confide_ckks::{Complex64, KeyKind, Parameters};
-use confide_model::features::FeatureRows;
-use confide_model::{Card, InferencePlan, Program};
+use confide_ckks::{Complex64, Parameters};
+use confide_model::{Card, InferencePlan};
 use confide_protocol::{Digest, JobSpec};
 use confide_train::TrainingPlan;
 use confide_train::minibatch::TilePacker;
-use std::collections::BTreeSet;
-
-/// Images that go the same way: those that train, or those that test.
-pub(super) struct Part {
-    pub(super) plan: InferencePlan,
-    params: Parameters,
-    geometry: Program,
-    rows: FeatureRows,
-    pub(super) images: Vec<usize>,
-}
-
-impl Part {
-    /// Images of a job.
-    fn job(&self, job: usize) -> &[usize] {
-        let mut jobs = self.images.chunks(self.plan.choice.images);
-        jobs.nth(job).unwrap_or(&[])
-    }
-}
 
 /// A training on images with accepted plans.
 ///
 /// Jobs are numbered: those of the training images, then those of the test images. Each makes the features of its images in
 /// one ciphertext, which stays at the worker.
 pub struct ImageRun {
-    pub(super) card: Card,
-    pub(super) images: Vec<NamedImage>,
+    pub(super) all: FeatureJobs,
     /// Numbers of classes, as they are named.
     pub(super) labels: Vec<usize>,
+    /// By image, its row in the file.
+    pub(super) rows: Vec<usize>,
+    /// By image, what it shares with others; empty where nothing is shared.
+    pub(super) groups: Vec<usize>,
+    /// Name of the label column.
+    pub(super) label: String,
     pub(super) classes: Vec<String>,
     pub(super) positive: usize,
     pub(super) training: TrainingPlan,
     params: Parameters,
     packer: TilePacker,
     rows_of_tile: usize,
-    pub(super) parts: Vec<Part>,
     pub(super) notes: Vec<String>,
 }
 
@@ -59,31 +44,24 @@ impl ImageRun {
         let TrainingPlan::Bootstrapped(plan) = &training else {
             return Err(super::uneven("it is of a training without bootstraps"));
         };
-        let (card, mut parts) = (setup.card, Vec::new());
-        for (plan, images) in plans.into_iter().zip(setup.parts) {
-            let geometry = plan.geometry(&card).map_err(from_model)?;
-            let end = plan.end(&card, &geometry).map_err(from_model)?;
-            let end = end.ok_or_else(|| super::uneven("it gathers no features"))?;
-            parts.push(Part {
-                params: plan.parameters().map_err(from_model)?,
-                rows: end.rows().clone(),
-                geometry,
-                images,
-                plan,
-            });
-        }
+        let (text, card) = (setup.text, setup.card);
+        let parts = plans.into_iter().zip(setup.parts);
+        let parts = parts
+            .map(|(plan, images)| Part::new(&card, plan, images))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             packer: TilePacker::new(&plan.layout, &plan.schedule),
             rows_of_tile: plan.layout.block_rows(),
             params: training.parameters().map_err(from_train)?,
             classes: setup.classes.into_iter().map(|class| class.name).collect(),
-            images: setup.images,
             labels: setup.labels,
+            rows: setup.rows,
+            groups: setup.groups,
+            label: setup.label,
             positive: setup.positive,
             notes: setup.notes,
             training,
-            card,
-            parts,
+            all: FeatureJobs::new(text, card, setup.images, parts),
         })
     }
 
@@ -94,12 +72,12 @@ impl ImageRun {
 
     /// The plans of the features: of training images, then of test images.
     pub fn features(&self) -> impl Iterator<Item = &InferencePlan> {
-        self.parts.iter().map(|part| &part.plan)
+        self.all.plans()
     }
 
     /// The model's card.
     pub fn card(&self) -> &Card {
-        &self.card
+        &self.all.card
     }
 
     /// What the user should know, in plain sentences.
@@ -107,26 +85,15 @@ impl ImageRun {
         &self.notes
     }
 
-    /// Jobs that make features: of training images, and of test images after them.
-    pub fn jobs(&self) -> [usize; 2] {
-        let jobs = |part| {
-            self.parts
-                .get::<usize>(part)
-                .map_or(0, |part| part.plan.jobs())
-        };
-        [jobs(0), jobs(1)]
+    /// Images that train, or those that test.
+    pub(super) fn part(&self, part: usize) -> &[usize] {
+        self.all.parts.get(part).map_or(&[], |part| &part.images)
     }
 
-    /// The part that a job belongs to, and its number there.
-    fn part(&self, job: usize) -> Result<(&Part, usize), ClientError> {
-        let mut left = job;
-        for part in &self.parts {
-            match left.checked_sub(part.plan.jobs()) {
-                None => return Ok((part, left)),
-                Some(less) => left = less,
-            }
-        }
-        Err(missing("job", job))
+    /// Jobs that make features: of training images, and of test images after them.
+    pub fn jobs(&self) -> [usize; 2] {
+        let jobs = |part| self.all.parts.get::<usize>(part).map_or(0, Part::jobs);
+        [jobs(0), jobs(1)]
     }
 
     /// The keys of all jobs that make features.
@@ -134,17 +101,7 @@ impl ImageRun {
     /// # Errors
     /// `CC-5004`, which does not happen for accepted plans.
     pub fn feature_keys(&self) -> Result<Vec<Item>, ClientError> {
-        let all = self
-            .parts
-            .iter()
-            .flat_map(|part| part.plan.switching_keys());
-        let all: BTreeSet<(KeyKind, usize)> = all.collect();
-        let Some(first) = self.parts.first() else {
-            return Ok(Vec::new());
-        };
-        let keys = all.into_iter();
-        keys.map(|(kind, level)| Item::new(ObjectJob::of_key(kind, level), &first.params, level))
-            .collect()
+        self.all.keys()
     }
 
     /// The image objects of a job.
@@ -152,11 +109,7 @@ impl ImageRun {
     /// # Errors
     /// `CC-5014` for a job that is none of the run's.
     pub fn image_items(&self, job: usize) -> Result<Vec<Item>, ClientError> {
-        let (part, _) = self.part(job)?;
-        let level = part.params.max_level();
-        (0..part.plan.inputs)
-            .map(|index| Item::new(ObjectJob::Images { job, index }, &part.params, level))
-            .collect()
+        self.all.items(job)
     }
 
     /// Labels and keys of the training.
@@ -178,16 +131,9 @@ impl ImageRun {
     /// `CC-5014` for an object that is not one of this run's.
     pub fn slots(&self, job: &ObjectJob) -> Result<Option<Vec<Complex64>>, ClientError> {
         match *job {
-            ObjectJob::Images { job, index } => {
-                let (part, number) = self.part(job)?;
-                let pixels = part.job(number).iter();
-                let pixels: Vec<&[u8]> = pixels
-                    .map(|&image| self.images[image].pixels.as_slice())
-                    .collect();
-                image_slots(&self.card, &part.geometry, &pixels, index).map(Some)
-            }
+            ObjectJob::Images { job, index } => self.all.slots(job, index).map(Some),
             ObjectJob::Labels { index } => {
-                let (part, number) = self.part(index)?;
+                let (part, number) = self.all.part(index)?;
                 let own = part.job(number);
                 let label = |image: usize| Some(self.program_label(*own.get(image)?));
                 let rows = part.rows.images_of_rows().into_iter().next();
@@ -209,21 +155,12 @@ impl ImageRun {
         }
     }
 
-    /// A job that makes features, once its objects are made.
+    /// A job that makes features, once its objects are made: keys of the network and images.
     ///
     /// # Errors
     /// `CC-5014` when an object is missing.
     pub fn feature_job(&self, job: usize, digests: &Digests) -> Result<JobSpec, ClientError> {
-        let (part, _) = self.part(job)?;
-        let keys = part.plan.switching_keys().into_iter();
-        let keys = keys.map(|(kind, level)| digest_of(digests, &ObjectJob::of_key(kind, level)));
-        let images = (0..part.plan.inputs)
-            .map(|index| digest_of(digests, &ObjectJob::Images { job, index }));
-        Ok(JobSpec::Infer {
-            plan: confide_protocol::to_bytes(&part.plan).map_err(|error| from_engine(&error))?,
-            keys: keys.collect::<Result<_, _>>()?,
-            images: images.collect::<Result<_, _>>()?,
-        })
+        self.all.spec(job, digests)
     }
 
     /// The job that trains on kept features: those of each job of training images, in order.
@@ -262,17 +199,9 @@ impl ImageRun {
         features: &[Digest],
         digests: &Digests,
     ) -> Result<Vec<JobSpec>, ClientError> {
-        let keys = key_digests(&self.training.prediction_keys(), digests)?;
-        let plan = plan_bytes(&self.training)?;
-        let job = |digest: &Digest| JobSpec::Predict {
-            plan: plan.clone(),
-            relin: keys.relin,
-            galois: keys.galois.clone(),
-            head,
-            rows: self.rows_of_tile as u32,
-            records: vec![*digest],
-        };
-        Ok(features.iter().map(job).collect())
+        let job =
+            |one: &Digest| predict_job(&self.training, self.rows_of_tile, head, *one, digests);
+        features.iter().map(job).collect()
     }
 
     /// Rows of a ciphertext of scores, of which some belong to no image.
@@ -285,29 +214,9 @@ impl ImageRun {
     /// # Errors
     /// `CC-5021` for another number of them.
     pub fn logits(&self, opened: &[Vec<Vec<f64>>]) -> Result<Vec<Vec<f64>>, ClientError> {
-        let Some(part) = self.parts.get(1) else {
-            return Ok(Vec::new());
-        };
-        let each = part.plan.choice.images.max(1);
-        let logit = |place: usize| {
-            let row = part.rows.row(place % each).row;
-            opened.get(place / each)?.get(row).cloned()
-        };
-        let logits: Option<Vec<_>> = (0..part.images.len()).map(logit).collect();
-        logits.ok_or_else(|| {
-            ClientError::new(
-                "CC-5021",
-                "Predictions of some images did not come back.",
-                "Train again; report this if it goes on.",
-            )
-        })
+        match self.all.parts.get(1) {
+            Some(part) => part.logits(opened),
+            None => Ok(Vec::new()),
+        }
     }
-}
-
-fn missing(what: &str, number: usize) -> ClientError {
-    ClientError::new(
-        "CC-5014",
-        format!("There is no {what} number {number}."),
-        "Report this as a fault.",
-    )
 }
