@@ -95,11 +95,13 @@ function picking(state) {
   const begin = button(words.begin, () => openPictures(chosen), { kind: "primary", id: "read-pictures", describedby: "read-pictures-hint" });
   const counted = h("p", { class: "hint", id: "pictures-chosen" });
   const listed = h("p", { class: "hint", id: "list-chosen" });
+  const hint = h("p", { class: "hint", id: "read-pictures-hint" });
   const tell = () => {
     fill(counted, chosen.files.length === 0 ? words.none : words.chosen(chosen.files.length));
     const foldered = inFolders(chosen.files);
     fill(listed, chosen.list ? words.listChosen(chosen.list.name) : foldered ? words.listFolders : words.listNone);
     begin.disabled = chosen.files.length === 0 || !(chosen.list || foldered) || chosen.name === "" || !Array.isArray(state.baseModels);
+    fill(hint, begin.disabled ? words.beginHint : null);
     fill(begin.lastElementChild, chosen.locked ? words.beginLocked : words.begin);
   };
   const choose = (changes) => {
@@ -114,7 +116,7 @@ function picking(state) {
     h("div", { class: "row" }, list),
     listed,
     modelChoice(state, tell),
-    h("p", { class: "hint", id: "read-pictures-hint" }, words.beginHint),
+    hint,
     h("div", { class: "row" }, begin),
   ];
 }

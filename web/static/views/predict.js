@@ -146,7 +146,7 @@ function resultMany(predictions) {
       ),
     ),
     rows.length > LISTED ? h("p", { class: "hint" }, text.records.problemsMore(rows.length - LISTED)) : null,
-    h("p", { class: "hint" }, words.similarWhat),
+    two ? h("p", { class: "hint" }, words.similarWhat) : null,
     h("p", { class: "hint" }, words.seconds(seconds), ". ", words.advice),
     actions(button(words.download, async () => download("confide-new-patients.csv", await exportFile("new-patients"), "text/csv"), { id: "new-csv", iconName: "down" })),
   );
