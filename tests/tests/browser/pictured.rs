@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use confide_client::workflow::classify::NamedImage;
 use confide_tests::pictures;
 
 use crate::page::Page;
@@ -10,6 +11,25 @@ use crate::{make_key, train};
 /// Pictures that train and test.
 const PICTURES: usize = 80;
 const NEW: usize = 5;
+
+/// Lets the head score new pictures and a broken one: all others are scored, it is refused.
+pub async fn score_new(page: &Page, images: &[NamedImage], kinds: &[String], patience: Duration) {
+    let new = page.path("new");
+    pictures::write(&new, images, kinds);
+    std::fs::write(new.join("broken.png"), "no picture").expect("a file");
+    page.choose("#new-picture-folder", &new).await;
+    page.wait_for("#new-csv", patience).await;
+    let rows = page.texts("#prediction tbody tr").await;
+    assert_eq!(rows.len(), images.len() + 1, "{rows:?}");
+    let refused: Vec<&String> = rows
+        .iter()
+        .filter(|row| row.contains("not scored"))
+        .collect();
+    assert!(
+        refused.len() == 1 && refused[0].contains("new/broken.png"),
+        "{rows:?}"
+    );
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn browser_trains_on_pictures() {
@@ -65,21 +85,8 @@ async fn browser_trains_on_pictures() {
     page.wait("#measures").await;
     page.press("#to-predict").await;
     page.wait("label[for=new-picture-folder]").await;
-    let new = page.path("new");
-    pictures::write(&new, &images[PICTURES..], &kinds[PICTURES..]);
-    std::fs::write(new.join("broken.png"), "no picture").expect("a file");
-    page.choose("#new-picture-folder", &new).await;
-    page.wait_for("#new-csv", Duration::from_secs(120)).await;
-    let rows = page.texts("#prediction tbody tr").await;
-    assert_eq!(rows.len(), NEW + 1, "{rows:?}");
-    let refused: Vec<&String> = rows
-        .iter()
-        .filter(|row| row.contains("not scored"))
-        .collect();
-    assert!(
-        refused.len() == 1 && refused[0].contains("new/broken.png"),
-        "{rows:?}"
-    );
+    let patience = Duration::from_secs(120);
+    score_new(&page, &images[PICTURES..], &kinds[PICTURES..], patience).await;
     page.shots("5-predict").await;
     page.check_quiet().await;
     page.close().await;
