@@ -37,6 +37,11 @@ pub fn models() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models")
 }
 
+/// Networks that are for tests alone.
+pub fn networks() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../crates/model/tests")
+}
+
 /// The network of the tests: random weights, three classes, images of 8 x 8 pixels.
 ///
 /// # Panics
@@ -207,8 +212,15 @@ pub fn write(folder: &Path, images: &[NamedImage], kinds: &[String]) -> Vec<Stri
 /// When it is refused.
 pub fn setup(count: usize) -> ClassifySetup {
     let [card, _, _] = tiny_files();
-    let images = images(&tiny(), count);
-    ClassifySetup::new(&card, images, ClassifyOptions::default(), &SEED).expect("valid images")
+    setup_of(&card, images(&tiny(), count))
+}
+
+/// The same for images of another network.
+///
+/// # Panics
+/// When it is refused.
+pub fn setup_of(card: &[u8], images: Vec<NamedImage>) -> ClassifySetup {
+    ClassifySetup::new(card, images, ClassifyOptions::default(), &SEED).expect("valid images")
 }
 
 /// Outputs in the clear.

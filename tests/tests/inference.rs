@@ -2,10 +2,13 @@
 //! is the smallest secure one that holds the network.
 
 use confide_client::session::{Event, Object};
-use confide_model::{InferencePlan, InferenceRequest};
+use confide_model::inference::Choice;
+use confide_model::refresh::INSECURE_LOG_N;
+use confide_model::{InferencePlan, InferenceRequest, Model};
 use confide_protocol::{
     Digest, JobSpec, JobState, ObjectKind, WireError, code, from_bytes, to_bytes,
 };
+use confide_tensor::CostModel;
 use confide_tests::{
     party::{Party, done},
     pictures,
@@ -111,6 +114,67 @@ async fn images_are_classified_unseen_and_canaries_tell_another_model() {
     party.url = worker.url();
     let again = done(party.job_until(id, JobState::is_final).await);
     assert_eq!(again.outputs, report.outputs);
+    assert!(worker.terminate().await);
+}
+
+/// 27 levels on a ring with 13 between bootstraps. The ring has no security: the secure one takes minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_deeper_than_its_levels_is_bootstrapped() {
+    let models = pictures::networks();
+    let folder = models.join("deep");
+    let model = Model::read(&folder).unwrap();
+    let card = std::fs::read(folder.join("card.json")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let models = models.display().to_string();
+    let worker = Worker::start_insecure(dir.path(), &["--threads", "2", "--models", &models]).await;
+    let mut party = Party::connect(worker.url(), 3).await;
+
+    let images = pictures::images(&model, 7);
+    let setup = pictures::setup_of(&card, images);
+    let request = setup.request_bytes(&pictures::FACTS).unwrap();
+    let request: InferenceRequest = from_bytes(&request).unwrap();
+    let choice = Choice {
+        log_n: INSECURE_LOG_N,
+        special: 9,
+        batch: 8,
+        images: 7,
+        fold: false,
+        bootstraps: true,
+        working_bytes: 1 << 27,
+    };
+    let cost = CostModel::default();
+    let plan = InferencePlan::derive(&model.card, &request.task(), choice, 2, &cost).unwrap();
+    // A choice that has no bootstraps, or another ring, is another plan.
+    type Change = fn(&mut InferencePlan);
+    let changes: [(&str, Change); 4] = [
+        ("no bootstraps", |p| p.choice.bootstraps = false),
+        ("ring", |p| p.choice.log_n = 200),
+        ("special primes", |p| p.choice.special = 8),
+        ("keys", |p| p.keys.truncate(1)),
+    ];
+    for (what, change) in changes {
+        let mut altered = plan.clone();
+        change(&mut altered);
+        assert!(altered.check(&model.card, &request).is_err(), "{what}");
+    }
+    let run = setup.accept(&to_bytes(&plan).unwrap(), &pictures::FACTS);
+    let run = run.unwrap();
+    println!("{}", run.plan());
+    let (objects, job) = pictures::encrypt(&run);
+    party.upload(&objects).await;
+    let report = done(party.run(job).await.unwrap());
+    let count = |name: &str| report.counts.iter().find(|(known, _)| known == name);
+    let (_, bootstraps) = count("bootstraps").unwrap();
+    assert!(*bootstraps >= 2, "{bootstraps}");
+    let slots = vec![pictures::open(&mut party, &run, &report).await];
+    let (found, guard) = run.results(&slots).unwrap();
+    assert_eq!((guard.out_of_range, found.len()), (0, 7));
+    for (image, found) in run.images().iter().zip(&found) {
+        let clear = pictures::clear(&model, &image.pixels);
+        let apart = clear.iter().zip(&found.scores);
+        let worst = apart.map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
+        assert!(worst < 1e-3, "{found:?} {clear:?}");
+    }
     assert!(worker.terminate().await);
 }
 

@@ -1,6 +1,7 @@
-"""Writes a tiny network with random weights as a model folder: ``python -m networks.fixture FOLDER``.
+"""Writes a tiny network with random weights as a model folder: ``python -m networks.fixture FOLDER [DEPTH]``.
 
-It has every kind of layer and no training behind it, for tests that must not need large weights.
+It has every kind of layer and no training behind it, for tests that must not need large weights. Its name is the folder's.
+``crates/model/tests/deep`` has a depth of 14, more levels than there are between bootstraps.
 """
 
 import sys
@@ -18,10 +19,10 @@ from networks.network import Network
 PREPARATION = Preparation((0.5, 0.5), (0.25, 0.25), 0.5)
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, depth: int) -> None:
     torch.manual_seed(1)
     shape = (2, 8, 8)
-    network = Network(resnet(6, 3, shape, widths=(4, 6))).train()
+    network = Network(resnet(depth, 3, shape, widths=(4, 6))).train()
     images = torch.stack([pattern(index, shape) for index in range(64)])
     with torch.no_grad():
         for _ in range(50):
@@ -30,7 +31,7 @@ def write(folder: Path) -> None:
     seen = ranges.largest(folded, images, PREPARATION)
     seen["input"] = PREPARATION.bound()
     content = {
-        "name": "tiny",
+        "name": folder.name,
         "about": "Random weights: a fixture for tests, good for nothing else.",
         "licence": "Apache-2.0 OR MIT",
         "classes": ["a", "b", "c"],
@@ -41,4 +42,4 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    write(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 6)

@@ -19,6 +19,7 @@ mod ops;
 pub mod plan;
 mod program;
 pub mod reference;
+pub mod refresh;
 pub mod samples;
 mod steps;
 mod taps;

@@ -11,6 +11,7 @@ use crate::error::{ModelError, layer};
 use crate::folded::FoldedTaps;
 use crate::layout::{Grid, Layout};
 use crate::network::{INPUT, Layer, Network, Op};
+use crate::refresh::Refreshes;
 use crate::taps::Taps;
 use crate::weights::Weights;
 
@@ -37,6 +38,8 @@ pub(crate) enum Kind {
     Activation(Vec<Square>),
     /// Factors of both operands by channel.
     Add([Vec<f64>; 2]),
+    /// All vectors get the levels of a bootstrap.
+    Refresh,
     Pool(Layout),
     /// Rows of weights; the layout of what is to be pooled first.
     Dense {
@@ -106,11 +109,12 @@ struct Lowering<'a> {
     layouts: Vec<Layout>,
     /// Levels that each tensor lies below the input.
     depths: Vec<usize>,
+    refreshes: &'a Refreshes,
     fold: bool,
 }
 
 /// Steps for images in ciphertexts of `grid`. `merges[k]` says whether runs are merged where the spacing doubles for
-/// time `k`; with `fold`, channels take the places where none are.
+/// time `k`; with `fold`, channels take the places where none are. Tensors of `refreshes` are refreshed.
 ///
 /// # Errors
 /// [`ModelError::Layer`] for a network that is not valid, and for what cannot be evaluated on folded maps: an activation
@@ -120,7 +124,7 @@ pub(crate) fn lower(
     weights: &Weights,
     grid: Grid,
     merges: &[bool],
-    fold: bool,
+    (fold, refreshes): (bool, &Refreshes),
 ) -> Result<Lowered, ModelError> {
     network.shapes()?;
     let layout = Layout::new(grid, network.input[1])?;
@@ -132,6 +136,7 @@ pub(crate) fn lower(
         gains: vec![vec![1.0; network.input[0]]],
         layouts: vec![layout],
         depths: vec![0],
+        refreshes,
         fold,
     };
     let mut segments: Vec<Vec<Step>> = Vec::new();
@@ -141,10 +146,11 @@ pub(crate) fn lower(
         let segment = state.layouts[source].spacing.ilog2() as usize;
         let merged = merges.get(segment).copied().unwrap_or(false);
         let step = state.step(one, merged)?;
-        if segments.len() <= segment {
-            segments.resize_with(segment + 1, Vec::new);
+        place(&mut segments, segment, step);
+        if refreshes.factor(&one.name).is_some() {
+            let (segment, step) = state.refresh(one);
+            place(&mut segments, segment, Some(step));
         }
-        segments[segment].extend(step);
     }
     let output = state.numbers[network.output()];
     Ok(Lowered {
@@ -157,7 +163,48 @@ pub(crate) fn lower(
     })
 }
 
+/// Appends to a segment.
+fn place(segments: &mut Vec<Vec<Step>>, segment: usize, step: Option<Step>) {
+    if segments.len() <= segment {
+        segments.resize_with(segment + 1, Vec::new);
+    }
+    segments[segment].extend(step);
+}
+
+/// Factor of `x + b / 2a` whose square is that of the activation's, times `size`.
+fn root(a: f64, size: f64) -> f64 {
+    (a.abs() * size).sqrt()
+}
+
 impl<'a> Lowering<'a> {
+    /// The refresh of a tensor that has just been made, and its segment: where runs are merged, after that.
+    fn refresh(&mut self, one: &'a Layer) -> (usize, Step) {
+        let number = self.numbers[one.name.as_str()];
+        let (gain, layout) = (self.gains[number].clone(), self.layouts[number]);
+        // What is compared by its depth is of one block, and nothing of a block is refreshed.
+        self.depths.push(self.depths[number]);
+        let output = self.register(&one.name, gain, layout);
+        let step = Step {
+            name: format!("{}.refresh", one.name),
+            inputs: vec![number],
+            output,
+            kind: Kind::Refresh,
+        };
+        self.names[output].clone_from(&step.name);
+        (layout.spacing.ilog2() as usize, step)
+    }
+
+    /// What a tensor is stored times beside its signs: it is refreshed, or a sum that it goes into is.
+    fn size(&self, one: &Layer) -> f64 {
+        let own = self.refreshes.factor(&one.name);
+        let sum = || {
+            let reader = self.only_reader(one);
+            reader.filter(|reader| reader.op == Op::Add && one.op != Op::Add)
+        };
+        own.or_else(|| self.refreshes.factor(&sum()?.name))
+            .unwrap_or(1.0)
+    }
+
     /// The step of a layer, if it needs one of its own; registers its tensor.
     fn step(&mut self, one: &'a Layer, merged: bool) -> Result<Option<Step>, ModelError> {
         let mut inputs: Vec<usize> = one
@@ -286,7 +333,7 @@ impl<'a> Lowering<'a> {
             Kind::Conv { .. } | Kind::FoldedConv { .. } => 1,
             Kind::Activation(_) | Kind::FoldedActivation { .. } => 1,
             Kind::Dense { .. } | Kind::FoldedDense { .. } => 1,
-            Kind::Add(_) | Kind::FoldedAdd { .. } | Kind::Pool(_) => 0,
+            Kind::Add(_) | Kind::FoldedAdd { .. } | Kind::Pool(_) | Kind::Refresh => 0,
         };
         let depth = inputs.iter().map(|&input| self.depths[input]).max();
         self.depths.push(depth.unwrap_or(0) + spent);
@@ -327,13 +374,14 @@ impl<'a> Lowering<'a> {
             Op::Conv { outputs, .. } => *outputs,
             _ => self.gains[self.numbers[one.inputs[0].as_str()]].len(),
         };
-        let (ones, zeros) = (vec![1.0; channels], vec![0.0; channels]);
+        let (plain, zeros) = (vec![self.size(one); channels], vec![0.0; channels]);
         match self.only_reader(one) {
             Some(reader) if matches!(reader.op, Op::Activation { .. }) => {
                 let (a, b) = (self.get(reader, "a"), self.get(reader, "b"));
+                let size = self.size(reader);
                 let gain = a
                     .iter()
-                    .map(|&a| if a == 0.0 { 1.0 } else { a.abs().sqrt() });
+                    .map(|&a| if a == 0.0 { 1.0 } else { root(a, size) });
                 let shift = a
                     .iter()
                     .zip(b)
@@ -351,13 +399,14 @@ impl<'a> Lowering<'a> {
                 let sum = self.only_reader(reader);
                 match sum.filter(|next| matches!(next.op, Op::Activation { .. })) {
                     Some(next) => {
-                        let gain = |&a: &f64| if a == 0.0 { 1.0 } else { a.abs().sqrt() };
+                        let size = self.size(next);
+                        let gain = |&a: &f64| if a == 0.0 { 1.0 } else { root(a, size) };
                         (self.get(next, "a").iter().map(gain).collect(), zeros)
                     }
-                    None => (ones, zeros),
+                    None => (plain, zeros),
                 }
             }
-            _ => (ones, zeros),
+            _ => (plain, zeros),
         }
     }
 
@@ -374,19 +423,20 @@ impl<'a> Lowering<'a> {
             matches!(layer.op, Op::Conv { .. }) && self.only_reader(layer) == Some(one)
         });
         let (a, b, c) = (self.get(one, "a"), self.get(one, "b"), self.get(one, "c"));
+        let size = self.size(one);
         let mut squares = Vec::with_capacity(a.len());
         let mut out = Vec::with_capacity(a.len());
         for (channel, gain) in gains.iter().enumerate() {
             let (a, b, c) = (a[channel], b[channel], c[channel]);
             if a == 0.0 {
                 squares.push(Square::Linear {
-                    factor: b / gain,
-                    constant: c,
+                    factor: size * b / gain,
+                    constant: size * c,
                 });
-                out.push(1.0);
+                out.push(size);
                 continue;
             }
-            let (root, completed) = (a.abs().sqrt(), b * b / (4.0 * a.abs()));
+            let (root, completed) = (root(a, size), b * b / (4.0 * a.abs()));
             if completed > LARGEST_CONSTANT {
                 let needed = format!("b^2 / 4|a| of at most {LARGEST_CONSTANT}");
                 return Err(layer(
@@ -401,9 +451,9 @@ impl<'a> Lowering<'a> {
             squares.push(Square::Square {
                 factor,
                 shift,
-                constant: c * a.signum() - completed,
+                constant: size * (c * a.signum() - completed),
             });
-            out.push(a.signum());
+            out.push(size * a.signum());
         }
         Ok((squares, out))
     }

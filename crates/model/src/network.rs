@@ -146,6 +146,11 @@ impl Network {
 
     /// Multiplicative levels from the input to the output along the deepest path.
     pub fn levels(&self) -> usize {
+        self.depths().get(self.output()).copied().unwrap_or(0)
+    }
+
+    /// Levels from the input to each tensor along the deepest path.
+    pub(crate) fn depths(&self) -> BTreeMap<&str, usize> {
         let mut depth: BTreeMap<&str, usize> = BTreeMap::from([(INPUT, 0)]);
         for one in &self.layers {
             let deepest = one
@@ -159,7 +164,7 @@ impl Network {
             let reached = deepest.max().unwrap_or(&0) + spent;
             depth.insert(&one.name, reached);
         }
-        depth.get(self.output()).copied().unwrap_or(0)
+        depth
     }
 
     /// The layers up to and with `name`, and their weights.

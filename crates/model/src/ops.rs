@@ -4,6 +4,8 @@ mod ckks;
 mod clear;
 mod count;
 
+use std::sync::Arc;
+
 use confide_ckks::evaluator::Evaluator as Scheme;
 use confide_tensor::{Evaluator, TensorError};
 
@@ -97,6 +99,13 @@ pub trait LayerEvaluator: Evaluator {
         } else {
             self.add_const(&square, constant)
         }
+    }
+
+    /// The same values at the refreshed level, for real vectors that are at most about 1 in size.
+    fn refresh_real(&self, vectors: Vec<Arc<Self::Ct>>) -> Result<Vec<Self::Ct>, TensorError> {
+        let log_period = self.slots().ilog2();
+        let one = |vector: Arc<Self::Ct>| self.refresh(&vector, log_period);
+        vectors.into_iter().map(one).collect()
     }
 
     /// How many groups of `inputs` vectors at `level` from which `sources` are made one product should take at once.

@@ -1,13 +1,16 @@
 //! What an evaluation needs before it is begun: parameters, keys, counts, time and memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use confide_ckks::{KeyKind, ParametersLiteral, security};
+use confide_ckks::bootstrap::BootstrapParameters;
+use confide_ckks::{KeyKind, Parameters, ParametersLiteral, security};
 use confide_tensor::{CostModel, Evaluator, KeySwitchShape, Op};
 
 use crate::error::{ModelError, layout};
 use crate::ops::{CountCt, CountEvaluator, Counts};
 use crate::program::{Program, Tensor};
+use crate::refresh::BootstrapNeeds;
 
 /// Bits of a rescale and of the scale. Below 2^46, where key switches are fastest; enough for outputs to 1e-3.
 const LEVEL_BITS: u32 = 36;
@@ -29,6 +32,8 @@ pub struct Plan {
     pub outputs: usize,
     /// Their lowest level.
     pub output_level: usize,
+    /// What bootstraps need, where there may be some.
+    pub bootstraps: Option<BootstrapNeeds>,
 }
 
 /// The literal at N = 2^`log_n` with `levels` levels and as many special primes as make a key switch at the top
@@ -97,6 +102,15 @@ fn shape(literal: &ParametersLiteral) -> KeySwitchShape {
     }
 }
 
+/// All primes between which programs work, in order, those that no rescale of theirs divides by included.
+pub(crate) fn chain(params: &Parameters) -> ParametersLiteral {
+    let mut literal = params.literal().clone();
+    literal
+        .log_q
+        .splice(1..1, params.reserved().lower.iter().copied());
+    literal
+}
+
 impl Plan {
     /// Counts `program` with inputs at level `levels` of the given parameters, `working_bytes` as for
     /// [`crate::CkksLayers::with_working_bytes`].
@@ -108,21 +122,39 @@ impl Plan {
         literal: ParametersLiteral,
         working_bytes: u64,
     ) -> Result<Self, ModelError> {
-        Self::with_end(program, literal, working_bytes, |_, output| Ok(output))
+        Self::with_end(program, (literal, None), working_bytes, |_, output| {
+            Ok(output)
+        })
     }
 
-    /// As [`Plan::new`], with what follows the program's output.
+    /// As [`Plan::new`] for a program with bootstraps of a set: inputs at the level of refreshed vectors.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn with_bootstraps(
+        program: &Program,
+        set: &BootstrapParameters,
+        working_bytes: u64,
+    ) -> Result<Self, ModelError> {
+        let chain = (chain(set.params()), Some(BootstrapNeeds::of(set)?));
+        Self::with_end(program, chain, working_bytes, |_, output| Ok(output))
+    }
+
+    /// As [`Plan::new`], with bootstraps if there are needs of some, and with what follows the program's output.
     ///
     /// # Errors
     /// As [`Plan::new`], and those of `end`.
     pub(crate) fn with_end(
         program: &Program,
-        literal: ParametersLiteral,
+        (literal, bootstraps): (ParametersLiteral, Option<BootstrapNeeds>),
         working_bytes: u64,
         end: impl FnOnce(&CountEvaluator, Tensor<CountCt>) -> Result<Tensor<CountCt>, ModelError>,
     ) -> Result<Self, ModelError> {
         let shape = shape(&literal);
-        let ev = CountEvaluator::new(shape, literal.log_q.len() - 1, working_bytes);
+        let mut ev = CountEvaluator::new(shape, literal.log_q.len() - 1, working_bytes);
+        if let Some(needs) = &bootstraps {
+            ev = ev.with_refresh(needs.levels, needs.limbs);
+        }
         let (channels, phases) = program.input_shape();
         let mut input = |_| -> Result<Tensor<_>, ModelError> {
             let vector = || Arc::new(ev.fresh());
@@ -139,6 +171,7 @@ impl Plan {
             counts: ev.counts(),
             outputs: output.iter().map(Vec::len).sum(),
             output_level: levels.min().unwrap_or(0),
+            bootstraps,
         })
     }
 
@@ -149,19 +182,52 @@ impl Plan {
             .galois
             .iter()
             .map(|(&g, &level)| (KeyKind::Galois(g), level));
-        galois
-            .chain(self.counts.relin.map(|level| (KeyKind::Relin, level)))
-            .collect()
+        let own = galois.chain(self.counts.relin.map(|level| (KeyKind::Relin, level)));
+        let Some(needs) = &self.bootstraps else {
+            return own.collect();
+        };
+        let mut levels: BTreeMap<KeyKind, usize> = BTreeMap::new();
+        for (kind, level) in own.chain(needs.keys.iter().copied()) {
+            let highest = levels.entry(kind).or_insert(level);
+            *highest = level.max(*highest);
+        }
+        levels.into_iter().collect()
     }
 
-    /// Bytes of the keys in memory, and about as they travel: seeded, packed at the bits of a level.
+    /// Bytes of the keys in memory, and about as they travel: one half seeded, the other packed at the bits of a level.
     pub fn key_bytes(&self) -> (u64, u64) {
-        self.counts.key_bytes(&self.shape, f64::from(LEVEL_BITS))
+        let bits = self.literal.log_q.iter().skip(1).min();
+        let bits = bits.map_or(f64::from(LEVEL_BITS), |&bits| f64::from(bits));
+        let limbs = |(kind, level): (KeyKind, usize)| {
+            let all = level + 1 + self.shape.special;
+            match kind {
+                KeyKind::ToSparse(_) => 2,
+                KeyKind::FromSparse(_) => all,
+                KeyKind::Relin | KeyKind::Galois(_) => (level + 1).div_ceil(self.shape.alpha) * all,
+            }
+        };
+        let limbs: usize = self.keys().into_iter().map(limbs).sum();
+        let words = (limbs as u64) << self.shape.log_n;
+        (16 * words, (words as f64 * bits / 8.0) as u64)
     }
 
     /// The steps of the program in order, with microseconds of single-thread work.
     pub fn steps(&self, cost: &CostModel) -> Vec<(String, f64)> {
-        self.counts.steps(cost, &self.shape).collect()
+        let cost = self.cost(cost);
+        self.counts.steps(&cost, &self.shape).collect()
+    }
+
+    /// Microseconds of single-thread work by step; steps of one name count together.
+    pub fn micros(&self, cost: &CostModel) -> BTreeMap<String, f64> {
+        self.counts.micros(&self.cost(cost), &self.shape)
+    }
+
+    /// With the time of its bootstraps.
+    fn cost(&self, cost: &CostModel) -> CostModel {
+        match &self.bootstraps {
+            Some(needs) => cost.clone().with_refresh(&needs.work, &self.shape),
+            None => cost.clone(),
+        }
     }
 
     /// Most bytes of ciphertexts at once.
@@ -171,7 +237,7 @@ impl Plan {
 
     /// Predicted seconds on `threads` threads.
     pub fn seconds(&self, cost: &CostModel, threads: usize) -> f64 {
-        let micros = self.counts.micros(cost, &self.shape).into_values().sum();
+        let micros = self.micros(cost).into_values().sum();
         cost.seconds(micros, threads)
     }
 }
@@ -180,7 +246,6 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::samples::{Placement, resnet, weights};
-    use confide_ckks::Parameters;
 
     #[test]
     fn resnet_20_fits_one_secure_ring() {

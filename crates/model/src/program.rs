@@ -14,6 +14,7 @@ use crate::layout::{Grid, Layout, hole};
 use crate::lower::{Kind, Lowered, Step, lower};
 use crate::network::Network;
 use crate::ops::LayerEvaluator;
+use crate::refresh::Refreshes;
 use crate::steps;
 use crate::weights::Weights;
 
@@ -50,6 +51,22 @@ impl Program {
         images: usize,
         fold: bool,
     ) -> Result<Self, ModelError> {
+        let packing = (slots, batch, images);
+        Self::with_refreshes(network, weights, packing, fold, &Refreshes::none())
+    }
+
+    /// As [`Program::new`] for `(slots, batch, images)`, with bootstraps on the way: for evaluators that refresh between
+    /// the levels that `refreshes` were placed for.
+    ///
+    /// # Errors
+    /// As [`Program::new`].
+    pub fn with_refreshes(
+        network: &Network,
+        weights: &Weights,
+        (slots, batch, images): (usize, usize, usize),
+        fold: bool,
+        refreshes: &Refreshes,
+    ) -> Result<Self, ModelError> {
         let grid = Grid::new(slots, batch)?;
         if images == 0 {
             return Err(layout("images", "at least 1", images));
@@ -59,7 +76,7 @@ impl Program {
             runs.push(runs[runs.len() - 1].div_ceil(4));
         }
         let merges: Vec<bool> = runs.iter().map(|&runs| runs > 1).collect();
-        let lowered = lower(network, weights, grid, &merges, fold)?;
+        let lowered = lower(network, weights, grid, &merges, (fold, refreshes))?;
         runs.truncate(lowered.segments.len());
         if runs.last().is_some_and(|&runs| runs > 1) {
             let most = batch << (2 * (lowered.segments.len() - 1));
@@ -248,6 +265,7 @@ fn run_step<E: LayerEvaluator>(
         }
         Kind::Activation(squares) => steps::activation(ev, squares, first),
         Kind::Add(factors) => steps::add(ev, factors, first, second.unwrap_or_default()),
+        Kind::Refresh => steps::refresh(ev, first),
         Kind::Pool(layout) => steps::pool(ev, layout, first),
         Kind::Dense { rows, bias, pool } => steps::dense(ev, rows, bias, pool.as_ref(), first),
         Kind::FoldedConv {

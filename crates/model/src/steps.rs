@@ -164,6 +164,18 @@ pub(crate) fn add<E: LayerEvaluator>(
     Ok(out)
 }
 
+/// The same values at the level of refreshed vectors.
+pub(crate) fn refresh<E: LayerEvaluator>(
+    ev: &E,
+    input: Tensor<E::Ct>,
+) -> Result<Tensor<E::Ct>, TensorError> {
+    let sizes: Vec<usize> = input.iter().map(Vec::len).collect();
+    let all = ev.refresh_real(input.into_iter().flatten().collect())?;
+    let mut all = all.into_iter().map(Arc::new);
+    let channel = |size| all.by_ref().take(size).collect();
+    Ok(sizes.into_iter().map(channel).collect())
+}
+
 /// The sum over all pixels, in the cell of the first one; same level.
 pub(crate) fn pool<E: LayerEvaluator>(
     ev: &E,

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{difference, expected, images, packed, shared};
+use common::{bounds, difference, expected, images, layer_of, packed, shared};
+use confide_model::refresh::Refreshes;
 use confide_model::samples::{Placement, resnet, weights};
 use confide_model::{Layer, Network, Op, Program};
-use confide_tensor::ClearEvaluator;
+use confide_tensor::{ClearEvaluator, RefreshLevels};
 use num_complex::Complex64;
 use proptest::prelude::*;
 
@@ -15,13 +16,33 @@ fn check(network: &Network, log_n: u32, batch: usize, count: usize) {
 }
 
 fn check_folded(network: &Network, log_n: u32, batch: usize, count: usize, fold: bool) {
+    check_refreshed(network, (log_n, batch, count), fold, None);
+}
+
+/// With bootstraps between those levels, if there are some; how many steps they are.
+fn check_refreshed(
+    network: &Network,
+    (log_n, batch, count): (u32, usize, usize),
+    fold: bool,
+    refresh: Option<RefreshLevels>,
+) -> usize {
     let weights = weights(network, 3).expect("valid");
     let slots = 1 << (log_n - 1);
-    let program = Program::new(network, &weights, slots, batch, count, fold).expect("fits");
     let images = images(network, count);
     let expected = expected(network, &weights, &images);
-    let levels = network.levels();
-    let ev = ClearEvaluator::new(log_n, levels);
+    let levels = refresh.map_or(network.levels(), |levels| levels.output);
+    let mut ev = ClearEvaluator::new(log_n, levels);
+    let refreshes = match refresh {
+        None => Refreshes::none(),
+        Some(levels) => {
+            ev = ev.with_refresh(levels, 0.0);
+            Refreshes::place(network, &bounds(&expected), levels, 0).expect("places")
+        }
+    };
+    let packing = (slots, batch, count);
+    let program = Program::with_refreshes(network, &weights, packing, fold, &refreshes);
+    let program = program.expect("fits");
+    let mut refreshed = 0;
     let mut input = |run: usize| {
         let channels = packed(&program, &images, run);
         let vector = |values: &Vec<f64>| {
@@ -56,7 +77,15 @@ fn check_folded(network: &Network, log_n: u32, batch: usize, count: usize, fold:
                         .collect()
                 })
                 .collect();
-            let (worst, largest) = difference(&layout, gains, &values, &expected, name);
+            let (worst, largest) = difference(&layout, gains, &values, &expected, layer_of(name));
+            if layer_of(name) != name {
+                refreshed += 1;
+                // Places without a pixel hold what they like: each slot is refreshed by itself.
+                let factor = gains
+                    .iter()
+                    .fold(0.0_f64, |most, gain| most.max(gain.abs()));
+                assert!(largest * factor < 1.0 + 1e-9, "{name}: {largest}");
+            }
             assert!(
                 worst < 1e-9 * largest.max(1.0),
                 "{name} of run {run}: {worst} of {largest}"
@@ -77,6 +106,7 @@ fn check_folded(network: &Network, log_n: u32, batch: usize, count: usize, fold:
             );
         }
     }
+    refreshed
 }
 
 #[test]
@@ -113,6 +143,29 @@ fn channels_take_the_places_between_pixels() {
         }
         let network = resnet([2, 16, 16], &[2, 5], 2, 3, placement);
         check_folded(&network, 9, 1, 1, true);
+    }
+}
+
+#[test]
+fn deep_networks_are_refreshed_on_the_way() {
+    // Two blocks at most from one bootstrap to the next.
+    let levels = RefreshLevels {
+        input: 2,
+        output: 10,
+    };
+    for placement in [Placement::Branch, Placement::Sum] {
+        let network = resnet([2, 8, 8], &[3, 6, 17], 2, 3, placement);
+        for (sizes, fold) in [
+            ((7, 64, 64), false), // phases
+            ((7, 4, 4), false),
+            ((7, 1, 1), true), // channels between pixels
+            ((9, 4, 3), true),
+        ] {
+            let refreshed = check_refreshed(&network, sizes, fold, Some(levels));
+            assert!(refreshed >= 3, "{refreshed}");
+        }
+        // Runs that are merged: their tensors are compared at the end only.
+        check_refreshed(&network, (7, 1, 16), false, Some(levels));
     }
 }
 

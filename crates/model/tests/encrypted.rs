@@ -3,10 +3,12 @@
 
 mod common;
 
-use common::{difference, expected, images, packed, shared};
+use common::{bounds, difference, expected, images, layer_of, packed, shared};
+use confide_ckks::bootstrap::{BootstrapParameters, Bootstrapper};
 use confide_ckks::{
     Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, Parameters, ParametersLiteral,
 };
+use confide_model::refresh::{self, BootstrapNeeds, Refreshes};
 use confide_model::samples::{Placement, resnet, weights};
 use confide_model::{CkksLayers, Model, Network, Op, Plan, Program, Tensor, Weights, pattern};
 use std::path::Path;
@@ -26,13 +28,8 @@ fn insecure(log_n: u32, levels: usize) -> ParametersLiteral {
 /// As [`check_on`] with made-up weights and images.
 fn check(network: &Network, log_n: u32, batch: usize, count: usize, fold: bool) -> f64 {
     let weights = weights(network, 3).expect("valid");
-    check_on(
-        network,
-        &weights,
-        &images(network, count),
-        (log_n, batch, fold),
-    )
-    .0
+    let images = images(network, count);
+    check_on(network, &weights, &images, (log_n, batch, fold), None).0
 }
 
 /// Runs `network` encrypted; the bits of precision of the output beside its largest value, and the outputs by class.
@@ -41,12 +38,30 @@ fn check_on(
     weights: &Weights,
     images: &[Vec<Vec<f64>>],
     (log_n, batch, fold): (u32, usize, bool),
+    set: Option<&BootstrapParameters>,
 ) -> (f64, Vec<Vec<f64>>) {
     let count = images.len();
+    let expected = expected(network, weights, images);
     let literal = insecure(log_n, network.levels());
-    let params = Parameters::new_insecure_for_tests(literal.clone()).expect("valid");
-    let program = Program::new(network, weights, params.slots(), batch, count, fold).expect("fits");
-    let plan = Plan::new(&program, literal, 1 << 20).expect("enough levels");
+    let (params, refreshes) = match set {
+        None => {
+            let params = Parameters::new_insecure_for_tests(literal.clone()).expect("valid");
+            (params, Refreshes::none())
+        }
+        Some(set) => {
+            let levels = BootstrapNeeds::of(set).expect("valid").levels;
+            let refreshes = Refreshes::place(network, &bounds(&expected), levels, 0);
+            (set.params().clone(), refreshes.expect("places"))
+        }
+    };
+    let packing = (params.slots(), batch, count);
+    let program = Program::with_refreshes(network, weights, packing, fold, &refreshes);
+    let program = program.expect("fits");
+    let plan = match set {
+        None => Plan::new(&program, literal, 1 << 20),
+        Some(set) => Plan::with_bootstraps(&program, set, 1 << 20),
+    };
+    let plan = plan.expect("enough levels");
     let seed = [5; 32];
     let generator = KeyGenerator::new(&params, &seed);
     let mut keys = EvaluationKeys::new();
@@ -56,12 +71,16 @@ fn check_on(
     }
     let (encoder, secret) = (Encoder::new(&params), generator.secret_key());
     let (encryptor, decryptor) = (Encryptor::new(&params, &seed), Decryptor::new(&params));
-    let ev = CkksLayers::new(&params, &encoder, &keys).with_working_bytes(1 << 20);
-    let expected = expected(network, weights, images);
+    let bootstrapper = set.map(|set| Bootstrapper::new(set, &encoder, params.log_slots()));
+    let bootstrapper = bootstrapper.map(|made| made.expect("matrices"));
+    let mut ev = CkksLayers::new(&params, &encoder, &keys).with_working_bytes(1 << 20);
+    if let Some(bootstrapper) = &bootstrapper {
+        ev = ev.with_refresh(bootstrapper);
+    }
     let mut label = 0_u64;
     let mut input = |run: usize| {
         let mut encrypt = |values: &Vec<f64>| {
-            let level = params.max_level();
+            let level = params.program_level();
             let plain = encoder
                 .encode_real(values, level, params.scale_at(level))
                 .expect("fits");
@@ -103,7 +122,7 @@ fn check_on(
             let (worst, largest) = if name == "dense" {
                 return Ok(());
             } else {
-                difference(&layout, gains, &decrypt(tensor), &expected, name)
+                difference(&layout, gains, &decrypt(tensor), &expected, layer_of(name))
             };
             let bits = (largest / worst).log2();
             println!(
@@ -152,6 +171,7 @@ fn a_stored_model_gives_its_known_answers() {
         &model.weights,
         &images,
         (9, 16, false),
+        None,
     );
     assert!(bits > 12.0);
     for (image, case) in model.golden.cases.iter().enumerate() {
@@ -175,6 +195,20 @@ fn layers_keep_their_precision_with_phases() {
 fn layers_keep_their_precision_with_places_between_pixels() {
     let network = resnet([2, 8, 8], &[3, 4], 1, 3, Placement::Branch);
     assert!(check(&network, 8, 2, 2, false) > 12.0);
+}
+
+/// 19 levels on a ring with 13 between bootstraps.
+#[test]
+fn deep_networks_are_refreshed_on_the_way() {
+    let network = resnet([2, 8, 8], &[3, 4], 2, 3, Placement::Branch);
+    let weights = weights(&network, 3).expect("valid");
+    let set = refresh::parameters(refresh::INSECURE_LOG_N).expect("valid");
+    for (count, fold) in [(8, false), (32, false), (8, true)] {
+        let images = images(&network, count);
+        let sizes = (refresh::INSECURE_LOG_N, 8, fold);
+        let (bits, _) = check_on(&network, &weights, &images, sizes, Some(&set));
+        assert!(bits > 10.0, "{bits}");
+    }
 }
 
 #[test]

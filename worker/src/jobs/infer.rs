@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use confide_ckks::bootstrap::Bootstrapper;
 use confide_ckks::{Ciphertext, Encoder};
 use confide_model::features::MASK_BITS;
 use confide_model::inference::{FeatureEnd, InferencePlan, InferenceRequest, operations};
@@ -151,11 +152,20 @@ pub(super) fn run(
     let keys = load::keys_in_order(&plan.switching_keys(), &params, job.keys, objects, watch)?;
     let encoder = Encoder::new(&params);
     let canonical = CkksEvaluator::new(&params, &keys);
+    let set = plan.bootstraps().map_err(|error| refused(&error))?;
+    let bootstrapper = set.map(|set| Bootstrapper::new(&set, &encoder, params.log_slots()));
+    let bootstrapper = bootstrapper
+        .transpose()
+        .map_err(|error| load::scheme(&error))?;
     let stop_wanted = || watch.stop_wanted();
     let layers = || {
-        CkksLayers::new(&params, &encoder, &keys)
+        let layers = CkksLayers::new(&params, &encoder, &keys)
             .with_working_bytes(plan.choice.working_bytes)
-            .with_stop(&stop_wanted)
+            .with_stop(&stop_wanted);
+        match &bootstrapper {
+            Some(bootstrapper) => layers.with_refresh(bootstrapper),
+            None => layers,
+        }
     };
     let (channels, phases) = program.input_shape();
     let mut failed = None;
@@ -168,7 +178,7 @@ pub(super) fn run(
         progress.enter("read images");
         // Admission has counted them.
         let own = &job.images[run * channels * phases..][..channels * phases];
-        let level = params.max_level();
+        let level = params.program_level();
         let read = load::fresh("images", &params, &canonical, level, own, objects, watch);
         let mut read = read.map_err(&mut stop)?.into_iter().map(Arc::new);
         let tensor = (0..channels)
@@ -226,19 +236,9 @@ struct Prepared {
 }
 
 fn prepare(job: &Job<'_>) -> Result<Prepared, Stopped> {
-    let (plan, choice) = (&job.plan, &job.plan.choice);
+    let plan = &job.plan;
     let model = job.offered.load()?;
-    let (network, weights) = match &plan.task.until {
-        None => (model.card.architecture, model.weights),
-        Some(layer) => {
-            let cut = model.card.architecture.until(layer, &model.weights);
-            cut.map_err(|error| refused(&error))?
-        }
-    };
-    let slots = 1 << (choice.log_n - 1);
-    let (batch, images) = (choice.batch, choice.images);
-    let program = Program::new(&network, &weights, slots, batch, images, choice.fold)
-        .map_err(|error| refused(&error))?;
+    let program = plan.program(&model).map_err(|error| refused(&error))?;
     let card = &job.offered.card;
     let end = plan.end(card, &program).map_err(|error| refused(&error))?;
     let counted = plan

@@ -246,8 +246,8 @@ impl ObjectFactory {
             encryptor: Encryptor::new(&params, seed),
             encoder: Encoder::new(&params),
             generator,
-            data_level: params.max_level(),
-            prediction_level: params.max_level(),
+            data_level: params.program_level(),
+            prediction_level: params.program_level(),
             params,
         }
     }

@@ -50,7 +50,7 @@ impl InferenceCosts {
         let (key_memory, _) = counted.key_bytes();
         let read = key_memory as f64 / 8.0 * KEY_READ_NANOS / 1000.0;
         let mut phases = vec![("keys".to_owned(), read)];
-        for (name, micros) in counted.counts.micros(model, &counted.shape) {
+        for (name, micros) in counted.micros(model) {
             let stage = stage(&name).to_owned();
             match phases.iter_mut().find(|(other, _)| *other == stage) {
                 Some((_, sum)) => *sum += micros,
@@ -116,7 +116,9 @@ fn memory(counted: &Plan, threads: usize) -> u64 {
     let scratch = (((digits + 12) * limbs * threads) as u64) << counted.shape.log_n;
     // Blocks of ciphertexts of higher levels that the engine keeps for the next ones; at most as much as its pool holds.
     let pooled = POOL.min(2 * counted.peak_bytes() / 3);
-    keys + counted.peak_bytes() + pooled + 8 * scratch + FIXED_MEMORY
+    let matrices = counted.bootstraps.as_ref();
+    let matrices = matrices.map_or(0, |needs| needs.matrix_bytes);
+    keys + matrices + counted.peak_bytes() + pooled + 8 * scratch + FIXED_MEMORY
 }
 
 fn client_seconds(counted: &Plan, inputs: usize, model: &CostModel) -> f64 {

@@ -29,8 +29,12 @@ impl fmt::Display for InferencePlan {
                 gathering.columns
             )?,
         }
-        let log_q: u32 = self.params.log_q.iter().sum();
         let log_p: u32 = self.params.log_p.iter().sum();
+        let mut log_q: u32 = self.params.log_q.iter().sum();
+        if let Ok(Some(set)) = self.bootstraps() {
+            // Primes above those of the network.
+            log_q += set.params().reserved().upper.iter().sum::<u32>();
+        }
         write!(
             f,
             "  ring        N = 2^{}, log2(QP) = {log_q} + {log_p}",
@@ -42,8 +46,12 @@ impl fmt::Display for InferencePlan {
         writeln!(f)?;
         writeln!(
             f,
-            "  levels      {}, no bootstrap; results at level {}",
+            "  levels      {}, {}; results at level {}",
             self.params.log_q.len() - 1,
+            match choice.bootstraps {
+                false => "no bootstrap",
+                true => "bootstraps where blocks of the network end",
+            },
             self.output_level
         )?;
         writeln!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use confide_ckks::{Parameters, ParametersLiteral};
+use confide_ckks::Parameters;
 use confide_tensor::CostModel;
 use serde::{Deserialize, Serialize};
 
@@ -58,15 +58,6 @@ impl Gathering {
         }
         Ok(())
     }
-}
-
-/// All primes of a chain in order, those that no rescale divides by included.
-pub(super) fn chain(params: &Parameters) -> ParametersLiteral {
-    let mut literal = params.literal().clone();
-    literal
-        .log_q
-        .splice(1..1, params.reserved().lower.iter().copied());
-    literal
 }
 
 /// The features of a card.

@@ -10,6 +10,7 @@ mod display;
 mod gathering;
 mod planner;
 
+use confide_ckks::bootstrap::BootstrapParameters;
 use confide_ckks::{
     Ciphertext, KeyKind, Parameters, ParametersLiteral, SeededCiphertext, SeededSwitchingKey,
 };
@@ -20,17 +21,18 @@ pub use costs::{InferenceCosts, PhaseSeconds, operations, stage};
 pub use gathering::{FeatureEnd, Gathering, feature_shape};
 pub use planner::plan;
 
-use crate::card::Card;
+use crate::card::{Card, Model};
 use crate::error::{ModelError, layout};
 use crate::features;
 use crate::network::Network;
-use crate::plan::{Plan, literal_with};
+use crate::plan::{Plan, chain, literal_with};
 use crate::program::Program;
+use crate::refresh::{self, BootstrapNeeds, Refreshes};
 use crate::samples;
 use crate::weights::Weights;
 
 /// Version of the plan's meaning: parties with different versions do not work together.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Most images of a request, ciphertexts of a job's images, and weights of a network that is planned for. Sizes may come
 /// from outside, and the program is run on counters for them.
@@ -161,20 +163,52 @@ impl Task {
         network.levels() + usize::from(self.gathering.is_some())
     }
 
-    /// The chain for so many special primes.
-    fn chain(&self, network: &Network, choice: &Choice) -> Result<ParametersLiteral, ModelError> {
+    /// The chain of a choice, and what its bootstraps need if it has some.
+    fn chain(
+        &self,
+        network: &Network,
+        choice: &Choice,
+    ) -> Result<(ParametersLiteral, Option<BootstrapNeeds>), ModelError> {
         let levels = self.levels(network) + self.spare_levels;
-        let Some(gathering) = &self.gathering else {
-            return literal_with(choice.log_n, levels, choice.special);
+        let (chain, needs) = match &self.gathering {
+            None if choice.bootstraps => {
+                let set = refresh::parameters(choice.log_n)?;
+                (chain(set.params()), Some(BootstrapNeeds::of(&set)?))
+            }
+            None => return Ok((literal_with(choice.log_n, levels, choice.special)?, None)),
+            Some(_) if choice.bootstraps => {
+                let available = "a network with bootstraps";
+                return Err(layout(
+                    "features",
+                    "a network without bootstraps",
+                    available,
+                ));
+            }
+            Some(gathering) => {
+                compare("ring", &gathering.log_n, &choice.log_n)?;
+                (chain(&gathering.parameters(levels)?), None)
+            }
         };
-        let chain = gathering::chain(&gathering.parameters(levels)?);
-        compare("ring", &gathering.log_n, &choice.log_n)?;
         compare(
             "special primes",
             &chain.log_p.len(),
             &(choice.special as usize),
         )?;
-        Ok(chain)
+        Ok((chain, needs))
+    }
+
+    /// Where the network is refreshed under a choice.
+    fn refreshes(
+        &self,
+        card: &Card,
+        network: &Network,
+        choice: &Choice,
+    ) -> Result<Refreshes, ModelError> {
+        if !choice.bootstraps {
+            return Ok(Refreshes::none());
+        }
+        let levels = BootstrapNeeds::of(&refresh::parameters(choice.log_n)?)?.levels;
+        Refreshes::place(network, &card.ranges.bound, levels, self.spare_levels)
     }
 }
 
@@ -191,6 +225,8 @@ pub struct Choice {
     pub images: usize,
     /// Whether channels take the places between pixels that no images take.
     pub fold: bool,
+    /// Whether ciphertexts are bootstrapped on the way: few levels, whatever the depth of the network.
+    pub bootstraps: bool,
     /// Rotated ciphertexts that a layer may hold at once, in bytes.
     pub working_bytes: u64,
 }
@@ -262,7 +298,8 @@ impl InferencePlan {
     ) -> Result<Self, ModelError> {
         bounded(&card.architecture, task, &choice)?;
         let network = task.network(&card.architecture)?;
-        let program = program(&network, &choice)?;
+        let weights = samples::weights(&network, 1)?;
+        let program = program(card, task, &choice, (&network, &weights))?;
         let (channels, phases) = program.input_shape();
         let inputs = program.runs() * channels * phases;
         at_most("ciphertexts of a job's images", inputs, MAX_INPUTS)?;
@@ -273,7 +310,7 @@ impl InferencePlan {
             task.chain(&network, &choice)?,
             &choice,
         )?;
-        let params = parameters(task, &counted.literal)?;
+        let params = parameters(task, &choice, &counted.literal)?;
         let keys: Vec<KeySpec> = counted
             .keys()
             .into_iter()
@@ -282,7 +319,7 @@ impl InferencePlan {
         let mut bytes = JobBytes {
             keys: 0,
             images: inputs as u64
-                * SeededCiphertext::encoded_len(&params, params.max_level()) as u64,
+                * SeededCiphertext::encoded_len(&params, params.program_level()) as u64,
             results: counted.outputs as u64
                 * Ciphertext::encoded_len(&params, counted.output_level, 2) as u64,
         };
@@ -338,7 +375,16 @@ impl InferencePlan {
     /// # Errors
     /// [`ModelError::Evaluation`].
     pub fn parameters(&self) -> Result<Parameters, ModelError> {
-        parameters(&self.task, &self.params)
+        parameters(&self.task, &self.choice, &self.params)
+    }
+
+    /// The set of its bootstraps, if it has some.
+    ///
+    /// # Errors
+    /// As [`InferencePlan::parameters`].
+    pub fn bootstraps(&self) -> Result<Option<BootstrapParameters>, ModelError> {
+        let set = || refresh::parameters(self.choice.log_n);
+        self.choice.bootstraps.then(set).transpose()
     }
 
     /// All switching keys with their levels.
@@ -357,7 +403,27 @@ impl InferencePlan {
     /// As [`InferencePlan::derive`].
     pub fn geometry(&self, card: &Card) -> Result<Program, ModelError> {
         bounded(&card.architecture, &self.task, &self.choice)?;
-        program(&self.task.network(&card.architecture)?, &self.choice)
+        let network = self.task.network(&card.architecture)?;
+        let weights = samples::weights(&network, 1)?;
+        program(card, &self.task, &self.choice, (&network, &weights))
+    }
+
+    /// The program of this plan.
+    ///
+    /// # Errors
+    /// As [`InferencePlan::derive`].
+    pub fn program(&self, model: &Model) -> Result<Program, ModelError> {
+        let whole = &model.card.architecture;
+        bounded(whole, &self.task, &self.choice)?;
+        let cut;
+        let part = match &self.task.until {
+            None => (whole, &model.weights),
+            Some(layer) => {
+                cut = whole.until(layer, &model.weights)?;
+                (&cut.0, &cut.1)
+            }
+        };
+        program(&model.card, &self.task, &self.choice, part)
     }
 
     /// What follows the program of a plan that gathers features; nothing for others.
@@ -376,7 +442,10 @@ impl InferencePlan {
     /// # Errors
     /// [`ModelError::Deviation`], and those of [`Plan::new`].
     pub fn covers(&self, card: &Card, program: &Program) -> Result<Plan, ModelError> {
-        let real = count(card, &self.task, program, self.params.clone(), &self.choice)?;
+        let network = self.task.network(&card.architecture)?;
+        let (chain, needs) = self.task.chain(&network, &self.choice)?;
+        compare("parameters", &chain, &self.params)?;
+        let real = count(card, &self.task, program, (chain, needs), &self.choice)?;
         for (kind, level) in real.keys() {
             let planned = self.keys.iter().find(|key| key.kind == kind);
             if planned.is_none_or(|key| key.level < level) {
@@ -397,18 +466,17 @@ impl InferencePlan {
     }
 }
 
-/// The program with made-up weights.
-fn program(network: &Network, choice: &Choice) -> Result<Program, ModelError> {
-    let weights = samples::weights(network, 1)?;
+/// The program of a choice for a network with some weights of its shape.
+fn program(
+    card: &Card,
+    task: &Task,
+    choice: &Choice,
+    (network, weights): (&Network, &Weights),
+) -> Result<Program, ModelError> {
     let slots = 1_usize << (choice.log_n - 1);
-    Program::new(
-        network,
-        &weights,
-        slots,
-        choice.batch,
-        choice.images,
-        choice.fold,
-    )
+    let packing = (slots, choice.batch, choice.images);
+    let refreshes = task.refreshes(card, network, choice)?;
+    Program::with_refreshes(network, weights, packing, choice.fold, &refreshes)
 }
 
 /// Counts a program, and what follows it.
@@ -416,29 +484,33 @@ fn count(
     card: &Card,
     task: &Task,
     program: &Program,
-    chain: ParametersLiteral,
+    chain: (ParametersLiteral, Option<BootstrapNeeds>),
     choice: &Choice,
 ) -> Result<Plan, ModelError> {
     let working = choice.working_bytes;
     let Some(gathering) = &task.gathering else {
-        return Plan::new(program, chain, working);
+        return Plan::with_end(program, chain, working, |_, output| Ok(output));
     };
     let end = FeatureEnd::new(card, gathering, program)?;
     Plan::with_end(program, chain, working, |ev, pooled| end.pack(ev, pooled))
 }
 
 /// The checked parameters of a chain.
-fn parameters(task: &Task, chain: &ParametersLiteral) -> Result<Parameters, ModelError> {
-    let Some(gathering) = &task.gathering else {
-        return Ok(Parameters::new(chain.clone())?);
+fn parameters(
+    task: &Task,
+    choice: &Choice,
+    literal: &ParametersLiteral,
+) -> Result<Parameters, ModelError> {
+    let params = match &task.gathering {
+        None if choice.bootstraps => refresh::parameters(choice.log_n)?.params().clone(),
+        None => return Ok(Parameters::new(literal.clone())?),
+        Some(gathering) => {
+            // All primes but the lowest one and those by which nothing is rescaled.
+            let primes = literal.log_q.len();
+            gathering.parameters(primes.saturating_sub(features::HANDOVER_LEVEL + 1))?
+        }
     };
-    // All primes but the lowest one and those by which nothing is rescaled.
-    let levels = chain
-        .log_q
-        .len()
-        .saturating_sub(features::HANDOVER_LEVEL + 1);
-    let params = gathering.parameters(levels)?;
-    compare("primes of features", &gathering::chain(&params), chain)?;
+    compare("primes", &chain(&params), literal)?;
     Ok(params)
 }
 
@@ -448,6 +520,8 @@ fn bounded(network: &Network, task: &Task, choice: &Choice) -> Result<(), ModelE
         gathering.check()?;
         compare("ring", &gathering.log_n, &choice.log_n)?;
         at_most("images of a job", choice.images, gathering.rows())?;
+    } else if choice.bootstraps {
+        refresh::ring(choice.log_n)?;
     } else if !planner::RINGS.contains(&choice.log_n) {
         let needed = format!("{:?}", planner::RINGS);
         return Err(layout("log2 of the ring degree", needed, choice.log_n));

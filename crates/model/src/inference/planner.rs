@@ -2,12 +2,14 @@
 
 use std::ops::RangeInclusive;
 
+use confide_ckks::bootstrap::BootstrapLiteral;
 use confide_tensor::CostModel;
 
 use super::{Choice, Gathering, InferencePlan, InferenceRequest, MAX_IMAGES, Task};
 use crate::card::Card;
 use crate::error::{ModelError, layout};
 use crate::plan::literal;
+use crate::refresh;
 
 /// log2 of the ring degrees that have presets.
 pub(super) const RINGS: RangeInclusive<u32> = 13..=17;
@@ -58,10 +60,18 @@ pub fn plan(
             continue;
         };
         for batch in batches(log_n, request.batch) {
-            search.try_batch(log_n, literal.log_p.len() as u32, batch);
+            search.try_batch((log_n, literal.log_p.len() as u32, false), batch);
         }
         if search.best.is_some() {
             break;
+        }
+    }
+    // Where all levels fit this ring, they are faster than the bootstraps that would replace them.
+    let within = |(_, plan): &(f64, InferencePlan)| plan.choice.log_n <= refresh::LOG_N;
+    if !search.best.as_ref().is_some_and(within) {
+        let literal = BootstrapLiteral::n16().program;
+        for batch in batches(refresh::LOG_N, request.batch) {
+            search.try_batch((refresh::LOG_N, literal.log_p.len() as u32, true), batch);
         }
     }
     let miss = search
@@ -90,7 +100,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Tries all sizes of a job: as many images as the places between pixels hold, or fewer, which needs less memory.
-    fn try_batch(&mut self, log_n: u32, special: u32, batch: usize) {
+    fn try_batch(&mut self, (log_n, special, bootstraps): (u32, u32, bool), batch: usize) {
         let mut images = batch;
         loop {
             let jobs = self.request.images.div_ceil(images);
@@ -100,6 +110,7 @@ impl Search<'_> {
                 batch,
                 images: self.request.images.div_ceil(jobs),
                 fold: false,
+                bootstraps,
                 working_bytes: WORKING[0],
             };
             if !self.try_working(choice) {
@@ -127,6 +138,7 @@ impl Search<'_> {
             images: self.request.images.div_ceil(jobs),
             // Features are gathered from one channel in a ciphertext.
             fold: false,
+            bootstraps: false,
             working_bytes: WORKING[0],
         });
     }

@@ -1,8 +1,13 @@
 //! Layers on ciphertexts.
 
+use std::sync::Arc;
+
+use confide_ckks::bootstrap::Bootstrapper;
 use confide_ckks::evaluator::{self, Evaluator as Scheme, LazySum, Mask, WeightedSums};
 use confide_ckks::{Ciphertext, Encoder, EvaluationKeys, Parameters};
-use confide_tensor::{CkksEvaluator, Evaluator, TensorError};
+use confide_tensor::{CkksEvaluator, Evaluator, RefreshLevels, TensorError};
+
+use crate::steps::lowered;
 
 use super::{LayerEvaluator, PeriodicSums, Reads, Shift, Sums, fitting, scratch};
 
@@ -19,6 +24,7 @@ pub struct CkksLayers<'a> {
     keys: &'a EvaluationKeys,
     mask_bits: u32,
     working_bytes: u64,
+    bootstrapper: Option<&'a Bootstrapper>,
     stop: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
 
@@ -34,6 +40,7 @@ impl<'a> CkksLayers<'a> {
             keys,
             mask_bits: params.literal().log_scale / 2,
             working_bytes: 2 << 30,
+            bootstrapper: None,
             stop: None,
         }
     }
@@ -41,6 +48,15 @@ impl<'a> CkksLayers<'a> {
     /// Masks at scale `2^bits`. More bits are more exact zeros and ones, fewer are more exact weights at borders.
     pub fn with_mask_bits(self, mask_bits: u32) -> Self {
         Self { mask_bits, ..self }
+    }
+
+    /// Refreshes with `bootstrapper`, which is for all slots; its keys must be among those of the evaluator.
+    pub fn with_refresh(self, bootstrapper: &'a Bootstrapper) -> Self {
+        Self {
+            programs: self.programs.with_refresh(bootstrapper),
+            bootstrapper: Some(bootstrapper),
+            ..self
+        }
     }
 
     /// Ends with [`TensorError::Cancelled`] soon after `stop` says so, within a layer too.
@@ -157,6 +173,15 @@ impl Evaluator for CkksLayers<'_> {
         self.programs.mul_periodic_to(a, values, level)
     }
 
+    fn refresh_levels(&self) -> Option<RefreshLevels> {
+        self.programs.refresh_levels()
+    }
+
+    fn refresh(&self, a: &Ciphertext, log_period: u32) -> Result<Ciphertext, TensorError> {
+        self.go_on()?;
+        self.programs.refresh(a, log_period)
+    }
+
     fn parallel(&self) -> bool {
         self.programs.parallel()
     }
@@ -244,6 +269,34 @@ impl LayerEvaluator for CkksLayers<'_> {
         self.go_on()?;
         let mut out = self.scheme.dot(&[(&a, &a)], self.keys)?;
         self.scheme.add_scalar_assign(&mut out, constant)?;
+        Ok(out)
+    }
+
+    /// Two with one bootstrap, as real and imaginary part. Each is freed when its turn has come.
+    fn refresh_real(&self, vectors: Vec<Arc<Ciphertext>>) -> Result<Vec<Ciphertext>, TensorError> {
+        let log_period = self.slots().ilog2();
+        let bootstrapper = self
+            .bootstrapper
+            .ok_or(TensorError::NoRefresh { log_period })?;
+        let level = bootstrapper.input_level();
+        let mut out = Vec::with_capacity(vectors.len());
+        let mut vectors = vectors.into_iter();
+        // At the scale of the level that is read, so that results have the canonical one too.
+        let mut next = || {
+            vectors
+                .next()
+                .map(|ct| lowered(self, ct, level))
+                .transpose()
+        };
+        while let Some(first) = next()? {
+            self.go_on()?;
+            match next()? {
+                Some(second) => {
+                    out.extend(bootstrapper.bootstrap_real_pair([&first, &second], self.keys)?);
+                }
+                None => out.push(bootstrapper.bootstrap_real(&first, self.keys)?),
+            }
+        }
         Ok(out)
     }
 

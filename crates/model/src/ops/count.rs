@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use confide_tensor::{CostModel, Evaluator, KeySwitchShape, Op, SlotRing, TensorError};
+use confide_tensor::{
+    CostModel, Evaluator, KeySwitchShape, Op, RefreshLevels, SlotRing, TensorError,
+};
 
 use super::{LayerEvaluator, PeriodicSums, Reads, Sums, THREADS, fitting, scratch};
 
@@ -89,22 +91,6 @@ impl Counts {
             };
             (name.clone(), counts.iter().map(micros).sum())
         })
-    }
-
-    /// Bytes of all switching keys: residues in memory, and as they travel (one half seeded, packed at `bits`).
-    pub fn key_bytes(&self, shape: &KeySwitchShape, bits: f64) -> (u64, u64) {
-        let words = |level: usize| {
-            let (limbs, n) = (level + 1 + shape.special, 1_usize << shape.log_n);
-            ((level + 1).div_ceil(shape.alpha) * limbs * n) as u64
-        };
-        let all: u64 = self
-            .galois
-            .values()
-            .copied()
-            .chain(self.relin)
-            .map(words)
-            .sum();
-        (16 * all, (all as f64 * bits / 8.0) as u64)
     }
 }
 
@@ -201,6 +187,8 @@ pub struct CountEvaluator {
     shape: KeySwitchShape,
     max_level: usize,
     working_bytes: u64,
+    /// Levels of a refresh, and limbs that it needs for itself.
+    refresh: Option<(RefreshLevels, usize)>,
     state: Arc<Mutex<State>>,
 }
 
@@ -212,7 +200,16 @@ impl CountEvaluator {
             shape,
             max_level,
             working_bytes,
+            refresh: None,
             state: Arc::default(),
+        }
+    }
+
+    /// Refreshes between these levels; each time `limbs` limbs are needed beside all vectors that are alive.
+    pub fn with_refresh(self, levels: RefreshLevels, limbs: usize) -> Self {
+        Self {
+            refresh: Some((levels, limbs)),
+            ..self
         }
     }
 
@@ -431,6 +428,10 @@ impl Evaluator for CountEvaluator {
         Ok(self.vector(a.level))
     }
 
+    fn refresh_levels(&self) -> Option<RefreshLevels> {
+        self.refresh.map(|(levels, _)| levels)
+    }
+
     fn phase(&self, name: &str) {
         lock(&self.state)
             .counts
@@ -510,6 +511,28 @@ impl LayerEvaluator for CountEvaluator {
         };
         self.record(divided, sum.level, 1);
         Ok(self.vector(below))
+    }
+
+    fn refresh_real(&self, vectors: Vec<Arc<CountCt>>) -> Result<Vec<CountCt>, TensorError> {
+        let op = "refresh";
+        let log_period = self.slots().ilog2();
+        let (levels, limbs) = self.refresh.ok_or(TensorError::NoRefresh { log_period })?;
+        let bootstraps = vectors.len().div_ceil(2) as u64;
+        self.record(LayerOp::Program(Op::Refresh), levels.output, bootstraps);
+        let mut out = Vec::with_capacity(vectors.len());
+        for vector in vectors {
+            if vector.level < levels.input {
+                return Err(TensorError::LevelTooLow {
+                    op,
+                    needed: levels.input,
+                    available: vector.level,
+                });
+            }
+            self.beside(limbs);
+            drop(vector);
+            out.push(self.vector(levels.output));
+        }
+        Ok(out)
     }
 
     fn group(&self, level: usize, inputs: usize, sources: usize) -> usize {

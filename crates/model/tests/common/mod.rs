@@ -33,6 +33,23 @@ pub fn expected(
         .collect()
 }
 
+/// The largest absolute values of each layer's output.
+pub fn bounds(expected: &[BTreeMap<String, Map>]) -> BTreeMap<String, f64> {
+    let mut bounds = BTreeMap::new();
+    for (name, map) in expected.iter().flatten() {
+        let largest = map.values.iter().flatten().map(|value| value.abs());
+        let largest = largest.fold(0.0, f64::max);
+        let bound: &mut f64 = bounds.entry(name.clone()).or_default();
+        *bound = bound.max(largest);
+    }
+    bounds
+}
+
+/// The layer whose output a step makes or refreshes.
+pub fn layer_of(step: &str) -> &str {
+    step.strip_suffix(".refresh").unwrap_or(step)
+}
+
 /// The vectors of run `run`: real slots by channel and phase.
 pub fn packed(program: &Program, images: &[Vec<Vec<f64>>], run: usize) -> Vec<Vec<Vec<f64>>> {
     let (layout, batch) = (program.input(), program.input().grid.batch());

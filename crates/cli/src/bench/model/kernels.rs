@@ -4,10 +4,12 @@
 use super::ModelBenchArgs;
 use crate::failure::Failure;
 use crate::output;
+use confide_ckks::bootstrap::{BootstrapParameters, Bootstrapper};
 use confide_ckks::{
     Ciphertext, Decryptor, Encoder, Encryptor, EvaluationKeys, KeyGenerator, Parameters,
 };
 use confide_client::ClientError;
+use confide_model::refresh::{self, BootstrapNeeds, Refreshes};
 use confide_model::samples::{self, Placement};
 use confide_model::{
     CkksLayers, LayerOp, Model, ModelError, Network, Plan, Program, Tensor, Weights, plan,
@@ -83,38 +85,51 @@ fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
         images,
     } = subject(args, count)?;
     let cost = CostModel::default();
-    let literal = plan::literal(args.log_n, network.levels(), &cost)?;
+    let levels = network.levels();
     if let Some(last) = &args.until {
         (network, weights) = network.until(last, &weights)?;
     }
-    let program = Program::new(
-        &network,
-        &weights,
-        1 << (args.log_n - 1),
-        slots_of,
-        count,
-        args.fold,
-    )?;
+    let packing = (1 << (args.log_n - 1), slots_of, count);
     let working = (args.working_gb * 1e9) as u64;
-    let plan = Plan::new(&program, literal.clone(), working)?;
+    let set = args.bootstraps.then(|| refresh::parameters(args.log_n));
+    let set = set.transpose()?;
+    let refreshes = match &set {
+        None => Refreshes::none(),
+        Some(set) => {
+            let bounds = bounds(&network, &weights, &images)?;
+            Refreshes::place(&network, &bounds, BootstrapNeeds::of(set)?.levels, 0)?
+        }
+    };
+    let program = Program::with_refreshes(&network, &weights, packing, args.fold, &refreshes)?;
     let begun = Instant::now();
-    let params = Parameters::new(literal)?;
+    let (plan, params) = match &set {
+        None => {
+            let literal = plan::literal(args.log_n, levels, &cost)?;
+            let plan = Plan::new(&program, literal.clone(), working)?;
+            (plan, Parameters::new(literal)?)
+        }
+        Some(set) => {
+            let plan = Plan::with_bootstraps(&program, set, working)?;
+            (plan, set.params().clone())
+        }
+    };
     let found = if args.plan {
         None
     } else {
-        Some(evaluate(&params, &program, &plan, &images, working)?)
+        let params = (&params, set.as_ref());
+        Some(evaluate(params, &program, &plan, &images, working)?)
     };
     let counts = |op| plan.counts.count(op);
     let (key_memory, key_upload) = plan.key_bytes();
     let mut line = serde_json::json!({
-        "bench": "model", "model": name, "n": params.degree(), "levels": params.max_level(), "log_qp": params.log_qp(),
+        "bench": "model", "model": name, "n": params.degree(), "levels": plan.literal.log_q.len() - 1, "log_qp": params.log_qp(),
         "special": plan.shape.special, "alpha": plan.shape.alpha, "batch": slots_of, "images": count,
         "threads": args.threads, "until": args.until,
         "counts": {
             "multiply_adds": counts(LayerOp::MultiplyAdd), "rotations": counts(LayerOp::Rotation),
             "decompositions": counts(LayerOp::Decompose), "single_rotations": counts(LayerOp::Program(Op::KeySwitch)),
             "squares": counts(LayerOp::Program(Op::Relinearise)), "masks": counts(LayerOp::Mask),
-            "rescales": counts(LayerOp::Program(Op::Rescale)),
+            "rescales": counts(LayerOp::Program(Op::Rescale)), "bootstraps": counts(LayerOp::Program(Op::Refresh)),
         },
         "keys": plan.keys().len(), "key_memory_bytes": key_memory, "key_upload_bytes": key_upload,
         "planned_ciphertext_bytes": plan.peak_bytes(), "planned_seconds": plan.seconds(&cost, args.threads),
@@ -139,6 +154,24 @@ fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
         output::line(format_args!("{line:#}"));
     }
     Ok(())
+}
+
+/// Half as much again as the largest absolute values of each layer on a few images.
+fn bounds(
+    network: &Network,
+    weights: &Weights,
+    images: &[Vec<Vec<f64>>],
+) -> Result<BTreeMap<String, f64>, ModelError> {
+    let mut bounds = BTreeMap::new();
+    for image in images.iter().take(4) {
+        for (name, map) in reference::run(network, weights, image)? {
+            let values = map.values.iter().flatten();
+            let largest = values.fold(0.0_f64, |most, value| most.max(value.abs()));
+            let bound: &mut f64 = bounds.entry(name).or_default();
+            *bound = bound.max(1.5 * largest);
+        }
+    }
+    Ok(bounds)
 }
 
 fn kind(name: &str) -> &str {
@@ -166,7 +199,7 @@ struct Found {
 }
 
 fn evaluate(
-    params: &Parameters,
+    (params, set): (&Parameters, Option<&BootstrapParameters>),
     program: &Program,
     plan: &Plan,
     images: &[Vec<Vec<f64>>],
@@ -181,8 +214,13 @@ fn evaluate(
     }
     let (encoder, secret) = (Encoder::new(params), generator.secret_key());
     let (encryptor, decryptor) = (Encryptor::new(params, &seed), Decryptor::new(params));
-    let ev = CkksLayers::new(params, &encoder, &keys).with_working_bytes(working);
-    let (layout, level) = (program.input(), params.max_level());
+    let bootstrapper = set.map(|set| Bootstrapper::new(set, &encoder, params.log_slots()));
+    let bootstrapper = bootstrapper.transpose()?;
+    let mut ev = CkksLayers::new(params, &encoder, &keys).with_working_bytes(working);
+    if let Some(bootstrapper) = &bootstrapper {
+        ev = ev.with_refresh(bootstrapper);
+    }
+    let (layout, level) = (program.input(), params.program_level());
     let client = std::cell::Cell::new(begun.elapsed());
     let last = std::cell::Cell::new(Instant::now());
     let mut input = |run: usize| -> Result<Tensor<Ciphertext>, ModelError> {
