@@ -43,47 +43,41 @@ pub fn plan(
         model,
         best: None,
         missed: None,
+        short: None,
     };
     if let Some(gathering) = search.task.gathering {
         gathering.check()?;
         let special = gathering.parameters(levels)?.literal().log_p.len() as u32;
         for batch in batches(gathering.log_n, request.batch) {
-            search.try_features(special, batch, &gathering);
+            if search.try_features(special, batch, &gathering) && batch >= gathering.rows() {
+                break;
+            }
         }
-        let miss = search.missed;
-        let miss = miss.unwrap_or_else(|| layout("images in a ciphertext", "another number", 0));
-        return search.best.map(|(_, plan)| plan).ok_or(miss);
+        return search.found(|| layout("images in a ciphertext", "another number", 0));
     }
     for log_n in RINGS {
         // Shares and keys of a larger ring are larger: it is worth a look only where the smaller one has no room.
         let Ok(literal) = literal(log_n, levels, &CostModel::default()) else {
             continue;
         };
-        for batch in batches(log_n, request.batch) {
-            search.try_batch((log_n, literal.log_p.len() as u32, false), batch);
-        }
+        search.try_batches((log_n, literal.log_p.len() as u32, false));
         if search.best.is_some() {
             break;
         }
     }
-    // Where all levels fit this ring, they are faster than the bootstraps that would replace them.
-    let within = |(_, plan): &(f64, InferencePlan)| plan.choice.log_n <= refresh::LOG_N;
-    if !search.best.as_ref().is_some_and(within) {
+    // A smaller ring that holds all levels is always faster than bootstraps.
+    let smaller = |(_, plan): &(f64, InferencePlan)| plan.choice.log_n < refresh::LOG_N;
+    if !search.best.as_ref().is_some_and(smaller) {
         let literal = BootstrapLiteral::n16().program;
-        for batch in batches(refresh::LOG_N, request.batch) {
-            search.try_batch((refresh::LOG_N, literal.log_p.len() as u32, true), batch);
-        }
+        search.try_batches((refresh::LOG_N, literal.log_p.len() as u32, true));
     }
-    let miss = search
-        .missed
-        .unwrap_or_else(|| layout("levels", "a ring that holds them", levels));
-    search.best.map(|(_, plan)| plan).ok_or(miss)
+    search.found(|| layout("levels", "a ring that holds them", levels))
 }
 
-/// Images in a ciphertext: the slots over a power of four.
+/// Images in a ciphertext, fewest first: the slots over a power of four.
 fn batches(log_n: u32, fixed: Option<usize>) -> Vec<usize> {
     let slots = 1_usize << (log_n - 1);
-    let all = (0..log_n / 2).map(|half| slots >> (2 * half));
+    let all = (0..log_n / 2).rev().map(|half| slots >> (2 * half));
     all.filter(|batch| fixed.is_none_or(|wanted| wanted == *batch))
         .collect()
 }
@@ -94,13 +88,34 @@ struct Search<'a> {
     task: Task,
     model: &'a CostModel,
     best: Option<(f64, InferencePlan)>,
-    /// The first plan that would have done with larger limits, or why there is none at all.
+    /// Why there is no plan at all.
     missed: Option<ModelError>,
+    /// What is short for the plan of the least memory, with that memory.
+    short: Option<(u64, ModelError)>,
 }
 
 impl Search<'_> {
+    /// The fastest plan; else what the nearest miss lacks, or `none` if there was nothing to try.
+    fn found(self, none: impl FnOnce() -> ModelError) -> Result<InferencePlan, ModelError> {
+        let short = self.short.map(|(_, error)| error);
+        let missed = short.or(self.missed);
+        self.best
+            .map(|(_, plan)| plan)
+            .ok_or_else(|| missed.unwrap_or_else(none))
+    }
+
+    /// Tries all numbers of images in a ciphertext, up to the first that has room for all: more only leave slots empty.
+    fn try_batches(&mut self, ring: (u32, u32, bool)) {
+        for batch in batches(ring.0, self.request.batch) {
+            if self.try_batch(ring, batch) && batch >= self.request.images {
+                break;
+            }
+        }
+    }
+
     /// Tries all sizes of a job: as many images as the places between pixels hold, or fewer, which needs less memory.
-    fn try_batch(&mut self, (log_n, special, bootstraps): (u32, u32, bool), batch: usize) {
+    /// Whether there is a program at all.
+    fn try_batch(&mut self, (log_n, special, bootstraps): (u32, u32, bool), batch: usize) -> bool {
         let mut images = batch;
         loop {
             let jobs = self.request.images.div_ceil(images);
@@ -114,7 +129,7 @@ impl Search<'_> {
                 working_bytes: WORKING[0],
             };
             if !self.try_working(choice) {
-                return;
+                return images > batch;
             }
             // Not every network can be evaluated on folded maps, and not every batch leaves places.
             self.try_working(Choice {
@@ -122,14 +137,14 @@ impl Search<'_> {
                 ..choice
             });
             if images >= self.request.images {
-                return;
+                return true;
             }
             images = images.saturating_mul(4);
         }
     }
 
-    /// Tries jobs whose features fill a ciphertext.
-    fn try_features(&mut self, special: u32, batch: usize, gathering: &Gathering) {
+    /// Tries jobs whose features fill a ciphertext. Whether there is a program at all.
+    fn try_features(&mut self, special: u32, batch: usize, gathering: &Gathering) -> bool {
         let jobs = gathering.jobs(self.request.images);
         self.try_working(Choice {
             log_n: gathering.log_n,
@@ -140,7 +155,7 @@ impl Search<'_> {
             fold: false,
             bootstraps: false,
             working_bytes: WORKING[0],
-        });
+        })
     }
 
     /// Whether there is such a program at all.
@@ -165,8 +180,9 @@ impl Search<'_> {
                         return true;
                     }
                     Err(error) => {
-                        if !matches!(self.missed, Some(ModelError::NoPlan { .. })) {
-                            self.missed = Some(error);
+                        let memory = plan.costs.memory_bytes;
+                        if self.short.as_ref().is_none_or(|(least, _)| memory < *least) {
+                            self.short = Some((memory, error));
                         }
                     }
                 },
