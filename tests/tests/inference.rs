@@ -139,15 +139,17 @@ async fn a_network_deeper_than_its_levels_is_bootstrapped() {
         batch: 8,
         images: 7,
         fold: false,
-        bootstraps: true,
+        entry: Some(19),
         working_bytes: 1 << 27,
     };
     let cost = CostModel::default();
     let plan = InferencePlan::derive(&model.card, &request.task(), choice, 2, &cost).unwrap();
     // A choice that has no bootstraps, or another ring, is another plan.
     type Change = fn(&mut InferencePlan);
-    let changes: [(&str, Change); 4] = [
-        ("no bootstraps", |p| p.choice.bootstraps = false),
+    let changes: [(&str, Change); 6] = [
+        ("no bootstraps", |p| p.choice.entry = None),
+        ("another level", |p| p.choice.entry = Some(18)),
+        ("no level", |p| p.choice.entry = Some(usize::MAX)),
         ("ring", |p| p.choice.log_n = 200),
         ("special primes", |p| p.choice.special = 8),
         ("keys", |p| p.keys.truncate(1)),

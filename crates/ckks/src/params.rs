@@ -73,7 +73,7 @@ impl Parameters {
     /// As [`Parameters::new`] with further primes between `q_0` and those of the literal, and above them.
     ///
     /// Programs use the levels of the literal; the others are where [`bootstrapping`](crate::bootstrap) works, at scales
-    /// of its own.
+    /// of its own. Before its first bootstrap a program may also use the levels above.
     ///
     /// # Errors
     /// As [`Parameters::new`].
@@ -201,10 +201,9 @@ impl Parameters {
         self.0.scales.len() - 1
     }
 
-    /// Canonical scale of a level: `2^log_scale` at the highest one, then
-    /// `scale_at(l - 1) = scale_at(l) * scale_at(l) / q_l`, as after a product and a rescale. Levels above
-    /// [`Parameters::program_level`] have the scale of that level, those below [`Parameters::program_bottom`] the scale of
-    /// that one.
+    /// Canonical scale of a level: `2^log_scale` at [`Parameters::program_level`], and
+    /// `scale_at(l - 1) = scale_at(l) * scale_at(l) / q_l` above and below it, as after a product and a rescale. Levels below
+    /// [`Parameters::program_bottom`] have the scale of that one.
     ///
     /// # Panics
     /// If `level` exceeds [`Parameters::max_level`].

@@ -23,7 +23,8 @@ pub(crate) struct Chain {
 /// so that the canonical scale comes back to its nominal value: with primes on one side of the power of two only,
 /// the relative error of the scale doubles at each level and destroys it within about 20 levels.
 ///
-/// Reserved primes are the closest to their power of two: nothing depends on a scale there.
+/// Reserved primes are the closest to their power of two: no scale drifts there. Those above get the scale from which a
+/// product falls to the scale below, a geometric mean that stays near the primes.
 pub(crate) fn choose(literal: &ParametersLiteral, reserved: &Reserved) -> Result<Chain, CkksError> {
     let mut taken = Vec::with_capacity(literal.log_q.len() + literal.log_p.len());
     for &bits in &literal.log_p {
@@ -70,8 +71,12 @@ pub(crate) fn choose(literal: &ParametersLiteral, reserved: &Reserved) -> Result
         .iter()
         .map(&mut reserve)
         .collect::<Result<_, CkksError>>()?;
-    scales.extend(std::iter::repeat_n(scales[top], upper.len()));
-    q.extend(upper);
+    let mut scale = scales[top];
+    for prime in upper {
+        scale = (scale * prime as f64).sqrt();
+        scales.push(scale);
+        q.push(prime);
+    }
     scales.splice(1..1, std::iter::repeat_n(scales[0], lower.len()));
     q.splice(1..1, lower);
     Ok(Chain { q, p, scales })

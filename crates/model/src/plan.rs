@@ -102,12 +102,13 @@ fn shape(literal: &ParametersLiteral) -> KeySwitchShape {
     }
 }
 
-/// All primes between which programs work, in order, those that no rescale of theirs divides by included.
-pub(crate) fn chain(params: &Parameters) -> ParametersLiteral {
+/// The primes of a program whose inputs are at level `entry`, in order, those that no rescale of it divides by included.
+pub(crate) fn chain(params: &Parameters, entry: usize) -> ParametersLiteral {
     let mut literal = params.literal().clone();
-    literal
-        .log_q
-        .splice(1..1, params.reserved().lower.iter().copied());
+    let reserved = params.reserved();
+    literal.log_q.splice(1..1, reserved.lower.iter().copied());
+    literal.log_q.extend(&reserved.upper);
+    literal.log_q.truncate(entry + 1);
     literal
 }
 
@@ -127,16 +128,16 @@ impl Plan {
         })
     }
 
-    /// As [`Plan::new`] for a program with bootstraps of a set: inputs at the level of refreshed vectors.
+    /// As [`Plan::new`] for a program with bootstraps of a set and inputs at level `entry`.
     ///
     /// # Errors
     /// As [`Plan::new`].
     pub fn with_bootstraps(
         program: &Program,
-        set: &BootstrapParameters,
+        (set, entry): (&BootstrapParameters, usize),
         working_bytes: u64,
     ) -> Result<Self, ModelError> {
-        let chain = (chain(set.params()), Some(BootstrapNeeds::of(set)?));
+        let chain = (chain(set.params(), entry), Some(BootstrapNeeds::of(set)?));
         Self::with_end(program, chain, working_bytes, |_, output| Ok(output))
     }
 

@@ -1,6 +1,7 @@
 //! Where a network that is deeper than a chain of levels is refreshed, and how its tensors are stored for that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use confide_ckks::KeyKind;
 use confide_ckks::bootstrap::{BootstrapLiteral, BootstrapParameters, BootstrapWork};
@@ -65,6 +66,22 @@ pub struct BootstrapNeeds {
 }
 
 impl BootstrapNeeds {
+    /// Those of the set for a ring degree. Found once: that computes all factors of the transforms, and planners ask often.
+    ///
+    /// # Errors
+    /// As [`parameters`].
+    pub fn of_ring(log_n: u32) -> Result<Self, ModelError> {
+        static SECURE: OnceLock<BootstrapNeeds> = OnceLock::new();
+        if log_n != LOG_N {
+            return Self::of(&parameters(log_n)?);
+        }
+        if let Some(known) = SECURE.get() {
+            return Ok(known.clone());
+        }
+        let made = Self::of(&parameters(log_n)?)?;
+        Ok(SECURE.get_or_init(|| made).clone())
+    }
+
     /// Those of a set.
     ///
     /// # Errors
@@ -101,9 +118,9 @@ impl Refreshes {
         Self::default()
     }
 
-    /// The places where the fewest values are refreshed in all, for images that come at the output level of refreshes.
-    /// The network's own output is at the input level of refreshes plus `spare` or above. `bounds` are of the largest
-    /// absolute values by layer ([`crate::card::Ranges::bound`]).
+    /// The places where the fewest values are refreshed in all, for images that come at level `entry`. The network's own
+    /// output is at the input level of refreshes plus `spare` or above. `bounds` are of the largest absolute values by layer
+    /// ([`crate::card::Ranges::bound`]).
     ///
     /// # Errors
     /// [`ModelError::Layer`] for a part of a network that is too deep and has no such tensor; [`ModelError::Card`] for one
@@ -112,16 +129,17 @@ impl Refreshes {
         network: &Network,
         bounds: &BTreeMap<String, f64>,
         levels: RefreshLevels,
-        spare: usize,
+        (entry, spare): (usize, usize),
     ) -> Result<Self, ModelError> {
         let span = levels.output - levels.input;
+        let spans = [entry.saturating_sub(levels.input), span];
         let depths = network.depths();
         let depth = |name: &str| depths.get(name).copied().unwrap_or(0);
         let mut places = vec![Place::start()];
         for one in cuts(network) {
             let sizes = network.shapes()?;
             let values = sizes.get(one).map_or(0, |shape| shape.iter().product());
-            let reached = reach(&places, depth(one), span);
+            let reached = reach(&places, depth(one), spans);
             if let Some((before, spent)) = reached {
                 places.push(Place {
                     name: one,
@@ -132,7 +150,7 @@ impl Refreshes {
             }
         }
         let end = depth(network.output()) + spare;
-        let Some((mut at, _)) = reach(&places, end, span) else {
+        let Some((mut at, _)) = reach(&places, end, spans) else {
             let last = places.last().map_or(INPUT, |place| place.name);
             let needed = format!("at most {span} levels to the next tensor that can be refreshed");
             return Err(layer(last, "depth", needed, "more"));
@@ -188,10 +206,13 @@ impl Place<'_> {
     }
 }
 
-/// The cheapest of the places from which so many levels reach a depth, and what it has cost. The later one of two that cost the same.
-fn reach(places: &[Place<'_>], depth: usize, span: usize) -> Option<(usize, usize)> {
-    let near = places.iter().enumerate();
-    let near = near.filter(|(_, place)| depth.saturating_sub(place.depth) <= span);
+/// The cheapest of the places from which a depth is reached, and what it has cost; the later one of two that cost the same. So many
+/// levels go on from the input, and so many from others.
+fn reach(places: &[Place<'_>], depth: usize, [first, span]: [usize; 2]) -> Option<(usize, usize)> {
+    let near = places.iter().enumerate().filter(|(at, place)| {
+        let levels = if *at == 0 { first } else { span };
+        depth.saturating_sub(place.depth) <= levels
+    });
     let best = near.min_by_key(|(at, place)| (place.spent, usize::MAX - at));
     best.map(|(at, place)| (at, place.spent))
 }
@@ -240,7 +261,8 @@ mod tests {
 
     fn placed(blocks: usize, placement: Placement) -> Vec<String> {
         let network = resnet([3, 32, 32], &[16, 32, 64], blocks, 10, placement);
-        let placed = Refreshes::place(&network, &bounds(&network), LEVELS, 0).expect("places");
+        let placed = Refreshes::place(&network, &bounds(&network), LEVELS, (LEVELS.output, 0))
+            .expect("places");
         placed.names().map(str::to_owned).collect()
     }
 
@@ -261,6 +283,18 @@ mod tests {
     }
 
     #[test]
+    fn more_levels_at_the_input_spare_refreshes() {
+        let network = resnet([3, 32, 32], &[16, 32, 64], 3, 10, Placement::Branch);
+        let placed =
+            Refreshes::place(&network, &bounds(&network), LEVELS, (27, 0)).expect("places");
+        let names: Vec<&str> = placed.names().collect();
+        assert_eq!(names, ["stage2.block2.add", "stage3.block2.add"]);
+        let placed =
+            Refreshes::place(&network, &bounds(&network), LEVELS, (41, 0)).expect("places");
+        assert!(placed.is_empty());
+    }
+
+    #[test]
     fn what_an_activation_reads_is_not_refreshed() {
         for name in placed(3, Placement::Sum) {
             assert!(name.ends_with("act2"), "{name}");
@@ -274,21 +308,24 @@ mod tests {
             input: 2,
             output: 5,
         };
-        let error = Refreshes::place(&network, &bounds(&network), short, 0).expect_err("too deep");
+        let error = Refreshes::place(&network, &bounds(&network), short, (short.output, 0))
+            .expect_err("too deep");
         assert!(error.to_string().contains("at most 3 levels"), "{error}");
     }
 
     #[test]
     fn a_tensor_without_a_bound_is_named() {
         let network = resnet([3, 32, 32], &[16, 32, 64], 3, 10, Placement::Branch);
-        let error = Refreshes::place(&network, &BTreeMap::new(), LEVELS, 0).expect_err("no bound");
+        let error = Refreshes::place(&network, &BTreeMap::new(), LEVELS, (LEVELS.output, 0))
+            .expect_err("no bound");
         assert!(error.to_string().contains("stage"), "{error}");
     }
 
     #[test]
     fn a_shallow_network_needs_none() {
         let network = resnet([3, 8, 8], &[4], 2, 10, Placement::Branch);
-        let placed = Refreshes::place(&network, &bounds(&network), LEVELS, 0).expect("places");
+        let placed = Refreshes::place(&network, &bounds(&network), LEVELS, (LEVELS.output, 0))
+            .expect("places");
         assert!(placed.is_empty());
     }
 }

@@ -36,7 +36,8 @@ fn check_refreshed(
         None => Refreshes::none(),
         Some(levels) => {
             ev = ev.with_refresh(levels, 0.0);
-            Refreshes::place(network, &bounds(&expected), levels, 0).expect("places")
+            Refreshes::place(network, &bounds(&expected), levels, (levels.output, 0))
+                .expect("places")
         }
     };
     let packing = (slots, batch, count);

@@ -38,7 +38,7 @@ fn check_on(
     weights: &Weights,
     images: &[Vec<Vec<f64>>],
     (log_n, batch, fold): (u32, usize, bool),
-    set: Option<&BootstrapParameters>,
+    set: Option<(&BootstrapParameters, usize)>,
 ) -> (f64, Vec<Vec<f64>>) {
     let count = images.len();
     let expected = expected(network, weights, images);
@@ -48,9 +48,9 @@ fn check_on(
             let params = Parameters::new_insecure_for_tests(literal.clone()).expect("valid");
             (params, Refreshes::none())
         }
-        Some(set) => {
+        Some((set, entry)) => {
             let levels = BootstrapNeeds::of(set).expect("valid").levels;
-            let refreshes = Refreshes::place(network, &bounds(&expected), levels, 0);
+            let refreshes = Refreshes::place(network, &bounds(&expected), levels, (entry, 0));
             (set.params().clone(), refreshes.expect("places"))
         }
     };
@@ -71,7 +71,7 @@ fn check_on(
     }
     let (encoder, secret) = (Encoder::new(&params), generator.secret_key());
     let (encryptor, decryptor) = (Encryptor::new(&params, &seed), Decryptor::new(&params));
-    let bootstrapper = set.map(|set| Bootstrapper::new(set, &encoder, params.log_slots()));
+    let bootstrapper = set.map(|(set, _)| Bootstrapper::new(set, &encoder, params.log_slots()));
     let bootstrapper = bootstrapper.map(|made| made.expect("matrices"));
     let mut ev = CkksLayers::new(&params, &encoder, &keys).with_working_bytes(1 << 20);
     if let Some(bootstrapper) = &bootstrapper {
@@ -80,7 +80,7 @@ fn check_on(
     let mut label = 0_u64;
     let mut input = |run: usize| {
         let mut encrypt = |values: &Vec<f64>| {
-            let level = params.program_level();
+            let level = plan.literal.log_q.len() - 1;
             let plain = encoder
                 .encode_real(values, level, params.scale_at(level))
                 .expect("fits");
@@ -203,10 +203,18 @@ fn deep_networks_are_refreshed_on_the_way() {
     let network = resnet([2, 8, 8], &[3, 4], 2, 3, Placement::Branch);
     let weights = weights(&network, 3).expect("valid");
     let set = refresh::parameters(refresh::INSECURE_LOG_N).expect("valid");
-    for (count, fold) in [(8, false), (32, false), (8, true)] {
+    let (fewest, most) = (set.output_level(), set.params().max_level());
+    for (count, fold, entry) in [
+        (8, false, fewest),
+        (32, false, fewest),
+        (8, true, fewest),
+        (8, true, 19),
+        // No refresh at all, but by primes and scales that are for bootstraps.
+        (8, false, most),
+    ] {
         let images = images(&network, count);
         let sizes = (refresh::INSECURE_LOG_N, 8, fold);
-        let (bits, _) = check_on(&network, &weights, &images, sizes, Some(&set));
+        let (bits, _) = check_on(&network, &weights, &images, sizes, Some((&set, entry)));
         assert!(bits > 10.0, "{bits}");
     }
 }

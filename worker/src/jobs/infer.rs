@@ -178,7 +178,7 @@ pub(super) fn run(
         progress.enter("read images");
         // Admission has counted them.
         let own = &job.images[run * channels * phases..][..channels * phases];
-        let level = params.program_level();
+        let level = plan.image_level();
         let read = load::fresh("images", &params, &canonical, level, own, objects, watch);
         let mut read = read.map_err(&mut stop)?.into_iter().map(Arc::new);
         let tensor = (0..channels)

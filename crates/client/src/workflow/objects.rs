@@ -216,7 +216,10 @@ impl ObjectFactory {
     /// `CC-5004` when the parameters are refused.
     pub fn of_inference(seed: &[u8; 32], plan: &InferencePlan) -> Result<Self, ClientError> {
         let params = plan.parameters().map_err(from_model)?;
-        Ok(Self::of_parameters(seed, params))
+        Ok(Self {
+            data_level: plan.image_level(),
+            ..Self::of_parameters(seed, params)
+        })
     }
 
     /// A factory for an accepted plan of features that a training reads: under the secret of the training.

@@ -5,6 +5,7 @@ use std::fmt;
 use confide_ckks::security;
 
 use super::{InferencePlan, costs::gigabytes};
+use crate::plan::chain;
 
 impl fmt::Display for InferencePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,8 +33,9 @@ impl fmt::Display for InferencePlan {
         let log_p: u32 = self.params.log_p.iter().sum();
         let mut log_q: u32 = self.params.log_q.iter().sum();
         if let Ok(Some(set)) = self.bootstraps() {
-            // Primes above those of the network.
-            log_q += set.params().reserved().upper.iter().sum::<u32>();
+            // Those above the images' too.
+            let all = chain(set.params(), set.params().max_level()).log_q;
+            log_q = all.iter().sum();
         }
         write!(
             f,
@@ -48,9 +50,9 @@ impl fmt::Display for InferencePlan {
             f,
             "  levels      {}, {}; results at level {}",
             self.params.log_q.len() - 1,
-            match choice.bootstraps {
-                false => "no bootstrap",
-                true => "bootstraps where blocks of the network end",
+            match choice.entry {
+                None => "no bootstrap",
+                Some(_) => "then bootstraps where blocks of the network end",
             },
             self.output_level
         )?;

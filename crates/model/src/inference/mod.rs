@@ -171,12 +171,15 @@ impl Task {
     ) -> Result<(ParametersLiteral, Option<BootstrapNeeds>), ModelError> {
         let levels = self.levels(network) + self.spare_levels;
         let (chain, needs) = match &self.gathering {
-            None if choice.bootstraps => {
-                let set = refresh::parameters(choice.log_n)?;
-                (chain(set.params()), Some(BootstrapNeeds::of(&set)?))
-            }
-            None => return Ok((literal_with(choice.log_n, levels, choice.special)?, None)),
-            Some(_) if choice.bootstraps => {
+            None => match choice.entry {
+                None => return Ok((literal_with(choice.log_n, levels, choice.special)?, None)),
+                Some(entry) => {
+                    let set = bootstrapping(choice.log_n, entry)?;
+                    let needs = BootstrapNeeds::of_ring(choice.log_n)?;
+                    (chain(set.params(), entry), Some(needs))
+                }
+            },
+            Some(_) if choice.entry.is_some() => {
                 let available = "a network with bootstraps";
                 return Err(layout(
                     "features",
@@ -186,7 +189,8 @@ impl Task {
             }
             Some(gathering) => {
                 compare("ring", &gathering.log_n, &choice.log_n)?;
-                (chain(&gathering.parameters(levels)?), None)
+                let params = gathering.parameters(levels)?;
+                (chain(&params, params.program_level()), None)
             }
         };
         compare(
@@ -204,11 +208,12 @@ impl Task {
         network: &Network,
         choice: &Choice,
     ) -> Result<Refreshes, ModelError> {
-        if !choice.bootstraps {
+        let Some(entry) = choice.entry else {
             return Ok(Refreshes::none());
-        }
-        let levels = BootstrapNeeds::of(&refresh::parameters(choice.log_n)?)?.levels;
-        Refreshes::place(network, &card.ranges.bound, levels, self.spare_levels)
+        };
+        let levels = BootstrapNeeds::of_ring(choice.log_n)?.levels;
+        let ends = (entry, self.spare_levels);
+        Refreshes::place(network, &card.ranges.bound, levels, ends)
     }
 }
 
@@ -225,8 +230,8 @@ pub struct Choice {
     pub images: usize,
     /// Whether channels take the places between pixels that no images take.
     pub fold: bool,
-    /// Whether ciphertexts are bootstrapped on the way: few levels, whatever the depth of the network.
-    pub bootstraps: bool,
+    /// Level of the images if ciphertexts are bootstrapped on the way, as networks of any depth can be.
+    pub entry: Option<usize>,
     /// Rotated ciphertexts that a layer may hold at once, in bytes.
     pub working_bytes: u64,
 }
@@ -319,7 +324,7 @@ impl InferencePlan {
         let mut bytes = JobBytes {
             keys: 0,
             images: inputs as u64
-                * SeededCiphertext::encoded_len(&params, params.program_level()) as u64,
+                * SeededCiphertext::encoded_len(&params, counted.literal.log_q.len() - 1) as u64,
             results: counted.outputs as u64
                 * Ciphertext::encoded_len(&params, counted.output_level, 2) as u64,
         };
@@ -383,8 +388,13 @@ impl InferencePlan {
     /// # Errors
     /// As [`InferencePlan::parameters`].
     pub fn bootstraps(&self) -> Result<Option<BootstrapParameters>, ModelError> {
-        let set = || refresh::parameters(self.choice.log_n);
-        self.choice.bootstraps.then(set).transpose()
+        let set = |entry| bootstrapping(self.choice.log_n, entry);
+        self.choice.entry.map(set).transpose()
+    }
+
+    /// Level at which images are encrypted.
+    pub fn image_level(&self) -> usize {
+        self.params.log_q.len().saturating_sub(1)
     }
 
     /// All switching keys with their levels.
@@ -495,6 +505,16 @@ fn count(
     Plan::with_end(program, chain, working, |ev, pooled| end.pack(ev, pooled))
 }
 
+/// The set of bootstraps for images at a level, which may be one where only bootstraps work later.
+fn bootstrapping(log_n: u32, entry: usize) -> Result<BootstrapParameters, ModelError> {
+    let set = refresh::parameters(log_n)?;
+    let levels = set.output_level()..=set.params().max_level();
+    if levels.contains(&entry) {
+        return Ok(set);
+    }
+    Err(layout("level of the images", format!("{levels:?}"), entry))
+}
+
 /// The checked parameters of a chain.
 fn parameters(
     task: &Task,
@@ -502,15 +522,18 @@ fn parameters(
     literal: &ParametersLiteral,
 ) -> Result<Parameters, ModelError> {
     let params = match &task.gathering {
-        None if choice.bootstraps => refresh::parameters(choice.log_n)?.params().clone(),
-        None => return Ok(Parameters::new(literal.clone())?),
+        None => match choice.entry {
+            None => return Ok(Parameters::new(literal.clone())?),
+            Some(entry) => bootstrapping(choice.log_n, entry)?.params().clone(),
+        },
         Some(gathering) => {
             // All primes but the lowest one and those by which nothing is rescaled.
             let primes = literal.log_q.len();
             gathering.parameters(primes.saturating_sub(features::HANDOVER_LEVEL + 1))?
         }
     };
-    compare("primes", &chain(&params), literal)?;
+    let entry = choice.entry.unwrap_or(params.program_level());
+    compare("primes", &chain(&params, entry), literal)?;
     Ok(params)
 }
 
@@ -520,7 +543,7 @@ fn bounded(network: &Network, task: &Task, choice: &Choice) -> Result<(), ModelE
         gathering.check()?;
         compare("ring", &gathering.log_n, &choice.log_n)?;
         at_most("images of a job", choice.images, gathering.rows())?;
-    } else if choice.bootstraps {
+    } else if choice.entry.is_some() {
         refresh::ring(choice.log_n)?;
     } else if !planner::RINGS.contains(&choice.log_n) {
         let needed = format!("{:?}", planner::RINGS);

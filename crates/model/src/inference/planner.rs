@@ -2,7 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-use confide_ckks::bootstrap::BootstrapLiteral;
 use confide_tensor::CostModel;
 
 use super::{Choice, Gathering, InferencePlan, InferenceRequest, MAX_IMAGES, Task};
@@ -60,7 +59,7 @@ pub fn plan(
         let Ok(literal) = literal(log_n, levels, &CostModel::default()) else {
             continue;
         };
-        search.try_batches((log_n, literal.log_p.len() as u32, false));
+        search.try_batches((log_n, literal.log_p.len() as u32, None));
         if search.best.is_some() {
             break;
         }
@@ -68,8 +67,12 @@ pub fn plan(
     // A smaller ring that holds all levels is always faster than bootstraps.
     let smaller = |(_, plan): &(f64, InferencePlan)| plan.choice.log_n < refresh::LOG_N;
     if !search.best.as_ref().is_some_and(smaller) {
-        let literal = BootstrapLiteral::n16().program;
-        search.try_batches((refresh::LOG_N, literal.log_p.len() as u32, true));
+        let set = refresh::parameters(refresh::LOG_N)?;
+        let special = set.literal().program.log_p.len() as u32;
+        // A block more before the first bootstrap each time: fewer bootstraps for larger ciphertexts.
+        for entry in (set.output_level()..=set.params().max_level()).step_by(4) {
+            search.try_batches((refresh::LOG_N, special, Some(entry)));
+        }
     }
     search.found(|| layout("levels", "a ring that holds them", levels))
 }
@@ -105,7 +108,7 @@ impl Search<'_> {
     }
 
     /// Tries all numbers of images in a ciphertext, up to the first that has room for all: more only leave slots empty.
-    fn try_batches(&mut self, ring: (u32, u32, bool)) {
+    fn try_batches(&mut self, ring: (u32, u32, Option<usize>)) {
         for batch in batches(ring.0, self.request.batch) {
             if self.try_batch(ring, batch) && batch >= self.request.images {
                 break;
@@ -115,7 +118,11 @@ impl Search<'_> {
 
     /// Tries all sizes of a job: as many images as the places between pixels hold, or fewer, which needs less memory.
     /// Whether there is a program at all.
-    fn try_batch(&mut self, (log_n, special, bootstraps): (u32, u32, bool), batch: usize) -> bool {
+    fn try_batch(
+        &mut self,
+        (log_n, special, entry): (u32, u32, Option<usize>),
+        batch: usize,
+    ) -> bool {
         let mut images = batch;
         loop {
             let jobs = self.request.images.div_ceil(images);
@@ -125,7 +132,7 @@ impl Search<'_> {
                 batch,
                 images: self.request.images.div_ceil(jobs),
                 fold: false,
-                bootstraps,
+                entry,
                 working_bytes: WORKING[0],
             };
             if !self.try_working(choice) {
@@ -153,7 +160,7 @@ impl Search<'_> {
             images: self.request.images.div_ceil(jobs),
             // Features are gathered from one channel in a ciphertext.
             fold: false,
-            bootstraps: false,
+            entry: None,
             working_bytes: WORKING[0],
         })
     }

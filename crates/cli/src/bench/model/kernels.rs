@@ -91,13 +91,20 @@ fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
     }
     let packing = (1 << (args.log_n - 1), slots_of, count);
     let working = (args.working_gb * 1e9) as u64;
-    let set = args.bootstraps.then(|| refresh::parameters(args.log_n));
+    let set = args
+        .entry
+        .map(|entry| refresh::parameters(args.log_n).map(|set| (set, usize::from(entry))));
     let set = set.transpose()?;
     let refreshes = match &set {
         None => Refreshes::none(),
-        Some(set) => {
+        Some((set, entry)) => {
             let bounds = bounds(&network, &weights, &images)?;
-            Refreshes::place(&network, &bounds, BootstrapNeeds::of(set)?.levels, 0)?
+            Refreshes::place(
+                &network,
+                &bounds,
+                BootstrapNeeds::of(set)?.levels,
+                (*entry, 0),
+            )?
         }
     };
     let program = Program::with_refreshes(&network, &weights, packing, args.fold, &refreshes)?;
@@ -108,15 +115,15 @@ fn measure(args: &ModelBenchArgs) -> Result<(), ModelError> {
             let plan = Plan::new(&program, literal.clone(), working)?;
             (plan, Parameters::new(literal)?)
         }
-        Some(set) => {
-            let plan = Plan::with_bootstraps(&program, set, working)?;
+        Some((set, entry)) => {
+            let plan = Plan::with_bootstraps(&program, (set, *entry), working)?;
             (plan, set.params().clone())
         }
     };
     let found = if args.plan {
         None
     } else {
-        let params = (&params, set.as_ref());
+        let params = (&params, set.as_ref().map(|(set, _)| set));
         Some(evaluate(params, &program, &plan, &images, working)?)
     };
     let counts = |op| plan.counts.count(op);
@@ -220,7 +227,7 @@ fn evaluate(
     if let Some(bootstrapper) = &bootstrapper {
         ev = ev.with_refresh(bootstrapper);
     }
-    let (layout, level) = (program.input(), params.program_level());
+    let (layout, level) = (program.input(), plan.literal.log_q.len() - 1);
     let client = std::cell::Cell::new(begun.elapsed());
     let last = std::cell::Cell::new(Instant::now());
     let mut input = |run: usize| -> Result<Tensor<Ciphertext>, ModelError> {

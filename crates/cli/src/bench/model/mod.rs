@@ -47,9 +47,9 @@ pub struct ModelBenchArgs {
     /// In process: channels take the places between pixels that no images take
     #[arg(long)]
     fold: bool,
-    /// In process: few levels and bootstraps between them, at N = 2^16
-    #[arg(long)]
-    bootstraps: bool,
+    /// In process: images at this level, 15 to 27, and bootstraps on the way
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(15..=27))]
+    entry: Option<u8>,
     /// In process: log2 of the ring degree
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(13..=17))]
     log_n: u32,

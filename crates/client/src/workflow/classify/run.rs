@@ -124,7 +124,7 @@ impl ClassifyRun {
     /// # Errors
     /// `CC-5004`, which does not happen for an accepted plan.
     pub fn image_items(&self, job: usize) -> Result<Vec<Item>, ClientError> {
-        let level = self.params.program_level();
+        let level = self.plan.image_level();
         (0..self.plan.inputs)
             .map(|index| Item::new(ObjectJob::Images { job, index }, &self.params, level))
             .collect()

@@ -124,7 +124,7 @@ impl FeatureJobs {
     /// The image objects of a job.
     pub(super) fn items(&self, job: usize) -> Result<Vec<Item>, ClientError> {
         let (part, _) = self.part(job)?;
-        let level = part.params.program_level();
+        let level = part.plan.image_level();
         (0..part.plan.inputs)
             .map(|index| Item::new(ObjectJob::Images { job, index }, &part.params, level))
             .collect()
