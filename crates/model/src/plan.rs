@@ -197,8 +197,8 @@ impl Plan {
 
     /// Bytes of the keys in memory, and about as they travel: one half seeded, the other packed at the bits of a level.
     pub fn key_bytes(&self) -> (u64, u64) {
-        let bits = self.literal.log_q.iter().skip(1).min();
-        let bits = bits.map_or(f64::from(LEVEL_BITS), |&bits| f64::from(bits));
+        let primes = &self.literal.log_q;
+        let bits = f64::from(primes.iter().sum::<u32>()) / primes.len() as f64;
         let limbs = |(kind, level): (KeyKind, usize)| {
             let all = level + 1 + self.shape.special;
             match kind {
