@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Peer, Worker, job, object};
+use common::{Peer, Worker, is_running, job, object};
 use confide_protocol::{ClientMessage, JobState, ObjectKind, WorkerMessage, code};
 
 fn queued(state: &JobState) -> Option<u32> {
@@ -10,10 +10,6 @@ fn queued(state: &JobState) -> Option<u32> {
         JobState::Queued { position } => Some(*position),
         _ => None,
     }
-}
-
-fn is_running(state: &JobState) -> bool {
-    matches!(state, JobState::Running { .. })
 }
 
 #[tokio::test]
@@ -156,8 +152,7 @@ async fn cancel_ends_running_and_waiting_jobs() {
     let worker = Worker::start(dir.path()).await;
     let mut peer = Peer::connect(&worker.url, 1).await;
     let (digest, _) = peer.upload(1, &object(10, 1)).await.unwrap();
-    let (running, _) = peer.start(job("slow 1", digest)).await.unwrap();
-    peer.wait_for(running, is_running).await;
+    let running = peer.start_running(job("slow 1", digest)).await;
     let (waiting, state) = peer.start(job("slow 2", digest)).await.unwrap();
     assert_eq!(queued(&state), Some(1));
     // The third is one too many.
@@ -188,9 +183,8 @@ async fn cancel_ends_running_and_waiting_jobs() {
     })
     .await;
     assert_eq!(peer.job_answer().await.unwrap().1, JobState::Cancelled);
-    let (again, _) = peer.start(job("slow 1", digest)).await.unwrap();
+    let again = peer.start_running(job("slow 1", digest)).await;
     assert_eq!(again, running);
-    peer.wait_for(running, is_running).await;
 
     peer.send(&ClientMessage::DeleteAll { request: 7 }).await;
     loop {
@@ -232,8 +226,7 @@ async fn clients_take_turns() {
     let (digest, _) = first.upload(1, &data).await.unwrap();
     second.upload(1, &data).await.unwrap();
     third.upload(1, &data).await.unwrap();
-    let (blocker, _) = third.start(job("slow", digest)).await.unwrap();
-    third.wait_for(blocker, is_running).await;
+    let blocker = third.start_running(job("slow", digest)).await;
     let (a, _) = first.start(job("slow a", digest)).await.unwrap();
     let (b, state) = first.start(job("slow b", digest)).await.unwrap();
     assert_eq!(queued(&state), Some(2));
@@ -263,8 +256,7 @@ async fn a_stop_interrupts_and_the_next_start_goes_on() {
     let worker = Worker::start(dir.path()).await;
     let mut peer = Peer::connect(&worker.url, 1).await;
     let (digest, _) = peer.upload(1, &object(10, 1)).await.unwrap();
-    let (slow, _) = peer.start(job("slow", digest)).await.unwrap();
-    peer.wait_for(slow, is_running).await;
+    let slow = peer.start_running(job("slow", digest)).await;
     let (echo, _) = peer.start(job("echo", digest)).await.unwrap();
     let began = std::time::Instant::now();
     let stop = tokio::spawn(worker.stop());

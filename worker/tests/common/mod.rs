@@ -143,6 +143,10 @@ impl Worker {
     }
 }
 
+pub fn is_running(state: &JobState) -> bool {
+    matches!(state, JobState::Running { .. })
+}
+
 /// What came in.
 #[derive(Debug)]
 pub enum Incoming {
@@ -343,6 +347,15 @@ impl Peer {
         self.send(&ClientMessage::StartJob { request: 9, job })
             .await;
         self.job_answer().await
+    }
+
+    /// Starts a job, which may run before the worker has answered, and waits until it does.
+    pub async fn start_running(&mut self, job: JobSpec) -> JobId {
+        let (id, state) = self.start(job).await.unwrap();
+        if !is_running(&state) {
+            self.wait_for(id, is_running).await;
+        }
+        id
     }
 
     pub async fn job_answer(&mut self) -> Result<(JobId, JobState), String> {
