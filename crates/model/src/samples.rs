@@ -24,6 +24,17 @@ pub fn resnet(
     classes: usize,
     placement: Placement,
 ) -> Network {
+    let stages: Vec<(usize, usize)> = widths.iter().map(|&width| (width, blocks)).collect();
+    resnet_of(input, &stages, classes, placement)
+}
+
+/// As [`resnet`] for stages of a width and a number of blocks each.
+pub fn resnet_of(
+    input: [usize; 3],
+    stages: &[(usize, usize)],
+    classes: usize,
+    placement: Placement,
+) -> Network {
     let mut builder = Builder { layers: Vec::new() };
     let mut last = INPUT.to_owned();
     let mut channels = input[0];
@@ -31,12 +42,12 @@ pub fn resnet(
         "stem.conv",
         &last,
         &mut channels,
-        widths.first().copied().unwrap_or(1),
+        stages.first().map_or(1, |stage| stage.0),
         3,
         1,
     );
     last = builder.activation("stem.act", &last, channels);
-    for (stage, &width) in widths.iter().enumerate() {
+    for (stage, &(width, blocks)) in stages.iter().enumerate() {
         for block in 0..blocks {
             let name = format!("stage{}.block{}", stage + 1, block + 1);
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };

@@ -1,6 +1,6 @@
 //! Evaluates a network on encrypted images.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use confide_ckks::bootstrap::Bootstrapper;
 use confide_ckks::{Ciphertext, Encoder};
@@ -158,10 +158,14 @@ pub(super) fn run(
         .transpose()
         .map_err(|error| load::scheme(&error))?;
     let stop_wanted = || watch.stop_wanted();
+    let steps = Mutex::new(Steps::new(&counted));
+    let steps = || steps.lock().unwrap_or_else(PoisonError::into_inner);
+    let parts = |share: f64| steps().report(&progress, share);
     let layers = || {
         let layers = CkksLayers::new(&params, &encoder, &keys)
             .with_working_bytes(plan.choice.working_bytes)
-            .with_stop(&stop_wanted);
+            .with_stop(&stop_wanted)
+            .with_parts(&parts);
         match &bootstrapper {
             Some(bootstrapper) => layers.with_refresh(bootstrapper),
             None => layers,
@@ -173,7 +177,6 @@ pub(super) fn run(
         failed = Some(stopped);
         ModelError::Evaluation(TensorError::Cancelled)
     };
-    let steps = std::cell::RefCell::new(Steps::new(&counted));
     let mut input = |run: usize| -> Result<Tensor<Ciphertext>, ModelError> {
         progress.enter("read images");
         // Admission has counted them.
@@ -184,13 +187,13 @@ pub(super) fn run(
         let tensor = (0..channels)
             .map(|_| read.by_ref().take(phases).collect())
             .collect();
-        steps.borrow().report(&progress);
+        steps().report(&progress, 0.0);
         Ok(tensor)
     };
     let output = program.run(&layers(), &mut input, &mut |name, _, _| {
-        let mut steps = steps.borrow_mut();
+        let mut steps = steps();
         steps.finish(name);
-        steps.report(&progress);
+        steps.report(&progress, 0.0);
         Ok(())
     });
     let mut output = match output {
@@ -282,12 +285,12 @@ impl Steps {
         }
     }
 
-    fn report(&self, progress: &observe::Progress<'_>) {
-        let next = self
-            .all
-            .get(self.at)
-            .map_or("write results", |(name, _)| name);
-        progress.progress(self.done as u64, self.total as u64, next);
+    /// Tells of the step that is under way, a share of which is done.
+    fn report(&self, progress: &observe::Progress<'_>, share: f64) {
+        let next = self.all.get(self.at);
+        let (name, micros) = next.map_or(("write results", 0.0), |(name, micros)| (name, *micros));
+        let done = self.done + share * micros;
+        progress.progress(done as u64, self.total as u64, name);
     }
 }
 

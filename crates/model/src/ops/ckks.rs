@@ -26,6 +26,7 @@ pub struct CkksLayers<'a> {
     working_bytes: u64,
     bootstrapper: Option<&'a Bootstrapper>,
     stop: Option<&'a (dyn Fn() -> bool + Sync)>,
+    parts: Option<&'a (dyn Fn(f64) + Sync)>,
 }
 
 impl<'a> CkksLayers<'a> {
@@ -42,6 +43,7 @@ impl<'a> CkksLayers<'a> {
             working_bytes: 2 << 30,
             bootstrapper: None,
             stop: None,
+            parts: None,
         }
     }
 
@@ -63,6 +65,14 @@ impl<'a> CkksLayers<'a> {
     pub fn with_stop(self, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
         Self {
             stop: Some(stop),
+            ..self
+        }
+    }
+
+    /// Tells `parts` which share of a long step is done: after each bootstrap.
+    pub fn with_parts(self, parts: &'a (dyn Fn(f64) + Sync)) -> Self {
+        Self {
+            parts: Some(parts),
             ..self
         }
     }
@@ -279,7 +289,8 @@ impl LayerEvaluator for CkksLayers<'_> {
             .bootstrapper
             .ok_or(TensorError::NoRefresh { log_period })?;
         let level = bootstrapper.input_level();
-        let mut out = Vec::with_capacity(vectors.len());
+        let all = vectors.len();
+        let mut out = Vec::with_capacity(all);
         let mut vectors = vectors.into_iter();
         // At the scale of the level that is read, so that results have the canonical one too.
         let mut next = || {
@@ -295,6 +306,9 @@ impl LayerEvaluator for CkksLayers<'_> {
                     out.extend(bootstrapper.bootstrap_real_pair([&first, &second], self.keys)?);
                 }
                 None => out.push(bootstrapper.bootstrap_real(&first, self.keys)?),
+            }
+            if let Some(parts) = self.parts {
+                parts(out.len() as f64 / all as f64);
             }
         }
         Ok(out)

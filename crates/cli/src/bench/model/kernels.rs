@@ -39,14 +39,17 @@ struct Subject {
 }
 
 fn subject(args: &ModelBenchArgs, count: usize) -> Result<Subject, ModelError> {
-    let blocks = match args.model.as_str() {
-        "resnet20" => 3,
-        "resnet32" => 5,
-        "resnet44" => 7,
-        "resnet56" => 9,
+    let equal = |blocks| (vec![(16, blocks), (32, blocks), (64, blocks)], 10);
+    let (stages, classes) = match args.model.as_str() {
+        "resnet20" => equal(3),
+        "resnet32" => equal(5),
+        // The one for CIFAR-100 of Njungle, Jahns and Kinsy (arXiv 2604.16834), as in their code.
+        "resnet34" => (vec![(16, 3), (32, 4), (64, 6), (128, 3)], 100),
+        "resnet44" => equal(7),
+        "resnet56" => equal(9),
         folder => return stored(folder, count),
     };
-    let network = samples::resnet([3, 32, 32], &[16, 32, 64], blocks, 10, Placement::Branch);
+    let network = samples::resnet_of([3, 32, 32], &stages, classes, Placement::Branch);
     let weights = samples::weights(&network, 1)?;
     let mut state = 9;
     let mut plane = || (0..1024).map(|_| samples::uniform(&mut state)).collect();

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 /// Options of `bench model`.
 #[derive(clap::Args, Debug)]
 pub struct ModelBenchArgs {
-    /// Folder of a model, or its name in the folder `models`; with --in-process also resnet20, resnet32, resnet44 or
-    /// resnet56 with made-up weights
+    /// Folder of a model, or its name in the folder `models`; with --in-process also resnet20, resnet32, resnet34,
+    /// resnet44 or resnet56 with made-up weights
     model: String,
     /// Images
     #[arg(long, default_value_t = 512)]
