@@ -35,6 +35,7 @@ fn features_of_the_project_s_networks_are_those_of_the_direct_evaluation() {
         "resnet8-mednist",
         "resnet8-mednist-3",
         "resnet20-cifar10",
+        "resnet20-cifar10-5",
     ] {
         let model = model(name);
         let layer = model.card.feature_layer().expect("a pooling layer");
