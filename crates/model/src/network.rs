@@ -184,12 +184,16 @@ impl Network {
 
     /// Names of the layers that read the tensor `name`.
     pub(crate) fn readers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Layer> {
-        let reads = move |one: &&Layer| one.inputs.iter().any(|input| input == name);
-        self.layers.iter().filter(reads)
+        self.layers.iter().filter(move |one| one.reads(name))
     }
 }
 
 impl Layer {
+    /// Whether it reads the tensor `name`.
+    pub(crate) fn reads(&self, name: &str) -> bool {
+        self.inputs.iter().any(|input| input == name)
+    }
+
     fn shape(&self, known: &BTreeMap<&str, Shape>) -> Result<Shape, ModelError> {
         let error =
             |what, needed: String, found: String| Err(layer(&self.name, what, needed, found));

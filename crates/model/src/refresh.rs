@@ -142,9 +142,9 @@ impl Refreshes {
         let spans = [entry.saturating_sub(levels.input), span];
         let depths = network.depths();
         let depth = |name: &str| depths.get(name).copied().unwrap_or(0);
+        let sizes = network.shapes()?;
         let mut places = vec![Place::start()];
         for one in cuts(network) {
-            let sizes = network.shapes()?;
             let values = sizes.get(one).map_or(0, |shape| shape.iter().product());
             let reached = reach(&places, depth(one), spans);
             if let Some((before, spent)) = reached {
@@ -232,16 +232,12 @@ fn cuts(network: &Network) -> impl Iterator<Item = &str> {
     layers.iter().enumerate().filter_map(move |(at, one)| {
         alive.insert(&one.name);
         let later = &layers[at + 1..];
-        alive.retain(|name| later.iter().any(|next| reads(next, name)));
+        alive.retain(|name| later.iter().any(|next| next.reads(name)));
         let free = |next: &Layer| !matches!(next.op, Op::Activation { .. });
-        let fits = later.iter().filter(|next| reads(next, &one.name)).all(free);
+        let fits = network.readers(&one.name).all(free);
         let alone = alive.len() == 1 && alive.contains(one.name.as_str());
         (alone && fits && one.op != Op::Pool).then_some(one.name.as_str())
     })
-}
-
-fn reads(one: &Layer, name: &str) -> bool {
-    one.inputs.iter().any(|input| input == name)
 }
 
 fn factor(name: &str, bounds: &BTreeMap<String, f64>) -> Result<f64, ModelError> {
