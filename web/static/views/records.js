@@ -230,8 +230,11 @@ function askHint({ dataset, table }) {
   return table.locked ? text.baseModel.askHint(train, test, classes.length) : words.askHint(train - aside, measured, classes.length, aside);
 }
 
+/** The base models on offer, apart from "asked" and from none at all: a count alone is not. */
+const offered = (models) => (Array.isArray(models) ? models.map((one) => one.name).join("/") : `(${models})`);
+
 export const shape = ({ table, choices, dataset, busy, stoppable, connection, baseModels }) =>
-  `${stoppable}/${baseModels?.length}/${table?.name}/${table?.rows}/${table?.locked}/${JSON.stringify(choices)}/${dataset?.ready}/${dataset?.problems_total}/${dataset?.train_rows}/${dataset?.aside}/${dataset?.positive}/${Boolean(busy)}/${connection.status === "online"}`;
+  `${stoppable}/${offered(baseModels)}/${table?.name}/${table?.rows}/${table?.locked}/${JSON.stringify(choices)}/${dataset?.ready}/${dataset?.problems_total}/${dataset?.train_rows}/${dataset?.aside}/${dataset?.positive}/${Boolean(busy)}/${connection.status === "online"}`;
 
 export function build(state) {
   const { table, dataset, busy, connection } = state;
