@@ -48,6 +48,15 @@ impl From<Loss> for LossKind {
     }
 }
 
+/// Reads a penalty on the squared weights.
+fn penalty(text: &str) -> Result<f64, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "a number from 0 to 1 is needed".to_owned())
+}
+
 /// Records to train with.
 #[derive(clap::Args, Clone, Debug)]
 pub struct TrainingRecords {
@@ -114,6 +123,10 @@ pub struct TrainingRecords {
     /// What is minimised; the softmax needs --epochs and three classes or more, and takes about four times as long
     #[arg(long, value_enum, default_value = "one-vs-rest")]
     pub loss: Loss,
+    /// Penalty on the squared weights, 0 to 1, against overfitting; 0.002 for a linear head and 0.01 with hidden units
+    /// when absent
+    #[arg(long, value_name = "NUMBER", requires = "epochs", value_parser = penalty)]
+    pub l2: Option<f64>,
     /// Hidden units between features and classes, 2 to 32: for classes that no straight boundary parts
     #[arg(long, value_name = "NUMBER", requires = "epochs")]
     pub hidden: Option<usize>,
@@ -180,6 +193,7 @@ impl TrainingRecords {
             batch: self.batch,
             validation: self.validate,
             loss: self.loss.into(),
+            l2: self.l2,
             hidden: self.hidden,
         };
         Ok(confide_client::workflow::TrainingSetup::new(

@@ -268,6 +268,7 @@ fn options(args: &TrainArgs) -> ImageOptions {
         positive: records.positive.clone(),
         epochs: records.epochs.unwrap_or(EPOCHS),
         loss: records.loss.into(),
+        l2: records.l2,
         max_memory_bytes: args.images.memory.map(bytes_of),
         max_upload_bytes: records.max_upload_bytes(),
         upload_rate: records.upload_rate(),

@@ -219,6 +219,46 @@ fn loss_and_hidden_units_are_the_data_partys_choice() {
 }
 
 #[test]
+fn the_penalty_is_the_data_partys_choice() {
+    let with = |l2| {
+        let mut request = request(0);
+        let wish = BootstrapWish::new(2);
+        request.bootstrapping = Some(BootstrapWish { l2, ..wish });
+        request
+    };
+    let plan = |l2| TrainingPlan::of_request(&with(l2), &Default::default());
+    let heavy = plan(Some(0.1)).expect("a plan");
+    heavy.check(&with(Some(0.1))).expect("as asked for");
+    let TrainingPlan::Bootstrapped(found) = &heavy else {
+        panic!("bootstraps were asked for");
+    };
+    // No step takes more than half of the weights away.
+    let recipe = &found.choice.recipe;
+    assert_eq!((recipe.l2, found.schedule.l2, recipe.rate), (0.1, 0.1, 5.0));
+    for other in [None, Some(0.0), Some(0.2)] {
+        let refused = heavy.check(&with(other));
+        assert!(matches!(
+            refused,
+            Err(TrainError::Deviation {
+                field: "recipe",
+                ..
+            })
+        ));
+    }
+    // A worker that changes any number of the recipe is found out, not only one that changes what was chosen.
+    let mut faster = found.clone();
+    faster.choice.recipe.momentum = 0.5;
+    assert!(
+        TrainingPlan::Bootstrapped(faster)
+            .check(&with(Some(0.1)))
+            .is_err()
+    );
+    assert!(plan(Some(1.5)).is_err() && plan(Some(f64::NAN)).is_err());
+    let none = plan(Some(0.0)).expect("no penalty is one too");
+    none.check(&with(Some(0.0))).expect("as asked for");
+}
+
+#[test]
 fn features_of_a_network_are_refreshed_once_and_not_sent() {
     let mut request = PlanRequest::new(240, 65, 3);
     request.max_upload_bytes = 4_000_000_000;

@@ -56,6 +56,7 @@ pub(super) fn admit(spec: &JobSpec, limits: &Limits) -> Result<TrainingPlan, Wir
                 epochs: choice.recipe.epochs,
                 batch: choice.batch,
                 loss: choice.recipe.loss,
+                l2: Some(choice.recipe.l2),
                 hidden: choice.hidden,
                 validation: choice.validation,
                 network: choice.network,

@@ -50,6 +50,8 @@ pub struct TrainingOptions {
     pub validation: Option<f64>,
     /// Which loss is minimised: the softmax needs epochs, and three classes or more.
     pub loss: LossKind,
+    /// Penalty on the squared weights, 0 to 1; it needs epochs. The usual one when absent.
+    pub l2: Option<f64>,
     /// Hidden units between features and classes, 2 to 32; they need epochs. A linear head when absent.
     pub hidden: Option<usize>,
 }
@@ -67,6 +69,7 @@ impl Default for TrainingOptions {
             batch: None,
             validation: None,
             loss: LossKind::OneVsRest,
+            l2: None,
             hidden: None,
         }
     }
@@ -226,6 +229,7 @@ impl TrainingSetup {
             batch: self.options.batch.unwrap_or(BootstrapWish::BATCH),
             validation: self.validation.len(),
             loss: self.options.loss,
+            l2: self.options.l2,
             hidden: self.options.hidden.unwrap_or(0),
             network: None,
         });

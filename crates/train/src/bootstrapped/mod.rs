@@ -312,7 +312,7 @@ impl BootstrappedPlan {
         compare("validation", &wish.validation, &self.choice.validation)?;
         compare("hidden units", &wish.hidden, &self.choice.hidden)?;
         compare("network", &wish.network, &self.choice.network)?;
-        compare("loss", &wish.loss, &self.choice.recipe.loss)?;
+        compare("recipe", &wish.recipe(), &self.choice.recipe)?;
         let told = self.tradeoffs.len().min(BABY_STEPS.len());
         compare("number of tradeoffs", &told, &self.tradeoffs.len())?;
         self.check_derivation()?;
@@ -346,7 +346,7 @@ impl BootstrappedPlan {
 }
 
 /// What a data party asks for beyond the sizes of its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BootstrapWish {
     /// How often every record is used.
     pub epochs: usize,
@@ -356,6 +356,8 @@ pub struct BootstrapWish {
     pub validation: usize,
     /// Which loss is minimised; a softmax needs three classes or more.
     pub loss: LossKind,
+    /// Penalty on the squared weights, 0 to 1; that of [`Recipe::with_hidden`] or [`Recipe::for_features`] when absent.
+    pub l2: Option<f64>,
     /// Hidden units, squared; 0 for a linear head.
     pub hidden: usize,
     /// The network whose features the compute party made itself; none where the data party encrypts features. All records then
@@ -374,6 +376,7 @@ impl BootstrapWish {
             batch: Self::BATCH,
             loss: LossKind::OneVsRest,
             validation: 0,
+            l2: None,
             hidden: 0,
             network: None,
         }
@@ -394,8 +397,12 @@ impl BootstrapWish {
             None => Recipe::with_hidden(self.epochs, self.hidden),
             Some(_) => Recipe::for_features(self.epochs),
         };
+        let l2 = self.l2.unwrap_or(recipe.l2);
         Recipe {
             loss: self.loss,
+            l2,
+            // Each step takes rate x l2 of the weights away: more than half would swing.
+            rate: recipe.rate.min(0.5 / l2),
             ..recipe
         }
     }

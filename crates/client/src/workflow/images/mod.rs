@@ -52,6 +52,8 @@ pub struct ImageOptions {
     pub epochs: usize,
     /// Which loss is minimised.
     pub loss: LossKind,
+    /// Penalty on the squared weights, 0 to 1; the usual one when absent.
+    pub l2: Option<f64>,
     /// Largest memory of the worker, if less than it allows.
     pub max_memory_bytes: Option<u64>,
     /// Largest upload of the training in bytes.
@@ -68,6 +70,7 @@ impl Default for ImageOptions {
             positive: None,
             epochs: 16,
             loss: LossKind::OneVsRest,
+            l2: None,
             max_memory_bytes: None,
             max_upload_bytes: None,
             upload_rate: None,
@@ -242,6 +245,7 @@ impl ImageSetup {
         request.upload_rate = self.options.upload_rate.unwrap_or(PlanRequest::UPLOAD_RATE);
         request.bootstrapping = Some(BootstrapWish {
             loss: self.options.loss,
+            l2: self.options.l2,
             ..BootstrapWish::on_features(self.options.epochs, self.network)
         });
         request
