@@ -15,13 +15,6 @@ const WITHHELD = {
   remedy: "Choose another base model, or ask whoever runs the service.",
 };
 
-/** A file of the worker's; the session checks its digest. */
-async function download(service, { digest, bytes }, most) {
-  if (bytes > most) throw WITHHELD;
-  await service.download(digest, most);
-  return service.link.takeFile(digest);
-}
-
 /**
  * The models that can read pictures: what their cards say, and the bytes of their weights. `bytes` is null where the service keeps the
  * weights to itself, so that pictures can only be read there, locked; `heads` says whether that is possible.
@@ -30,7 +23,7 @@ export async function baseModels({ engine, service }) {
   const found = [];
   for (const { card, weights } of await service.models()) {
     try {
-      const about = engine.aboutBaseModel(await download(service, card, MOST_CARD));
+      const about = engine.aboutBaseModel(await service.file(card, MOST_CARD));
       if (weights || about.heads) found.push({ ...about, bytes: weights?.bytes ?? null });
     } catch (error) {
       // A network without features is of no use here.
@@ -51,11 +44,11 @@ async function entryOf(service, name) {
 async function fetchModel(service, name) {
   const entry = await entryOf(service, name);
   if (!entry.weights) throw WITHHELD;
-  const card = await download(service, entry.card, MOST_CARD);
+  const card = await service.file(entry.card, MOST_CARD);
   const address = `/base-model?${entry.weights.digest}`;
   const found = await kept(CACHE, address);
   if (found) return { card, weights: new Uint8Array(await found.arrayBuffer()), address };
-  const weights = await download(service, entry.weights, MOST_WEIGHTS);
+  const weights = await service.file(entry.weights, MOST_WEIGHTS);
   await keep(CACHE, address, weights);
   return { card, weights };
 }
@@ -104,7 +97,7 @@ export const readImages = ({ compiled, card, files, onProgress, signal }) =>
 export async function readLocked({ engine, service, name, ...reading }) {
   reading.onProgress({ phase: "base", done: 0, total: 1 });
   const entry = await entryOf(service, name);
-  const card = await download(service, entry.card, MOST_CARD);
+  const card = await service.file(entry.card, MOST_CARD);
   const about = engine.aboutBaseModel(card);
   const read = await readImages({ card, ...reading });
   return { source: { name: about.name, card: about.card }, card, offered: entry.weights?.bytes ?? null, ...read };

@@ -3,7 +3,7 @@
 import { button, details, h, icon, notice } from "../dom.js";
 import { askPlan, beginImages, chooseModel, go, leaveImages, readPictures } from "../actions.js";
 import { facts, thumbnail } from "./picture.js";
-import { actions, head, section, working } from "./page.js";
+import { actions, head, section, workingView } from "./page.js";
 import { filePicker } from "./records.js";
 import { text } from "../text.js";
 
@@ -99,7 +99,7 @@ export const shape = ({ images, busy, plan, run, connection }) =>
 
 export function build(state) {
   const { images, busy, connection, plan } = state;
-  if (busy) return { element: h("div", { class: "view" }, head(words.title, words.lead), h("section", { class: "card" }, working(busy))) };
+  if (busy) return { element: workingView(words, busy) };
   const online = connection.status === "online";
   const ready = (images.pictures?.count ?? 0) > 0;
   const element = h(

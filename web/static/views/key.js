@@ -3,7 +3,7 @@
 import { details, download, field, formChip, h, icon } from "../dom.js";
 import { makeKey, restore } from "../project-actions.js";
 import { badFile, badPair, form, owner, password, taken } from "./forms.js";
-import { head, working } from "./page.js";
+import { head, workingView } from "./page.js";
 import { ready } from "./backup.js";
 import { text } from "../text.js";
 
@@ -63,7 +63,7 @@ function makeForms() {
 export const shape = ({ vault, busy }) => `${vault?.id}/${vault?.backup}/${Boolean(busy)}`;
 
 export function build(state) {
-  if (state.busy) return { element: h("div", { class: "view" }, head(words.title, words.lead), h("section", { class: "card" }, working(state.busy))) };
+  if (state.busy) return { element: workingView(words, state.busy) };
   if (state.vault) return ready(state);
   const element = h(
     "div",

@@ -29,6 +29,11 @@ export function working(sentence, onstop) {
   return onstop ? h("div", { class: "row spread" }, line, button(text.stop, onstop, { id: "stop-reading" })) : line;
 }
 
+/** A view that shows nothing but work under way. */
+export function workingView({ title, lead }, sentence, onstop) {
+  return h("div", { class: "view" }, head(title, lead), h("section", { class: "card" }, working(sentence, onstop)));
+}
+
 /** Another sentence of the same work, in a view that stays. */
 export function workingNow({ busy }) {
   const place = document.getElementById("working-now");

@@ -5,7 +5,7 @@ import { deleteProject, exportProject, newProject, openProject, renameProject } 
 import { bytes, day, percent } from "../format.js";
 import { badPair, form, owner, password, taken } from "./forms.js";
 import { restoreForm } from "./key.js";
-import { actions, head, working } from "./page.js";
+import { actions, head, workingView } from "./page.js";
 import { text } from "../text.js";
 
 const words = text.projects;
@@ -91,7 +91,7 @@ export const shape = ({ projects, busy, told }) => `${projects.map(({ id, name, 
 
 export function build(state) {
   const { projects, busy, told } = state;
-  if (busy) return { element: h("div", { class: "view" }, head(words.title, words.lead), h("section", { class: "card" }, working(busy))) };
+  if (busy) return { element: workingView(words, busy) };
   const lists = new Map(projects.map(({ id }) => [id, h("dl", { class: "facts" })]));
   // What is under way changes facts: forms keep what was typed meanwhile.
   const refresh = (now) => {

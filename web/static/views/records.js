@@ -7,7 +7,7 @@ import { imagesSource } from "./classify.js";
 import { groups, written } from "./written.js";
 import { percent, short } from "../format.js";
 import { recordTable } from "./table.js";
-import { actions, head, section, working, workingNow } from "./page.js";
+import { actions, head, section, workingNow, workingView } from "./page.js";
 import { text } from "../text.js";
 
 const words = text.records;
@@ -238,7 +238,7 @@ export const shape = ({ table, choices, dataset, busy, stoppable, connection, ba
 
 export function build(state) {
   const { table, dataset, busy, connection } = state;
-  if (busy) return { element: h("div", { class: "view" }, head(words.title, words.lead), h("section", { class: "card" }, working(busy, state.stoppable ? stopReading : null))), refresh: workingNow };
+  if (busy) return { element: workingView(words, busy, state.stoppable ? stopReading : null), refresh: workingNow };
   if (!table) return { element: h("div", { class: "view" }, head(words.title, words.lead), sources(state)) };
   const online = connection.status === "online";
   const element = h(

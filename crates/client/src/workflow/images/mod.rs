@@ -288,10 +288,17 @@ impl ImageSetup {
     fn even(&mut self) -> Result<(), ClientError> {
         let (log_n, loss, columns) = (Preset::N16.log_n(), self.options.loss, self.columns());
         let [train, test] = &mut self.parts;
-        let sizes = [train.len(), columns, self.classes.len()];
-        let layout = TileLayout::of_rows((loss, 0), log_n, sizes, self.network.cells);
-        let jobs = layout.map_err(from_train)?.blocks().max(1);
-        let more = train.split_off(train.len() - train.len() % jobs);
+        let jobs = |count: usize| {
+            let sizes = [count, columns, self.classes.len()];
+            let layout = TileLayout::of_rows((loss, 0), log_n, sizes, self.network.cells);
+            Ok(layout.map_err(from_train)?.blocks().max(1))
+        };
+        // Fewer images may need fewer ciphertexts, which are to be equally full again.
+        let mut count = train.len();
+        while !count.is_multiple_of(jobs(count)?) {
+            count -= 1;
+        }
+        let more = train.split_off(count);
         if more.is_empty() {
             return Ok(());
         }
