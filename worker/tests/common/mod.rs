@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::{
+    collections::HashMap,
     path::Path,
     sync::{
         Arc,
@@ -162,13 +163,18 @@ pub enum Incoming {
 /// A client that sends whatever it is told to.
 pub struct Peer {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Jobs of which an answer, or news beside one, said that they are over: a short one may be by then.
+    over: HashMap<JobId, JobState>,
 }
 
 impl Peer {
     /// Connects and says nothing.
     pub async fn silent(url: &str) -> Self {
         let (socket, _) = connect_async(url).await.unwrap();
-        Self { socket }
+        Self {
+            socket,
+            over: HashMap::new(),
+        }
     }
 
     /// Connects and greets.
@@ -365,18 +371,34 @@ impl Peer {
                     request: Some(_),
                     job,
                     state,
-                } => return Ok((job, state)),
-                // News of another job.
-                WorkerMessage::JobUpdate { request: None, .. } => {}
+                } => {
+                    self.note(job, &state);
+                    return Ok((job, state));
+                }
+                WorkerMessage::JobUpdate {
+                    request: None,
+                    job,
+                    state,
+                } => self.note(job, &state),
                 WorkerMessage::Error { error, .. } => return Err(error.code),
                 other => panic!("{other:?}"),
             }
         }
     }
 
-    /// Waits for the end of a job.
+    fn note(&mut self, job: JobId, state: &JobState) {
+        match state.is_final() {
+            true => self.over.insert(job, state.clone()),
+            false => self.over.remove(&job),
+        };
+    }
+
+    /// Waits for the end of a job, which may have been told already.
     pub async fn end_of(&mut self, id: JobId) -> JobState {
-        self.wait_for(id, JobState::is_final).await
+        match self.over.remove(&id) {
+            Some(state) => state,
+            None => self.wait_for(id, JobState::is_final).await,
+        }
     }
 
     /// Waits until a job stands as wanted.
