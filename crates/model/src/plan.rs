@@ -218,9 +218,10 @@ impl Plan {
         self.counts.steps(&cost, &self.shape).collect()
     }
 
-    /// Microseconds of single-thread work by step; steps of one name count together.
-    pub fn micros(&self, cost: &CostModel) -> BTreeMap<String, f64> {
-        self.counts.micros(&self.cost(cost), &self.shape)
+    /// Microseconds by step, to be turned into seconds on so many threads by [`CostModel::seconds`]; steps of one name count together.
+    pub fn micros(&self, cost: &CostModel, threads: usize) -> BTreeMap<String, f64> {
+        let cost = self.cost(cost).with_refresh_on(threads);
+        self.counts.micros(&cost, &self.shape)
     }
 
     /// With the time of its bootstraps.
@@ -238,7 +239,7 @@ impl Plan {
 
     /// Predicted seconds on `threads` threads.
     pub fn seconds(&self, cost: &CostModel, threads: usize) -> f64 {
-        let micros = self.micros(cost).into_values().sum();
+        let micros = self.micros(cost, threads).into_values().sum();
         cost.seconds(micros, threads)
     }
 }

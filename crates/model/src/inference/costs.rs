@@ -50,7 +50,7 @@ impl InferenceCosts {
         let (key_memory, _) = counted.key_bytes();
         let read = key_memory as f64 / 8.0 * KEY_READ_NANOS / 1000.0;
         let mut phases = vec![("keys".to_owned(), read)];
-        for (name, micros) in counted.micros(model) {
+        for (name, micros) in counted.micros(model, threads) {
             let stage = stage(&name).to_owned();
             match phases.iter_mut().find(|(other, _)| *other == stage) {
                 Some((_, sum)) => *sum += micros,

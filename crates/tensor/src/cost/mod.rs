@@ -36,6 +36,9 @@ pub enum Op {
     Refresh,
 }
 
+/// Share of a bootstrap that two threads share: 4.6 s on one and 2.84 s on two (docs/benchmarks.md, "Bootstrapping").
+const REFRESH_SHARE: f64 = 0.765;
+
 /// What the cost of a key switch depends on beside the level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySwitchShape {
@@ -125,11 +128,24 @@ impl CostModel {
         terms.nanos(&self.ring(shape.log_n).nanos) / 1000.0
     }
 
-    /// Seconds of `micros` of single-thread work on `threads` threads of this machine (Amdahl's law).
+    /// Seconds of `micros` of single-thread work on `threads` threads of this machine.
     pub fn seconds(&self, micros: f64, threads: usize) -> f64 {
-        let share = self.parallel_share / threads.max(1) as f64 + (1.0 - self.parallel_share);
-        self.machine_factor * micros * share / 1e6
+        self.machine_factor * micros * amdahl(self.parallel_share, threads) / 1e6
     }
+
+    /// The same model, with bootstraps as long as to take on `threads` threads, by [`CostModel::seconds`], what they do: threads
+    /// share less of one ciphertext than of the many of other operations.
+    #[must_use]
+    pub fn with_refresh_on(mut self, threads: usize) -> Self {
+        self.refresh_micros *=
+            amdahl(REFRESH_SHARE, threads) / amdahl(self.parallel_share, threads);
+        self
+    }
+}
+
+/// Time of work of which threads share a part, against one thread (Amdahl's law).
+fn amdahl(share: f64, threads: usize) -> f64 {
+    share / threads.max(1) as f64 + (1.0 - share)
 }
 
 #[cfg(test)]
@@ -205,6 +221,22 @@ mod tests {
         }
         cost.machine_factor = 3.0;
         assert!((cost.seconds(1e6, 1) - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn threads_speed_bootstraps_up_as_measured() {
+        let cost = CostModel {
+            refresh_micros: 4.6e6,
+            ..CostModel::default()
+        };
+        let seconds = |threads| {
+            let one = cost.clone().with_refresh_on(threads);
+            one.seconds(one.refresh_micros, threads)
+        };
+        for (threads, measured) in [(1, 4.6), (2, 2.84)] {
+            assert!((seconds(threads) / measured - 1.0).abs() < 0.01);
+        }
+        assert!(seconds(4) < seconds(2));
     }
 
     #[test]
