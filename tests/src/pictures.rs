@@ -50,13 +50,15 @@ pub fn tiny() -> Model {
     Model::read(&models().join("tiny")).expect("a valid model")
 }
 
+/// Card, weights and known answers of a model.
+const FILES: [&str; 3] = ["card.json", "weights.safetensors", "golden.json"];
+
 /// Card, weights and known answers as bytes.
 ///
 /// # Panics
 /// When they cannot be read.
 pub fn tiny_files() -> [Vec<u8>; 3] {
-    let names = ["card.json", "weights.safetensors", "golden.json"];
-    names.map(|name| std::fs::read(models().join("tiny").join(name)).expect("a file"))
+    FILES.map(|name| std::fs::read(models().join("tiny").join(name)).expect("a file"))
 }
 
 /// `count` images that differ.
@@ -129,24 +131,31 @@ impl Standardised {
 /// # Panics
 /// When it cannot be written.
 pub fn with_features(folder: &Path, images: &[NamedImage]) -> Model {
+    with_features_of(&models().join("tiny"), folder, images)
+}
+
+/// The same for the network in a folder, under its name and `-features`.
+///
+/// # Panics
+/// When it cannot be read or written.
+pub fn with_features_of(source: &Path, folder: &Path, images: &[NamedImage]) -> Model {
+    let model = Model::read(source).expect("a valid model");
     let Standardised {
         mean, deviation, ..
-    } = Standardised::new(&tiny(), images);
+    } = Standardised::new(&model, images);
     let weight = |f: usize, c: usize| if f == c { deviation[c].recip() } else { 0.0 };
     let channels = 0..mean.len();
     let row = |f: usize| channels.clone().map(|c| weight(f, c)).collect();
     let rows: Vec<Vec<f64>> = channels.clone().map(row).collect();
-    let folder = folder.join("tiny-features");
+    let name = format!("{}-features", model.card.name);
+    let folder = folder.join(&name);
     std::fs::create_dir_all(&folder).expect("a folder");
-    let files = tiny_files();
-    for (name, bytes) in ["card.json", "weights.safetensors", "golden.json"]
-        .iter()
-        .zip(&files)
-    {
-        std::fs::write(folder.join(name), bytes).expect("a file");
+    for file in FILES {
+        std::fs::copy(source.join(file), folder.join(file)).expect("a file");
     }
-    let mut card: serde_json::Value = serde_json::from_slice(&files[0]).expect("a card");
-    card["name"] = "tiny-features".into();
+    let card = std::fs::read(source.join(FILES[0])).expect("a card");
+    let mut card: serde_json::Value = serde_json::from_slice(&card).expect("a card");
+    card["name"] = name.into();
     card["features"] = serde_json::json!({
         "layer": "pool", "mean": mean, "rows": rows, "bound": 10.0,
     });
@@ -159,10 +168,17 @@ pub fn with_features(folder: &Path, images: &[NamedImage]) -> Model {
 /// # Panics
 /// When the network cannot be read.
 pub fn labelled(count: usize) -> (Vec<NamedImage>, Vec<String>) {
-    let tiny = tiny();
-    let mut images = images(&tiny, count);
+    labelled_by(&tiny(), count)
+}
+
+/// The same by the features of another model.
+///
+/// # Panics
+/// When its images are of another size.
+pub fn labelled_by(model: &Model, count: usize) -> (Vec<NamedImage>, Vec<String>) {
+    let mut images = images(&tiny(), count);
     images.iter_mut().for_each(|image| image.class = None);
-    let features = Standardised::new(&tiny, &images).features;
+    let features = Standardised::new(model, &images).features;
     let kind = |row: &Vec<f64>| {
         let largest = (0..KINDS.len()).max_by(|&i, &j| row[i].total_cmp(&row[j]));
         KINDS[largest.unwrap_or(0)].to_owned()

@@ -269,6 +269,7 @@ fn options(args: &TrainArgs) -> ImageOptions {
         epochs: records.epochs.unwrap_or(EPOCHS),
         loss: records.loss.into(),
         l2: records.l2,
+        bootstrapped: None,
         max_memory_bytes: args.images.memory.map(bytes_of),
         max_upload_bytes: records.max_upload_bytes(),
         upload_rate: records.upload_rate(),

@@ -14,6 +14,7 @@ const GATHERING: Gathering = Gathering {
     log_n: 16,
     columns: 256,
     scale: 1e-3,
+    bootstrapped: false,
 };
 
 #[test]
@@ -57,6 +58,56 @@ fn features_end_in_one_ciphertext_at_the_level_of_the_switch() {
     }
 }
 
+/// The chain of all 39 levels has two special primes only; the set of training has nine.
+#[test]
+fn a_deep_network_is_bootstrapped_under_the_parameters_of_training() {
+    let card = model("resnet20-cifar10-5").card;
+    let gathering = Gathering {
+        columns: 64,
+        bootstrapped: true,
+        ..GATHERING
+    };
+    let with = |gathering| {
+        let mut request = InferenceRequest::features(&card, 1024, gathering).expect("features");
+        request.max_memory_bytes = 16 << 30;
+        request.max_store_bytes = 8 << 30;
+        request
+    };
+    let request = with(gathering);
+    let found = plan(&card, &request, &Default::default()).expect("a plan");
+    println!("{found}");
+    found
+        .check(&card, &request)
+        .expect("it follows from its choice");
+    let set = found.bootstraps().expect("a set").expect("with bootstraps");
+    assert_eq!((found.jobs(), found.outputs), (2, 1));
+    assert_eq!(found.output_level, set.input_level());
+    let operations = &found.costs.operations;
+    let (_, count) = operations.last().expect("operations");
+    assert!(
+        operations
+            .last()
+            .is_some_and(|(name, _)| name == "bootstraps")
+            && *count > 0
+    );
+
+    // What training reads decides: neither way stands for the other.
+    let at_once = Gathering {
+        bootstrapped: false,
+        ..gathering
+    };
+    assert!(found.check(&card, &with(at_once)).is_err());
+    let mut other = found.clone();
+    other.task.gathering = Some(at_once);
+    assert!(other.check(&card, &with(at_once)).is_err());
+    let mut large = with(at_once);
+    large.max_memory_bytes = 20 << 30;
+    let slow = plan(&card, &large, &Default::default()).expect("a plan");
+    assert_eq!(slow.bootstraps().expect("none"), None);
+    let seconds = [&found, &slow].map(|plan| plan.costs.worker_seconds());
+    assert!(seconds[0] < 0.8 * seconds[1], "{seconds:?}");
+}
+
 #[test]
 fn what_cannot_be_gathered_is_refused() {
     let card = model("resnet8-mednist-3").card;
@@ -87,6 +138,11 @@ fn what_cannot_be_gathered_is_refused() {
         },
         Gathering {
             scale: 0.0,
+            ..GATHERING
+        },
+        Gathering {
+            log_n: 15,
+            bootstrapped: true,
             ..GATHERING
         },
     ] {

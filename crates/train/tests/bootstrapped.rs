@@ -266,6 +266,7 @@ fn features_of_a_network_are_refreshed_once_and_not_sent() {
     let network = NetworkFeatures {
         levels: 17,
         cells: 256,
+        bootstrapped: false,
     };
     let wish = BootstrapWish::on_features(4, network);
     request.bootstrapping = Some(wish);

@@ -5,7 +5,9 @@ mod scans;
 
 use std::path::Path;
 
-use confide_client::workflow::images::{ImagePredictionSetup, ImageRun, SavedImageModel};
+use confide_client::workflow::images::{
+    ImagePredictionSetup, ImageRun, ImageSetup, SavedImageModel,
+};
 use confide_client::workflow::{ObjectFactory, ResultOpener, WorkerFacts};
 use confide_protocol::{Digest, JobReport, JobSpec, JobState, ObjectKind, code};
 use confide_tests::{
@@ -16,6 +18,9 @@ use confide_tests::{
 
 /// About 60 of them train: two jobs, because 32 fill a ciphertext.
 const IMAGES: usize = 75;
+
+/// Those of them for which a network is bootstrapped: one job of 32 trains.
+const FEWER: usize = 40;
 
 /// Images that are predicted once more.
 const NEW: usize = 5;
@@ -59,10 +64,9 @@ async fn finished(
     (done(party.job_until(id, JobState::is_final).await), worker)
 }
 
-/// The run of all images, with plans from the worker.
-async fn plan(party: &mut Party, folder: &Path) -> ImageRun {
-    let (images, kinds) = pictures::labelled(IMAGES);
-    let mut planned = scans::planned(scans::setup(folder, images, kinds), &FACTS);
+/// The run of a setup, with plans from the worker. The model is in `folder`.
+async fn plan(party: &mut Party, folder: &Path, setup: ImageSetup) -> ImageRun {
+    let mut planned = scans::planned(setup, &FACTS);
     while planned.wants_plan() {
         let request = planned.request_bytes(&FACTS).unwrap();
         let plan = pictures::ask(party, request).await.unwrap();
@@ -78,7 +82,7 @@ async fn plan(party: &mut Party, folder: &Path) -> ImageRun {
 }
 
 fn card(folder: &Path) -> confide_model::Card {
-    let text = std::fs::read(folder.join("tiny-features/card.json")).unwrap();
+    let text = std::fs::read(folder.join("card.json")).unwrap();
     confide_model::Card::parse(&text).unwrap()
 }
 
@@ -233,15 +237,17 @@ async fn later(run: &ImageRun, party: &mut Party, head: Digest, logits: &[Vec<f6
 async fn a_head_is_trained_on_encrypted_images_and_a_kill_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let models = dir.path().join("models");
-    let (images, _) = pictures::labelled(IMAGES);
-    let model = pictures::with_features(&models, &images);
+    let labelled = pictures::labelled(IMAGES);
+    let model = pictures::with_features(&models, &labelled.0);
+    let folder = models.join(&model.card.name);
     let mut results = Vec::new();
     for (name, kills) in [("calm", [None, None]), ("killed", [Some(1), Some(1)])] {
         let data = dir.path().join(name);
         std::fs::create_dir(&data).unwrap();
         let worker = start(&data, &models).await;
         let mut party = Party::connect(worker.url(), 1).await;
-        let run = plan(&mut party, &models).await;
+        let setup = scans::setup(&folder, labelled.clone(), false);
+        let run = plan(&mut party, &folder, setup).await;
         if results.is_empty() {
             println!("{}", run.training());
             run.features().for_each(|plan| println!("{plan}"));
@@ -285,4 +291,46 @@ async fn a_head_is_trained_on_encrypted_images_and_a_kill_changes_nothing() {
     );
     assert_eq!(run.predictions(&logits).len(), images[1]);
     assert_eq!(run.logits(&[]).unwrap_err().code, "CC-5021");
+}
+
+/// 27 levels up to the features on a ring with 13 between bootstraps: the network works under the parameters of training.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deep_network_is_bootstrapped_before_a_head_is_trained() {
+    let dir = tempfile::tempdir().unwrap();
+    let models = dir.path().join("models");
+    let deep = pictures::networks().join("deep");
+    let network = confide_model::Model::read(&deep).unwrap();
+    let labelled = pictures::labelled_by(&network, FEWER);
+    let model = pictures::with_features_of(&deep, &models, &labelled.0);
+    let folder = models.join(&model.card.name);
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let worker = start(&data, &models).await;
+    let mut party = Party::connect(worker.url(), 1).await;
+
+    let setup = scans::setup(&folder, labelled, true);
+    let run = plan(&mut party, &folder, setup).await;
+    for plan in run.features() {
+        println!("{plan}");
+        let text = plan.to_string();
+        assert!(text.contains("then bootstraps where blocks"), "{text}");
+        // The ring of training, which therefore can do without a switch of the modulus.
+        let params = run.training().parameters().unwrap();
+        assert_eq!(plan.parameters().unwrap().literal(), params.literal());
+    }
+    let places = (data.as_path(), models.as_path());
+    let (kept, worker) = features(&run, (&mut party, worker), places, None).await;
+    let found = head(&run, (&mut party, worker), places, &kept, true).await;
+    let (trained, scores, worker) = found;
+    let logits = opened(&run, &scores);
+    later(&run, &mut party, Digest::of(&trained), &logits).await;
+    assert!(worker.terminate().await);
+
+    let clear = run.clear(&model.weights).unwrap();
+    assert!(clear.share_of_range < 1.0, "{}", clear.share_of_range);
+    let report = run.report(&logits, Some(&clear)).unwrap();
+    let beside = report.clear.as_ref().unwrap();
+    println!("{beside:?}");
+    assert!(beside.max_logit_difference < 5e-3, "{beside:?}");
+    assert_eq!(beside.label_agreement, 1.0, "{beside:?}");
 }

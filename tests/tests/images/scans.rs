@@ -13,14 +13,19 @@ use confide_train::bootstrapped::{BootstrappedPlan, Preset};
 /// Seed of the key.
 pub const SEED: [u8; 32] = [6; 32];
 
-/// The setup of a training on as many of the images as two equally full ciphertexts hold.
+/// The setup of a training on as many of the images as two equally full ciphertexts hold, on features of the model in a folder.
 ///
 /// # Panics
 /// When it is refused.
-pub fn setup(folder: &Path, mut images: Vec<NamedImage>, mut kinds: Vec<String>) -> ImageSetup {
-    let card = std::fs::read(folder.join("tiny-features/card.json")).expect("a card");
+pub fn setup(
+    model: &Path,
+    (mut images, mut kinds): (Vec<NamedImage>, Vec<String>),
+    bootstrapped: bool,
+) -> ImageSetup {
+    let card = std::fs::read(model.join("card.json")).expect("a card");
     let options = ImageOptions {
         epochs: 4,
+        bootstrapped: Some(bootstrapped),
         ..ImageOptions::default()
     };
     loop {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use confide_ckks::Parameters;
-use confide_tensor::CostModel;
+use confide_tensor::{CostModel, TensorError};
 use serde::{Deserialize, Serialize};
 
 use super::planner::RINGS;
@@ -12,6 +12,7 @@ use crate::error::{ModelError, layout};
 use crate::features::{self, FeatureRows, FeatureSums};
 use crate::ops::LayerEvaluator;
 use crate::program::{Program, Tensor};
+use crate::refresh::BootstrapNeeds;
 use crate::weights::Weights;
 
 /// What training says of the ciphertexts that it reads features from.
@@ -23,6 +24,9 @@ pub struct Gathering {
     pub columns: usize,
     /// Features are stored times this, beside the scale of their level.
     pub scale: f64,
+    /// Whether the network works under the parameters of training and is bootstrapped on the way. Otherwise all its levels are there
+    /// at once, under parameters of its own.
+    pub bootstrapped: bool,
 }
 
 impl Gathering {
@@ -37,7 +41,15 @@ impl Gathering {
         images.div_ceil(self.rows())
     }
 
-    /// Parameters of a network whose features are `levels` levels deep, the gathering included.
+    /// Level at which features are handed over.
+    pub(super) fn level(&self) -> Result<usize, ModelError> {
+        match self.bootstrapped {
+            true => Ok(BootstrapNeeds::of_ring(self.log_n)?.levels.input),
+            false => Ok(features::HANDOVER_LEVEL),
+        }
+    }
+
+    /// Parameters of a network that is not bootstrapped and whose features are `levels` levels deep, the gathering included.
     pub(super) fn parameters(&self, levels: usize) -> Result<Parameters, ModelError> {
         #[cfg(any(test, feature = "insecure-test-parameters"))]
         if self.log_n < *RINGS.start() {
@@ -71,6 +83,7 @@ pub(super) fn of_card(card: &Card) -> Result<&FeatureCard, ModelError> {
 pub struct FeatureEnd {
     rows: FeatureRows,
     sums: FeatureSums,
+    level: usize,
 }
 
 impl FeatureEnd {
@@ -95,6 +108,7 @@ impl FeatureEnd {
         Ok(Self {
             rows,
             sums: FeatureSums::new(features, gains, gathering.scale)?,
+            level: gathering.level()?,
         })
     }
 
@@ -103,7 +117,7 @@ impl FeatureEnd {
         &self.rows
     }
 
-    /// The features of pooled channels; one level lower. On ciphertexts with masks of [`features::MASK_BITS`].
+    /// The features of pooled channels, at the level at which they are handed over. On ciphertexts with masks of [`features::MASK_BITS`].
     ///
     /// # Errors
     /// As [`FeatureRows::pack`].
@@ -112,7 +126,14 @@ impl FeatureEnd {
         ev: &E,
         pooled: Tensor<E::Ct>,
     ) -> Result<Tensor<E::Ct>, ModelError> {
-        let tiles = self.rows.pack(ev, pooled, &self.sums)?;
+        // Bootstraps may leave more levels than the gathering takes.
+        let lower = |channel: Arc<E::Ct>| match ev.level(&channel) > self.level + 1 {
+            true => Ok(Arc::new(ev.at_level(&channel, self.level + 1)?)),
+            false => Ok(channel),
+        };
+        let lowered = |channel: Vec<_>| channel.into_iter().map(lower).collect();
+        let pooled: Result<_, TensorError> = pooled.into_iter().map(lowered).collect();
+        let tiles = self.rows.pack(ev, pooled?, &self.sums)?;
         Ok(tiles.into_iter().map(|tile| vec![Arc::new(tile)]).collect())
     }
 }

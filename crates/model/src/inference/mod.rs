@@ -32,7 +32,7 @@ use crate::samples;
 use crate::weights::Weights;
 
 /// Version of the plan's meaning: parties with different versions do not work together.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Most images of a request, ciphertexts of a job's images, and weights of a network that is planned for. Sizes may come
 /// from outside, and the program is run on counters for them.
@@ -160,7 +160,12 @@ impl Task {
 
     /// Levels of the network and of the gathering that may follow.
     fn levels(&self, network: &Network) -> usize {
-        network.levels() + usize::from(self.gathering.is_some())
+        network.levels() + self.end_levels()
+    }
+
+    /// Levels of the gathering, if one follows.
+    fn end_levels(&self) -> usize {
+        usize::from(self.gathering.is_some())
     }
 
     /// The chain of a choice, and what its bootstraps need if it has some.
@@ -170,25 +175,24 @@ impl Task {
         choice: &Choice,
     ) -> Result<(ParametersLiteral, Option<BootstrapNeeds>), ModelError> {
         let levels = self.levels(network) + self.spare_levels;
-        let (chain, needs) = match &self.gathering {
-            None => match choice.entry {
-                None => return Ok((literal_with(choice.log_n, levels, choice.special)?, None)),
-                Some(entry) => {
-                    let set = bootstrapping(choice.log_n, entry)?;
-                    let needs = BootstrapNeeds::of_ring(choice.log_n)?;
-                    (chain(set.params(), entry), Some(needs))
-                }
-            },
-            Some(_) if choice.entry.is_some() => {
-                let available = "a network with bootstraps";
-                return Err(layout(
-                    "features",
-                    "a network without bootstraps",
-                    available,
-                ));
+        if let Some(gathering) = &self.gathering {
+            compare("ring", &gathering.log_n, &choice.log_n)?;
+            compare(
+                "bootstraps of the network",
+                &gathering.bootstrapped,
+                &choice.entry.is_some(),
+            )?;
+        }
+        let (chain, needs) = match (choice.entry, &self.gathering) {
+            (Some(entry), _) => {
+                let set = bootstrapping(choice.log_n, entry)?;
+                let needs = BootstrapNeeds::of_ring(choice.log_n)?;
+                (chain(set.params(), entry), Some(needs))
             }
-            Some(gathering) => {
-                compare("ring", &gathering.log_n, &choice.log_n)?;
+            (None, None) => {
+                return Ok((literal_with(choice.log_n, levels, choice.special)?, None));
+            }
+            (None, Some(gathering)) => {
                 let params = gathering.parameters(levels)?;
                 (chain(&params, params.program_level()), None)
             }
@@ -212,7 +216,7 @@ impl Task {
             return Ok(Refreshes::none());
         };
         let levels = BootstrapNeeds::of_ring(choice.log_n)?.levels;
-        let ends = (entry, self.spare_levels);
+        let ends = (entry, self.spare_levels + self.end_levels());
         Refreshes::place(network, &card.ranges.bound, levels, ends)
     }
 }
@@ -521,12 +525,10 @@ fn parameters(
     choice: &Choice,
     literal: &ParametersLiteral,
 ) -> Result<Parameters, ModelError> {
-    let params = match &task.gathering {
-        None => match choice.entry {
-            None => return Ok(Parameters::new(literal.clone())?),
-            Some(entry) => bootstrapping(choice.log_n, entry)?.params().clone(),
-        },
-        Some(gathering) => {
+    let params = match (choice.entry, &task.gathering) {
+        (Some(entry), _) => bootstrapping(choice.log_n, entry)?.params().clone(),
+        (None, None) => return Ok(Parameters::new(literal.clone())?),
+        (None, Some(gathering)) => {
             // All primes but the lowest one and those by which nothing is rescaled.
             let primes = literal.log_q.len();
             gathering.parameters(primes.saturating_sub(features::HANDOVER_LEVEL + 1))?
@@ -543,9 +545,10 @@ fn bounded(network: &Network, task: &Task, choice: &Choice) -> Result<(), ModelE
         gathering.check()?;
         compare("ring", &gathering.log_n, &choice.log_n)?;
         at_most("images of a job", choice.images, gathering.rows())?;
-    } else if choice.entry.is_some() {
+    }
+    if choice.entry.is_some() {
         refresh::ring(choice.log_n)?;
-    } else if !planner::RINGS.contains(&choice.log_n) {
+    } else if task.gathering.is_none() && !planner::RINGS.contains(&choice.log_n) {
         let needed = format!("{:?}", planner::RINGS);
         return Err(layout("log2 of the ring degree", needed, choice.log_n));
     }

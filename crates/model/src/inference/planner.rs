@@ -46,11 +46,13 @@ pub fn plan(
     };
     if let Some(gathering) = search.task.gathering {
         gathering.check()?;
-        let special = gathering.parameters(levels)?.literal().log_p.len() as u32;
-        for batch in batches(gathering.log_n, request.batch) {
-            if search.try_features(special, batch, &gathering) && batch >= gathering.rows() {
-                break;
+        if gathering.bootstrapped {
+            for (special, entry) in entries(gathering.log_n)? {
+                search.try_all_features(&gathering, special, Some(entry));
             }
+        } else {
+            let special = gathering.parameters(levels)?.literal().log_p.len() as u32;
+            search.try_all_features(&gathering, special, None);
         }
         return search.found(|| layout("images in a ciphertext", "another number", 0));
     }
@@ -67,14 +69,20 @@ pub fn plan(
     // A smaller ring that holds all levels is always faster than bootstraps.
     let smaller = |(_, plan): &(f64, InferencePlan)| plan.choice.log_n < refresh::LOG_N;
     if !search.best.as_ref().is_some_and(smaller) {
-        let set = refresh::parameters(refresh::LOG_N)?;
-        let special = set.literal().program.log_p.len() as u32;
-        // A block more before the first bootstrap each time: fewer bootstraps for larger ciphertexts.
-        for entry in (set.output_level()..=set.params().max_level()).step_by(4) {
+        for (special, entry) in entries(refresh::LOG_N)? {
             search.try_batches((refresh::LOG_N, special, Some(entry)));
         }
     }
     search.found(|| layout("levels", "a ring that holds them", levels))
+}
+
+/// Special primes of the set for bootstraps, and levels at which images may come in: a block more before the first bootstrap each time,
+/// which makes fewer bootstraps and larger ciphertexts.
+fn entries(log_n: u32) -> Result<impl Iterator<Item = (u32, usize)>, ModelError> {
+    let set = refresh::parameters(log_n)?;
+    let special = set.literal().program.log_p.len() as u32;
+    let levels = set.output_level()..=set.params().max_level();
+    Ok(levels.step_by(4).map(move |entry| (special, entry)))
 }
 
 /// Images in a ciphertext, fewest first: the slots over a power of four.
@@ -150,8 +158,22 @@ impl Search<'_> {
         }
     }
 
+    /// Tries all numbers of images in a ciphertext, for jobs whose features fill one.
+    fn try_all_features(&mut self, gathering: &Gathering, special: u32, entry: Option<usize>) {
+        for batch in batches(gathering.log_n, self.request.batch) {
+            if self.try_features((special, entry), batch, gathering) && batch >= gathering.rows() {
+                break;
+            }
+        }
+    }
+
     /// Tries jobs whose features fill a ciphertext. Whether there is a program at all.
-    fn try_features(&mut self, special: u32, batch: usize, gathering: &Gathering) -> bool {
+    fn try_features(
+        &mut self,
+        (special, entry): (u32, Option<usize>),
+        batch: usize,
+        gathering: &Gathering,
+    ) -> bool {
         let jobs = gathering.jobs(self.request.images);
         self.try_working(Choice {
             log_n: gathering.log_n,
@@ -160,7 +182,7 @@ impl Search<'_> {
             images: self.request.images.div_ceil(jobs),
             // Features are gathered from one channel in a ciphertext.
             fold: false,
-            entry: None,
+            entry,
             working_bytes: WORKING[0],
         })
     }

@@ -28,8 +28,13 @@ impl fmt::Display for BootstrappedPlan {
         if let Some(network) = self.choice.network {
             writeln!(
                 f,
-                "  features    of a network {} levels deep, kept by the worker, refreshed once in {} ciphertext{}",
+                "  features    of a network {} levels deep{}, kept by the worker, refreshed once in {} ciphertext{}",
                 network.levels,
+                if network.bootstrapped {
+                    " with bootstraps on the way"
+                } else {
+                    ""
+                },
                 layout.blocks(),
                 if layout.blocks() == 1 { "" } else { "s" }
             )?;

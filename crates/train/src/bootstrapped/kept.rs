@@ -14,6 +14,10 @@ pub(super) const PHASE: &str = "refresh features";
 /// Most levels of a network, the gathering included.
 const MAX_LEVELS: usize = 64;
 
+/// Most levels of a network, the gathering included, for which all of them at once are quicker than bootstraps: one more leaves the
+/// parameters of [`confide_model::features::parameters`] four special primes, and keys of ten digits.
+const MOST_AT_ONCE: usize = 35;
+
 /// What a training has to know of a network that makes its features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkFeatures {
@@ -22,13 +26,27 @@ pub struct NetworkFeatures {
     /// Slots that the last maps of an image take in each of their ciphertexts: a row of features takes no fewer, so that the images of
     /// one evaluation fill one ciphertext of rows.
     pub cells: usize,
+    /// Whether the network works under the parameters of training and is bootstrapped on the way.
+    pub bootstrapped: bool,
 }
 
-/// The way of kept features into a training: from the parameters of their network to those of bootstrapping.
+impl NetworkFeatures {
+    /// Of a network that is bootstrapped if it is deeper than [`MOST_AT_ONCE`].
+    pub fn new(levels: usize, cells: usize) -> Self {
+        Self {
+            levels,
+            cells,
+            bootstrapped: levels > MOST_AT_ONCE,
+        }
+    }
+}
+
+/// The way of kept features into a training: from the parameters of their network to those of bootstrapping, where they differ.
 #[derive(Debug)]
 pub struct KeptFeatures {
     params: Parameters,
-    crossing: Crossing,
+    level: usize,
+    crossing: Option<Crossing>,
 }
 
 impl KeptFeatures {
@@ -37,9 +55,21 @@ impl KeptFeatures {
     /// # Errors
     /// [`TrainError::Features`] for more levels than are secure, and those of [`Crossing::new`].
     pub fn new(preset: Preset, baby: usize, network: &NetworkFeatures) -> Result<Self, TrainError> {
+        let set = preset.parameters(baby)?;
+        if network.bootstrapped {
+            return Ok(Self {
+                params: set.params().clone(),
+                level: set.input_level(),
+                crossing: None,
+            });
+        }
         let params = preset.features(network.levels)?;
-        let crossing = Crossing::new(&params, &preset.parameters(baby)?)?;
-        Ok(Self { params, crossing })
+        let crossing = Crossing::new(&params, &set)?;
+        Ok(Self {
+            params,
+            level: crossing.level(),
+            crossing: Some(crossing),
+        })
     }
 
     /// Parameters of the features.
@@ -49,23 +79,32 @@ impl KeptFeatures {
 
     /// Their level.
     pub fn level(&self) -> usize {
-        self.crossing.level()
+        self.level
     }
 
     /// Features are stored times this, beside the schedule's factor.
     pub fn factor(&self) -> f64 {
-        self.crossing.factor()
+        self.crossing.as_ref().map_or(1.0, Crossing::factor)
+    }
+
+    /// At the level that bootstrapping reads, under its parameters.
+    fn crossed(&self, tile: &Ciphertext) -> Result<Ciphertext, TensorError> {
+        match &self.crossing {
+            Some(crossing) => crossing.cross(tile),
+            None => Ok(tile.clone()),
+        }
     }
 
     /// What steps read: crossed over and refreshed. The evaluator refreshes all slots.
     ///
     /// # Errors
-    /// Those of [`Crossing::refreshed`].
+    /// Those of [`Crossing::cross`] and of the refresh.
     pub fn refreshed<E>(&self, ev: &E, tile: &Ciphertext) -> Result<Ciphertext, TensorError>
     where
         E: Evaluator<Ct = Ciphertext>,
     {
-        self.crossing.refreshed(ev, tile)
+        ev.phase(PHASE);
+        ev.refresh(&self.crossed(tile)?, ev.slots().ilog2())
     }
 
     /// What predictions read: crossed over, at the level of a trained head, which is `level`.
@@ -81,7 +120,7 @@ impl KeptFeatures {
     where
         E: Evaluator<Ct = Ciphertext>,
     {
-        ev.at_level(&self.crossing.cross(tile)?, level)
+        ev.at_level(&self.crossed(tile)?, level)
     }
 }
 

@@ -54,6 +54,8 @@ pub struct ImageOptions {
     pub loss: LossKind,
     /// Penalty on the squared weights, 0 to 1; the usual one when absent.
     pub l2: Option<f64>,
+    /// Whether the network's ciphertexts are bootstrapped on the way; where its depth asks for it when absent.
+    pub bootstrapped: Option<bool>,
     /// Largest memory of the worker, if less than it allows.
     pub max_memory_bytes: Option<u64>,
     /// Largest upload of the training in bytes.
@@ -71,6 +73,7 @@ impl Default for ImageOptions {
             epochs: 16,
             loss: LossKind::OneVsRest,
             l2: None,
+            bootstrapped: None,
             max_memory_bytes: None,
             max_upload_bytes: None,
             upload_rate: None,
@@ -204,6 +207,11 @@ impl ImageSetup {
                 "Add images.",
             ));
         }
+        let usual = NetworkFeatures::new(levels, cells);
+        let network = NetworkFeatures {
+            bootstrapped: options.bootstrapped.unwrap_or(usual.bootstrapped),
+            ..usual
+        };
         let mut setup = Self {
             parts: [split.train, split.test],
             notes: [dataset.records.notes, split.notes].concat(),
@@ -217,7 +225,7 @@ impl ImageSetup {
             classes: dataset.classes,
             positive,
             options,
-            network: NetworkFeatures { levels, cells },
+            network,
         };
         setup.even()?;
         Ok(setup)

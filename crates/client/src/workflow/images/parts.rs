@@ -165,6 +165,10 @@ pub(super) fn gathering(training: &TrainingPlan) -> Result<Gathering, ClientErro
         log_n: plan.layout.log_n,
         columns: plan.layout.columns,
         scale: plan.schedule.data_scale * kept.factor(),
+        bootstrapped: plan
+            .choice
+            .network
+            .is_some_and(|network| network.bootstrapped),
     })
 }
 
