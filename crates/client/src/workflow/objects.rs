@@ -235,7 +235,10 @@ impl ObjectFactory {
         let other = training.parameters().map_err(from_train)?;
         let generator = KeyGenerator::under_secret_of(&params, &other, seed)
             .map_err(|error| from_engine(&error))?;
-        Ok(Self::of_generator(seed, params, generator))
+        Ok(Self {
+            data_level: plan.image_level(),
+            ..Self::of_generator(seed, params, generator)
+        })
     }
 
     fn of_parameters(seed: &[u8; 32], params: Parameters) -> Self {

@@ -34,7 +34,7 @@ pub use tradeoff::{BABY_STEPS, KeyTradeoff};
 pub use validation::{MAX_POINTS, Validation, scores as validation_scores};
 
 /// Version of the plan's meaning: parties with different versions do not work together.
-pub const VERSION: u42 = 3;
+pub const VERSION: u32 = 4;
 /// Largest runs for which a plan is derived: steps times tiles of all row blocks. The program is run on counters for
 /// it, and the sizes of a plan may come from outside.
 const MAX_TILE_STEPS: usize = 1 << 22;
