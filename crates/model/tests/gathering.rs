@@ -91,6 +91,21 @@ fn a_deep_network_is_bootstrapped_under_the_parameters_of_training() {
             && *count > 0
     );
 
+    // Fewer images by themselves would come in lower; with those before they need no key of their own.
+    let mut fewer = InferenceRequest::features(&card, 125, gathering).expect("features");
+    fewer.max_memory_bytes = 16 << 30;
+    fewer.batch = Some(found.choice.batch);
+    let alone = plan(&card, &fewer, &Default::default()).expect("a plan");
+    assert_ne!(alone.choice.entry, found.choice.entry);
+    fewer.entry = found.choice.entry;
+    assert!(alone.check(&card, &fewer).is_err());
+    let beside = plan(&card, &fewer, &Default::default()).expect("a plan");
+    beside.check(&card, &fewer).expect("as asked for");
+    assert_eq!(beside.image_level(), found.image_level());
+    let keys = found.switching_keys();
+    let own = beside.switching_keys().into_iter();
+    assert_eq!(own.filter(|key| !keys.contains(key)).count(), 0);
+
     // What training reads decides: neither way stands for the other.
     let at_once = Gathering {
         bootstrapped: false,

@@ -60,6 +60,8 @@ pub struct InferenceRequest {
     pub gathering: Option<Gathering>,
     /// Images in a ciphertext, if that is to be fixed.
     pub batch: Option<usize>,
+    /// Level of the images, if they are to come in where those of an earlier plan with bootstraps do.
+    pub entry: Option<usize>,
     /// Largest memory of the worker in bytes.
     pub max_memory_bytes: u64,
     /// Most bytes of keys, images and results of one job in the worker's store.
@@ -78,6 +80,7 @@ impl InferenceRequest {
             spare_levels: 0,
             gathering: None,
             batch: None,
+            entry: None,
             max_memory_bytes: 12 << 30,
             max_store_bytes: 4 << 30,
             threads: 2,
@@ -119,6 +122,9 @@ impl InferenceRequest {
                     available: costs::gigabytes(allowed),
                 });
             }
+        }
+        if self.entry.is_some() {
+            compare("level of the images", &self.entry, &plan.choice.entry)?;
         }
         match self.batch {
             Some(batch) if batch != plan.choice.batch => Err(deviation(

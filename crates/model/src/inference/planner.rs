@@ -47,7 +47,7 @@ pub fn plan(
     if let Some(gathering) = search.task.gathering {
         gathering.check()?;
         if gathering.bootstrapped {
-            for (special, entry) in entries(gathering.log_n)? {
+            for (special, entry) in entries(gathering.log_n, request.entry)? {
                 search.try_all_features(&gathering, special, Some(entry));
             }
         } else {
@@ -69,7 +69,7 @@ pub fn plan(
     // A smaller ring that holds all levels is always faster than bootstraps.
     let smaller = |(_, plan): &(f64, InferencePlan)| plan.choice.log_n < refresh::LOG_N;
     if !search.best.as_ref().is_some_and(smaller) {
-        for (special, entry) in entries(refresh::LOG_N)? {
+        for (special, entry) in entries(refresh::LOG_N, request.entry)? {
             search.try_batches((refresh::LOG_N, special, Some(entry)));
         }
     }
@@ -78,11 +78,16 @@ pub fn plan(
 
 /// Special primes of the set for bootstraps, and levels at which images may come in: a block more before the first bootstrap each time,
 /// which makes fewer bootstraps and larger ciphertexts.
-fn entries(log_n: u32) -> Result<impl Iterator<Item = (u32, usize)>, ModelError> {
+fn entries(
+    log_n: u32,
+    fixed: Option<usize>,
+) -> Result<impl Iterator<Item = (u32, usize)>, ModelError> {
     let set = refresh::parameters(log_n)?;
     let special = set.literal().program.log_p.len() as u32;
     let levels = set.output_level()..=set.params().max_level();
-    Ok(levels.step_by(4).map(move |entry| (special, entry)))
+    let wanted = levels.step_by(4);
+    let wanted = wanted.filter(move |entry| fixed.is_none_or(|fixed| fixed == *entry));
+    Ok(wanted.map(move |entry| (special, entry)))
 }
 
 /// Images in a ciphertext, fewest first: the slots over a power of four.

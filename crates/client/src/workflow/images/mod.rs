@@ -358,20 +358,24 @@ impl PlannedHead {
         self.features.len() < parts.count()
     }
 
-    /// The request for the next plan of features. Test images are as many to a ciphertext as training images, so that they need no
-    /// keys of their own.
+    /// The request for the next plan of features. Test images are as many to a ciphertext as training images and at their level, so
+    /// that they need no keys of their own.
     ///
     /// # Errors
     /// `CC-5040`, which does not happen for the card of a setup.
     pub fn request(&self, worker: &WorkerFacts) -> Result<InferenceRequest, ClientError> {
         let (setup, before) = (&self.setup, self.features.first());
-        let (images, batch) = (self.images().len(), before.map(|plan| plan.choice.batch));
+        let like = (
+            before.map(|plan| plan.choice.batch),
+            before.and_then(|plan| plan.choice.entry),
+        );
         let limits = (
             setup.memory(worker),
             worker.max_client_bytes,
             worker.threads,
         );
-        parts::feature_request(&setup.card, &self.training, images, batch, limits)
+        let images = self.images().len();
+        parts::feature_request(&setup.card, &self.training, images, like, limits)
     }
 
     /// The request as it travels.

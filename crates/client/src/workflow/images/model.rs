@@ -32,6 +32,9 @@ pub struct SavedImageModel {
     pub plan: TrainingPlan,
     /// Images in a ciphertext of those that trained: with as many no further keys are needed.
     pub batch: usize,
+    /// Their level, where they are bootstrapped on the way: likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<usize>,
     /// Digest of the encrypted head, hexadecimal.
     pub head: String,
     /// Keys of the network with their digests, hexadecimal.
@@ -69,6 +72,7 @@ impl SavedImageModel {
             positive: run.positive,
             plan: run.training.clone(),
             batch: run.features().next().map_or(0, |plan| plan.choice.batch),
+            entry: run.features().next().and_then(|plan| plan.choice.entry),
             head: head.to_hex(),
             network_keys: keys(network),
             keys: keys(training),

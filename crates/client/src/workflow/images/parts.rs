@@ -172,18 +172,18 @@ pub(super) fn gathering(training: &TrainingPlan) -> Result<Gathering, ClientErro
     })
 }
 
-/// The request for a plan of features of so many images, `batch` of them to a ciphertext where that is fixed. `limits` are the
-/// worker's memory, bytes of this client and threads.
+/// The request for a plan of features of so many images, as many to a ciphertext and at the level that an earlier plan says where that is fixed:
+/// then they need no further keys. `limits` are the worker's memory, bytes of this client and threads.
 pub(super) fn feature_request(
     card: &Card,
     training: &TrainingPlan,
     images: usize,
-    batch: Option<usize>,
+    (batch, entry): (Option<usize>, Option<usize>),
     (memory, store, threads): (u64, u64, usize),
 ) -> Result<InferenceRequest, ClientError> {
     let request = InferenceRequest::features(card, images, gathering(training)?);
     let mut request = request.map_err(from_model)?;
-    request.batch = batch;
+    (request.batch, request.entry) = (batch, entry);
     request.max_memory_bytes = memory;
     request.max_store_bytes = store.saturating_sub(training.upload().total());
     request.threads = threads.max(1);

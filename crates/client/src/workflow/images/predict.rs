@@ -48,9 +48,10 @@ impl ImagePredictionSetup {
     /// # Errors
     /// `CC-5040`, which does not happen for a model that was read.
     pub fn request(&self, worker: &WorkerFacts) -> Result<InferenceRequest, ClientError> {
-        let (model, batch) = (&self.model, Some(self.model.batch));
+        let model = &self.model;
+        let like = (Some(model.batch), model.entry);
         let limits = (worker.memory_bytes, worker.max_client_bytes, worker.threads);
-        feature_request(&self.card, &model.plan, self.images.len(), batch, limits)
+        feature_request(&self.card, &model.plan, self.images.len(), like, limits)
     }
 
     /// The request as it travels.
