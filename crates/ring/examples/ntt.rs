@@ -84,7 +84,7 @@ fn measure(
     );
     report(
         "overflow4",
-        fastest(|| backend.overflow(black_box(&mut a), &rows, &[1e-15; ROWS])),
+        fastest(|| backend.overflow(black_box(&mut a), 0, &rows, &[1e-15; ROWS])),
     );
     Ok(())
 }

@@ -319,7 +319,12 @@ impl Ring {
     pub(crate) fn add_overflow_row(&self, extension: &Extension, rows: &mut [u64]) {
         let n = self.degree();
         let (sources, last) = rows.split_at_mut(extension.len() * n);
-        self.backend.overflow(last, sources, &extension.inverses);
+        let part = (n / par::threads().next_power_of_two()).max(LEAST_COLUMNS.min(n));
+        par::for_each_chunk(last, part, |index, out| {
+            let first = index * part;
+            self.backend
+                .overflow(out, first, sources, &extension.inverses);
+        });
     }
 
     pub(crate) fn extension(&self, digit: &Range<usize>) -> Arc<Extension> {
@@ -343,21 +348,39 @@ impl Ring {
     }
 }
 
+/// Least columns of a row that are worth a thread's while.
+const LEAST_COLUMNS: usize = 4096;
+
 /// Largest number of limbs that are worked on together.
 const GROUP: usize = 8;
 
-/// Cuts limbs into groups of about the same size, at most [`GROUP`], as many for each thread.
+/// Cuts limbs into groups of at most [`GROUP`], as many for each thread, whose sizes differ by one at most: threads wait for the
+/// last group.
 pub(crate) fn groups<T>(limbs: Vec<T>) -> Vec<Vec<T>> {
-    let threads = par::threads();
-    let count = threads * limbs.len().div_ceil(threads * GROUP);
-    let len = limbs.len().div_ceil(count.max(1)).max(1);
-    let mut out = Vec::with_capacity(count);
+    let (threads, len) = (par::threads(), limbs.len());
+    let count = (threads * len.div_ceil(threads * GROUP)).min(len);
     let mut limbs = limbs.into_iter();
-    loop {
-        let group: Vec<T> = limbs.by_ref().take(len).collect();
-        if group.is_empty() {
-            return out;
+    let size = |group: usize| (group + 1) * len / count - group * len / count;
+    (0..count)
+        .map(|group| limbs.by_ref().take(size(group)).collect())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_share_limbs_evenly() {
+        for len in 0..70 {
+            let groups = groups((0..len).collect());
+            assert!(groups.iter().flatten().copied().eq(0..len));
+            let sizes = || groups.iter().map(Vec::len);
+            let (least, most) = (sizes().min(), sizes().max());
+            assert!(
+                most <= Some(GROUP) && least >= most.map(|most| most - 1),
+                "{len}"
+            );
         }
-        out.push(group);
     }
 }

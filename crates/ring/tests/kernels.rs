@@ -162,7 +162,7 @@ fn check_sums(backend: &'static dyn Backend, q: Modulus, n: usize, terms: usize,
     let inverses: Vec<f64> = (0..terms)
         .map(|i| 1.0 / (wide.value() - i as u64 * 12_345) as f64)
         .collect();
-    backend.overflow(&mut out, &rows, &inverses);
+    backend.overflow(&mut out, 0, &rows, &inverses);
     let count = |j: usize| {
         inverses
             .iter()

@@ -26,6 +26,23 @@ pub(super) fn depth(literal: &BootstrapLiteral) -> usize {
         }
 }
 
+/// Largest degree at which two ciphertexts share the threads, each with its own, instead of one after the other with all: steps are
+/// so short there that threads wait for each other a sixth of the time. Larger ones wait for memory, and two would need
+/// half a gigabyte more of it.
+const SIDE_BY_SIDE: usize = 1 << 15;
+
+/// Both results; side by side where there are threads.
+#[cfg(feature = "parallel")]
+fn both<T: Send>(a: impl FnOnce() -> T + Send, b: impl FnOnce() -> T + Send) -> (T, T) {
+    rayon::join(a, b)
+}
+
+/// Both results.
+#[cfg(not(feature = "parallel"))]
+fn both<T>(a: impl FnOnce() -> T, b: impl FnOnce() -> T) -> (T, T) {
+    (a(), b())
+}
+
 /// `ceil(log2(degree + 1))`.
 fn log2_above(degree: usize) -> usize {
     (degree + 1).next_power_of_two().ilog2() as usize
@@ -65,7 +82,7 @@ impl EvalMod {
         self.scales[self.scales.len() - 1]
     }
 
-    /// [`EvalMod::reduce`] of each.
+    /// [`EvalMod::reduce`] of each; of small rings two side by side.
     ///
     /// # Errors
     /// As there.
@@ -75,9 +92,14 @@ impl EvalMod {
         cts: &[Ciphertext],
         keys: &EvaluationKeys,
     ) -> Result<Vec<Ciphertext>, CkksError> {
-        cts.iter()
-            .map(|ct| self.reduce(evaluator, ct, keys))
-            .collect()
+        let reduce = |ct| self.reduce(evaluator, ct, keys);
+        match cts {
+            [real, imaginary] if evaluator.params().degree() <= SIDE_BY_SIDE => {
+                let (real, imaginary) = both(|| reduce(real), || reduce(imaginary));
+                Ok(vec![real?, imaginary?])
+            }
+            _ => cts.iter().map(reduce).collect(),
+        }
     }
 
     /// Maps slots `x / K` with `|x| < K`, at [`EvalMod::input_level`] and [`EvalMod::input_scale`], to `sin(2 pi x)`, or

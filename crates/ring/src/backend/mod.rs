@@ -134,15 +134,15 @@ pub trait Backend: Send + Sync + Debug {
     }
 
     /// out = floor(1/2 + sum over i of row i * inverses\[i\]), in binary64 arithmetic in this very order with
-    /// every operation rounded (never fused). Rows as in [`Backend::convert`].
-    fn overflow(&self, out: &mut [u64], rows: &[u64], inverses: &[f64]) {
-        let n = out.len();
+    /// every operation rounded (never fused), for as many columns as `out` has from column `first` on. Rows as in
+    /// [`Backend::convert`].
+    fn overflow(&self, out: &mut [u64], first: usize, rows: &[u64], inverses: &[f64]) {
+        let n = rows.len() / inverses.len().max(1);
         debug_assert!(rows.iter().all(|&x| x < 1 << 50));
         for (j, o) in out.iter_mut().enumerate() {
-            let sum = inverses
-                .iter()
-                .enumerate()
-                .fold(0.5, |acc, (i, inv)| acc + rows[i * n + j] as f64 * inv);
+            let sum = inverses.iter().enumerate().fold(0.5, |acc, (i, inv)| {
+                acc + rows[i * n + first + j] as f64 * inv
+            });
             *o = sum as u64;
         }
     }

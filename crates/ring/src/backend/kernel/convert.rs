@@ -119,6 +119,7 @@ impl Job for Convert<'_> {
 
 pub(super) struct Overflow<'a> {
     pub out: &'a mut [u64],
+    pub first: usize,
     pub rows: &'a [u64],
     pub inverses: &'a [f64],
 }
@@ -128,20 +129,22 @@ impl Job for Overflow<'_> {
     fn run<A: Arithmetic>(self) {
         let Self {
             out,
+            first,
             rows,
             inverses,
         } = self;
-        let n = out.len();
-        assert!(rows.len() == n * inverses.len() && n % A::LANES == 0);
+        let n = rows.len() / inverses.len();
+        assert!(rows.len() == n * inverses.len() && out.len() % A::LANES == 0);
+        assert!(out.len() <= n && first <= n - out.len());
         debug_assert!(rows.iter().all(|&x| x < 1 << 50));
-        // SAFETY: as in `Convert`.
+        // SAFETY: as in `Convert`; columns `first + j` end within each row.
         unsafe {
-            for j in (0..n).step_by(A::LANES) {
+            for j in (0..out.len()).step_by(A::LANES) {
                 let mut sum = A::real_splat(0.5);
                 for (i, inverse) in inverses.iter().enumerate() {
                     sum = A::real_step(
                         sum,
-                        A::load(rows.as_ptr().add(i * n + j)),
+                        A::load(rows.as_ptr().add(i * n + first + j)),
                         A::real_splat(*inverse),
                     );
                 }

@@ -130,9 +130,10 @@ impl<A: Arithmetic> Backend for Kernels<A> {
         });
     }
 
-    fn overflow(&self, out: &mut [u64], rows: &[u64], inverses: &[f64]) {
+    fn overflow(&self, out: &mut [u64], first: usize, rows: &[u64], inverses: &[f64]) {
         self.run(convert::Overflow {
             out,
+            first,
             rows,
             inverses,
         });
