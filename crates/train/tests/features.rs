@@ -14,7 +14,7 @@ use confide_ckks::{
 };
 use confide_model::features::{FeatureRows, FeatureSums, MASK_BITS};
 use confide_model::{CkksLayers, FeatureCard, Grid, Layout};
-use confide_tensor::{CkksEvaluator, RefreshLevels};
+use confide_tensor::{CkksEvaluator, Evaluator, RefreshLevels};
 use confide_train::Activation;
 use confide_train::bootstrapped::{Crossing, head, predict_block};
 use confide_train::minibatch::{
@@ -143,7 +143,10 @@ fn a_head_is_trained_and_used_on_encrypted_features() {
     let layers = CkksLayers::new(&from, &encoder, &keys).with_mask_bits(MASK_BITS);
     let gathered = rows.pack(&layers, channels, &sums).expect("gathers");
     let ev = training.evaluator();
-    let refresh = |tile: &Ciphertext| crossing.refreshed(&ev, tile).expect("refreshes");
+    let refresh = |tile: &Ciphertext| {
+        let crossed = crossing.cross(tile).expect("crosses");
+        ev.refresh(&crossed, ev.slots().ilog2()).expect("refreshes")
+    };
     let of_rows = rows.images_of_rows();
     let packer = TilePacker::new(&tiles, &schedule);
     let batch = Arc::new(Batch {
@@ -208,7 +211,7 @@ fn a_head_is_trained_and_used_on_encrypted_features() {
     // Prediction needs no refresh: what crossed over is high enough.
     let crossed = crossing.cross(&gathered[0]).expect("crosses");
     assert!(crossed.level() > tiles.prediction_depth());
-    let crossed = confide_tensor::Evaluator::at_level(&ev, &crossed, tiles.prediction_depth());
+    let crossed = ev.at_level(&crossed, tiles.prediction_depth());
     let scores = predict_block(
         &ev,
         &tiles,
@@ -289,7 +292,7 @@ impl Training {
 
     fn encrypt(&self, slots: &[Complex64], label: &str) -> Ciphertext {
         let ev = self.evaluator();
-        let level = confide_tensor::Evaluator::refresh_levels(&ev).expect("refreshes");
+        let level = ev.refresh_levels().expect("refreshes");
         let scale = self.params.scale_at(level.output);
         let plain = self.encoder.encode(slots, level.output, scale);
         Encryptor::new(&self.params, &SEED)

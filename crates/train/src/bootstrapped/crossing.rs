@@ -8,7 +8,7 @@ use confide_ckks::bootstrap::BootstrapParameters;
 use confide_ckks::evaluator::Evaluator as Scheme;
 use confide_ckks::modulus_switch::ModulusSwitch;
 use confide_ckks::{Ciphertext, Parameters};
-use confide_tensor::{Evaluator, TensorError};
+use confide_tensor::TensorError;
 
 use crate::error::{TrainError, shape};
 
@@ -75,18 +75,6 @@ impl Crossing {
     pub fn cross(&self, tile: &Ciphertext) -> Result<Ciphertext, TensorError> {
         let switched = self.switch.switch(tile)?;
         Ok(self.scheme.mul_by_scale(switched, self.factor.recip())?)
-    }
-
-    /// [`Crossing::cross`], refreshed to the level at which training reads its records. The evaluator refreshes all slots.
-    ///
-    /// # Errors
-    /// As [`Crossing::cross`], and those of the refresh.
-    pub fn refreshed<E>(&self, ev: &E, tile: &Ciphertext) -> Result<Ciphertext, TensorError>
-    where
-        E: Evaluator<Ct = Ciphertext>,
-    {
-        ev.phase("refresh features");
-        ev.refresh(&self.cross(tile)?, ev.slots().ilog2())
     }
 }
 

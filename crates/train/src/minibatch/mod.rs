@@ -23,6 +23,6 @@ pub use plan::{ActionPlan, MinibatchPlan};
 pub use program::Trainer;
 pub(crate) use reference::plain_logits;
 pub use reference::{Guarded, MinibatchReference, guard, minibatch_reference};
-pub use schedule::{Loss, LossKind, MinibatchSchedule, Recipe, StepPlan};
+pub use schedule::{L2, Loss, LossKind, MinibatchSchedule, Recipe, StepPlan};
 pub use softmax::Softmax;
 pub use state::{Action, Batch, Source, TrainingState, Watch};

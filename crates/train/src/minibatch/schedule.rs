@@ -1,5 +1,7 @@
 //! Which minibatch a step takes and how large it is, fixed before the run, and the factors that ciphertexts carry.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::layout::TileLayout;
@@ -135,6 +137,9 @@ pub struct StepPlan {
     pub momentum: f64,
 }
 
+/// L2 penalties that a recipe may have.
+pub const L2: RangeInclusive<f64> = 0.0..=1.0;
+
 /// Everything that the program does with numbers; both parties derive it from the recipe, and neither takes the other's.
 /// Derivation: `docs/maths/training.md`, "Minibatches".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,7 +183,7 @@ impl MinibatchSchedule {
                 1.0,
             ),
             ("momentum", recipe.momentum, 0.0, 0.999),
-            ("L2 penalty", recipe.l2, 0.0, 1.0),
+            ("L2 penalty", recipe.l2, *L2.start(), *L2.end()),
             ("bound of the weights", recipe.weight_bound, 0.25, 65536.0),
         ] {
             if !(low..=high).contains(&value) {

@@ -1,6 +1,6 @@
 //! What is kept of a training on images for later predictions.
 
-use super::parts::gathering;
+use super::parts::{Packing, gathering};
 use super::run::ImageRun;
 use crate::ClientError;
 use crate::workflow::classify::from_model;
@@ -30,11 +30,9 @@ pub struct SavedImageModel {
     pub positive: usize,
     /// The plan of the training.
     pub plan: TrainingPlan,
-    /// Images in a ciphertext of those that trained: with as many no further keys are needed.
-    pub batch: usize,
-    /// Their level, where they are bootstrapped on the way: likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entry: Option<usize>,
+    /// How the images that trained were packed.
+    #[serde(flatten)]
+    pub packing: Packing,
     /// Digest of the encrypted head, hexadecimal.
     pub head: String,
     /// Keys of the network with their digests, hexadecimal.
@@ -71,8 +69,7 @@ impl SavedImageModel {
             classes: run.classes.clone(),
             positive: run.positive,
             plan: run.training.clone(),
-            batch: run.features().next().map_or(0, |plan| plan.choice.batch),
-            entry: run.features().next().and_then(|plan| plan.choice.entry),
+            packing: Packing::of(run.features().next().ok_or_else(broken)?),
             head: head.to_hex(),
             network_keys: keys(network),
             keys: keys(training),

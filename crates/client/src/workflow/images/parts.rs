@@ -11,6 +11,7 @@ use confide_model::inference::Gathering;
 use confide_model::{Card, InferencePlan, InferenceRequest, Program};
 use confide_protocol::{Digest, JobSpec};
 use confide_train::TrainingPlan;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Images that go the same way: those that train, those that test, or new ones.
@@ -172,18 +173,39 @@ pub(super) fn gathering(training: &TrainingPlan) -> Result<Gathering, ClientErro
     })
 }
 
-/// The request for a plan of features of so many images, as many to a ciphertext and at the level that an earlier plan says where that is fixed:
-/// then they need no further keys. `limits` are the worker's memory, bytes of this client and threads.
+/// How the images of a run are packed: those that come later go the same way, and need no further keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packing {
+    /// Images in a ciphertext.
+    pub batch: usize,
+    /// Their level, where they are bootstrapped on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<usize>,
+}
+
+impl Packing {
+    /// That of an accepted plan.
+    pub(super) fn of(plan: &InferencePlan) -> Self {
+        Self {
+            batch: plan.choice.batch,
+            entry: plan.choice.entry,
+        }
+    }
+}
+
+/// The request for a plan of features of so many images, packed `like` others of the run, if there are any. `limits` are the worker's
+/// memory, bytes of this client and threads.
 pub(super) fn feature_request(
     card: &Card,
     training: &TrainingPlan,
     images: usize,
-    (batch, entry): (Option<usize>, Option<usize>),
+    like: Option<Packing>,
     (memory, store, threads): (u64, u64, usize),
 ) -> Result<InferenceRequest, ClientError> {
     let request = InferenceRequest::features(card, images, gathering(training)?);
     let mut request = request.map_err(from_model)?;
-    (request.batch, request.entry) = (batch, entry);
+    request.batch = like.map(|packing| packing.batch);
+    request.entry = like.and_then(|packing| packing.entry);
     request.max_memory_bytes = memory;
     request.max_store_bytes = store.saturating_sub(training.upload().total());
     request.threads = threads.max(1);

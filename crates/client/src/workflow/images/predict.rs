@@ -49,7 +49,7 @@ impl ImagePredictionSetup {
     /// `CC-5040`, which does not happen for a model that was read.
     pub fn request(&self, worker: &WorkerFacts) -> Result<InferenceRequest, ClientError> {
         let model = &self.model;
-        let like = (Some(model.batch), model.entry);
+        let like = Some(model.packing);
         let limits = (worker.memory_bytes, worker.max_client_bytes, worker.threads);
         feature_request(&self.card, &model.plan, self.images.len(), like, limits)
     }
