@@ -97,7 +97,7 @@ export const card = {
     hidden: (n) => `A network with ${count(n)} hidden units and L2 penalty.`,
     steps: (plan, passes) => `${count(plan.iterations)} steps on encrypted records, fixed before the training${passes > 1 ? `; every record is used ${count(passes)} times` : ""}. L2 penalty ${Number(plan.l2.toPrecision(3))}. ${plan.degree ? `The sigmoid is a polynomial of degree ${plan.degree}.` : "The softmax is approximated by polynomials."} No setting was tuned on the records.`,
     measured: "Area under the ROC curve (DeLong, bootstrap), average precision (bootstrap), Brier score (bootstrap), calibration slope and calibration in the large (logistic recalibration), sensitivity, specificity and predictive values (Wilson).",
-    bootstrap: (n, seed, grouped) => `Bootstrap: ${count(n)} resamples of the test ${grouped ? "groups that belong together" : "records"}, seed ${seed}, percentiles. The other intervals take the records as independent.`,
+    bootstrap: (n, seed, grouped) => `Bootstrap: ${count(n)} resamples of the test ${grouped ? "groups that belong together" : "records"}, seed ${seed}, percentiles. The other intervals ${grouped ? "count groups that belong together, too: proportions by the design effect (Rao and Scott), the others by sums of influences within groups" : "take the records as independent"}.`,
     imbalance: (parts) => `Training records: ${parts.map(([name, n, share]) => `“${name}” ${count(n)} (${share})`).join(", ")}. No resampling and no weights.`,
     fairness: (column) => `Performance by “${column}” stands in the table of parts.`,
     fairnessNone: "No comparison of groups of patients was asked for.",

@@ -1,7 +1,7 @@
 //! Area under the ROC curve with the interval of DeLong, DeLong and Clarke-Pearson (Biometrics 1988), computed
 //! through midranks (Sun and Xu, IEEE SPL 2014).
 
-use super::Z95;
+use super::{Z95, clusters};
 use serde::{Deserialize, Serialize};
 
 /// A value and its 95 % interval.
@@ -15,67 +15,55 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// For each case, how often its score beats the scores of the other group (ties count half), with the mean.
-struct Placements {
-    positive: Vec<f64>,
-    negative: Vec<f64>,
-    auc: f64,
+/// Area under the ROC curve, and what each case adds to its error: the difference of its placement among the cases of the other
+/// kind (ties count half) to the mean, as a share. Squares add up to the variance of the area.
+struct Area {
+    value: f64,
+    influences: Vec<f64>,
 }
 
 /// Area under the ROC curve of `scores` for the cases marked positive; `None` without cases of both kinds or
-/// when a score is not finite or the lengths differ.
-pub fn auc(positive: &[bool], scores: &[f64]) -> Option<Interval> {
-    let placed = placements(positive, scores)?;
-    let variance = variance(&placed.positive, placed.auc) / placed.positive.len() as f64
-        + variance(&placed.negative, placed.auc) / placed.negative.len() as f64;
-    Some(interval(placed.auc, variance))
+/// when a score is not finite or the lengths differ. `groups[i]` names what case `i` belongs to, as records of one patient do
+/// (after Obuchowski, Biometrics 1997); empty when all are independent.
+pub fn auc(positive: &[bool], scores: &[f64], groups: &[usize]) -> Option<Interval> {
+    let area = area(positive, scores)?;
+    Some(interval(area.value, &area.influences, groups))
 }
 
 /// Mean over classes of the area of each class against the rest. `scores[i]` holds one score a class, `classes`
-/// the class of each case. Classes without a case on either side are left out; `None` when none is left.
+/// the class of each case, `groups` as in [`auc`]. Classes without a case on either side are left out; `None` when none is left.
 ///
-/// The interval takes the correlation between the classes' areas into account: each case's placements in all
-/// classes are added up before the variance is taken.
-pub fn macro_auc(classes: &[usize], scores: &[Vec<f64>], count: usize) -> Option<Interval> {
+/// The interval takes the correlation between the classes' areas into account: what a case adds to the errors of all
+/// classes is added up before the variance is taken.
+pub fn macro_auc(
+    classes: &[usize],
+    scores: &[Vec<f64>],
+    count: usize,
+    groups: &[usize],
+) -> Option<Interval> {
     if classes.len() != scores.len() || scores.iter().any(|row| row.len() != count) {
         return None;
     }
-    let mut influence = vec![0.0; classes.len()];
-    let (mut total, mut used) = (0.0, 0usize);
-    for class in 0..count {
+    let against_rest = |class: usize| {
         let positive: Vec<bool> = classes.iter().map(|&c| c == class).collect();
         let column: Vec<f64> = scores.iter().map(|row| row[class]).collect();
-        let Some(placed) = placements(&positive, &column) else {
-            continue;
-        };
-        used += 1;
-        total += placed.auc;
-        let (mut next_positive, mut next_negative) =
-            (placed.positive.iter(), placed.negative.iter());
-        for (sum, &positive) in influence.iter_mut().zip(&positive) {
-            let (next, group) = match positive {
-                true => (next_positive.next(), unbiased(placed.positive.len())),
-                false => (next_negative.next(), unbiased(placed.negative.len())),
-            };
-            *sum += next.map_or(0.0, |value| (value - placed.auc) / group);
-        }
-    }
-    if used == 0 {
-        return None;
-    }
-    let classes = used as f64;
-    let variance = influence.iter().map(|sum| (sum / classes).powi(2)).sum();
-    Some(interval(total / classes, variance))
+        area(&positive, &column)
+    };
+    let areas: Vec<Area> = (0..count).filter_map(against_rest).collect();
+    let mean = |of: &dyn Fn(&Area) -> f64| areas.iter().map(of).sum::<f64>() / areas.len() as f64;
+    let influences: Vec<f64> = (0..classes.len())
+        .map(|case| mean(&|area| area.influences[case]))
+        .collect();
+    (!areas.is_empty()).then(|| interval(mean(&|area| area.value), &influences, groups))
 }
 
-/// sqrt(n (n - 1)): the square of a placement divided by it adds up to the unbiased variance over n.
-fn unbiased(n: usize) -> f64 {
-    let n = n as f64;
-    (n * (n - 1.0)).sqrt().max(1.0)
-}
-
-fn interval(value: f64, variance: f64) -> Interval {
-    let half = Z95 * variance.max(0.0).sqrt();
+fn interval(value: f64, influences: &[f64], groups: &[usize]) -> Interval {
+    let variance = match groups.len() == influences.len() {
+        true => clusters::variance(groups.iter().copied().zip(influences.iter().copied())),
+        false => Some(influences.iter().map(|x| x * x).sum()),
+    };
+    // Cases of one group alone say nothing of others.
+    let half = variance.map_or(1.0, |variance| Z95 * f64::sqrt(variance));
     Interval {
         value,
         low: (value - half).max(0.0),
@@ -83,56 +71,41 @@ fn interval(value: f64, variance: f64) -> Interval {
     }
 }
 
-/// Unbiased variance around a known mean; zero for a single case.
-fn variance(values: &[f64], mean: f64) -> f64 {
-    if values.len() < 2 {
-        return 0.0;
-    }
-    values
-        .iter()
-        .map(|value| (value - mean).powi(2))
-        .sum::<f64>()
-        / (values.len() - 1) as f64
-}
-
-fn placements(positive: &[bool], scores: &[f64]) -> Option<Placements> {
+fn area(positive: &[bool], scores: &[f64]) -> Option<Area> {
     if positive.len() != scores.len() || scores.iter().any(|score| !score.is_finite()) {
         return None;
     }
-    let select = |wanted: bool| -> Vec<f64> {
-        positive
-            .iter()
-            .zip(scores)
-            .filter(|(is, _)| **is == wanted)
-            .map(|(_, &score)| score)
-            .collect()
+    let sorted = |wanted: bool| -> Vec<f64> {
+        let cases = positive.iter().zip(scores);
+        let of_kind = cases.filter(|(is, _)| **is == wanted);
+        let mut sorted: Vec<f64> = of_kind.map(|(_, &score)| score).collect();
+        sorted.sort_by(f64::total_cmp);
+        sorted
     };
-    let (positives, negatives) = (select(true), select(false));
+    let (positives, negatives) = (sorted(true), sorted(false));
     if positives.is_empty() || negatives.is_empty() {
         return None;
     }
-    let place = |values: &[f64], others: &[f64]| -> Vec<f64> {
-        let mut sorted = others.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        values
-            .iter()
-            .map(|value| {
-                let below = sorted.partition_point(|other| other < value);
-                let not_above = sorted.partition_point(|other| other <= value);
-                (below + not_above) as f64 / (2 * sorted.len()) as f64
-            })
-            .collect()
+    // The share of the other kind that a case is on the right side of.
+    let placement = |(&is, &score): (&bool, &f64)| {
+        let others = if is { &negatives } else { &positives };
+        let below = others.partition_point(|&other| other < score);
+        let not_above = others.partition_point(|&other| other <= score);
+        let below = (below + not_above) as f64 / (2 * others.len()) as f64;
+        if is { below } else { 1.0 - below }
     };
-    let positive = place(&positives, &negatives);
-    let negative: Vec<f64> = place(&negatives, &positives)
-        .iter()
-        .map(|below| 1.0 - below)
-        .collect();
-    let auc = positive.iter().sum::<f64>() / positive.len() as f64;
-    Some(Placements {
-        positive,
-        negative,
-        auc,
+    let placements: Vec<f64> = positive.iter().zip(scores).map(placement).collect();
+    let cases = || positive.iter().zip(&placements);
+    let sum: f64 = cases().filter(|(is, _)| **is).map(|(_, place)| place).sum();
+    let value = sum / positives.len() as f64;
+    // sqrt(n (n - 1)): squares of differences divided by it add up to the unbiased variance over n.
+    let unbiased = |n: usize| (n as f64 * (n as f64 - 1.0)).sqrt().max(1.0);
+    let [of_positive, of_negative] = [&positives, &negatives].map(|kind| unbiased(kind.len()));
+    let influence =
+        |(&is, place): (&bool, &f64)| (place - value) / if is { of_positive } else { of_negative };
+    Some(Area {
+        value,
+        influences: cases().map(influence).collect(),
     })
 }
 
@@ -152,7 +125,7 @@ mod tests {
     #[test]
     fn agrees_with_delong_by_hand() {
         // numpy: structural components over all pairs, unbiased variances.
-        let area = auc(&POSITIVE, &SCORES).unwrap();
+        let area = auc(&POSITIVE, &SCORES, &[]).unwrap();
         assert!((area.value - 0.8333333333333334).abs() < 1e-12);
         assert!((area.low - 0.598531187070588).abs() < 1e-12, "{area:?}");
         assert_eq!(area.high, 1.0);
@@ -174,7 +147,7 @@ mod tests {
         .iter()
         .map(|row| row.to_vec())
         .collect();
-        let area = macro_auc(&classes, &scores, 3).unwrap();
+        let area = macro_auc(&classes, &scores, 3, &[]).unwrap();
         assert!((area.value - 0.9166666666666666).abs() < 1e-12);
         assert!(area.low < area.value && area.low > 0.6);
     }
@@ -184,17 +157,32 @@ mod tests {
         let classes: Vec<usize> = POSITIVE.iter().map(|&is| usize::from(is)).collect();
         let scores: Vec<Vec<f64>> = SCORES.iter().map(|&s| vec![1.0 - s, s]).collect();
         let (one, both) = (
-            auc(&POSITIVE, &SCORES).unwrap(),
-            macro_auc(&classes, &scores, 2).unwrap(),
+            auc(&POSITIVE, &SCORES, &[]).unwrap(),
+            macro_auc(&classes, &scores, 2, &[]).unwrap(),
         );
         assert!((one.value - both.value).abs() < 1e-12 && (one.low - both.low).abs() < 1e-12);
     }
 
     #[test]
+    fn cases_that_belong_together_count_as_one() {
+        let (positive, scores) = (POSITIVE.repeat(4), SCORES.repeat(4));
+        let groups: Vec<usize> = (0..48).map(|case| case % 12).collect();
+        let width = |area: Interval| area.value - area.low;
+        let single = auc(&POSITIVE, &SCORES, &[]).unwrap();
+        let each = auc(&positive, &scores, &[]).unwrap();
+        let together = auc(&positive, &scores, &groups).unwrap();
+        assert!((together.value - single.value).abs() < 1e-12);
+        assert!((width(together) / width(single) - 1.0).abs() < 0.1);
+        assert!(width(each) < 0.6 * width(together));
+        let one = auc(&positive, &scores, &[5; 48]).unwrap();
+        assert_eq!((one.low, one.high), (0.0, 1.0));
+    }
+
+    #[test]
     fn nothing_to_compare_gives_nothing() {
-        assert!(auc(&[true, true], &[0.1, 0.2]).is_none());
-        assert!(auc(&[true, false], &[0.1, f64::NAN]).is_none());
-        assert!(auc(&[true], &[0.1, 0.2]).is_none());
+        assert!(auc(&[true, true], &[0.1, 0.2], &[]).is_none());
+        assert!(auc(&[true, false], &[0.1, f64::NAN], &[]).is_none());
+        assert!(auc(&[true], &[0.1, 0.2], &[]).is_none());
     }
 
     proptest! {
@@ -202,7 +190,7 @@ mod tests {
         fn curve_and_area_agree(cases in proptest::collection::vec((any::<bool>(), 0u8..20), 2..60)) {
             let positive: Vec<bool> = cases.iter().map(|c| c.0).collect();
             let scores: Vec<f64> = cases.iter().map(|c| f64::from(c.1) / 20.0).collect();
-            if let Some(area) = auc(&positive, &scores) {
+            if let Some(area) = auc(&positive, &scores, &[]) {
                 let curve = Scored::new(positive, scores, &[]).unwrap().roc();
                 let trapezes: f64 = curve.windows(2).map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).sum();
                 prop_assert!((trapezes - area.value).abs() < 1e-9);

@@ -248,7 +248,7 @@ mod tests {
             .unwrap()
             .bootstrap(7)
             .unwrap();
-        let delong = auc(&positive, &scores).unwrap();
+        let delong = auc(&positive, &scores, &[]).unwrap();
         assert_eq!(bootstrap.replicates, 1000);
         assert!(
             (bootstrap.auc.low - delong.low).abs() < 0.01,

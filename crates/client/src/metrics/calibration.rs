@@ -1,6 +1,7 @@
 //! Whether a probability of 20 % comes true in 20 of 100 records.
 
 use super::auc::Interval;
+use super::clusters;
 use super::proportion::Proportion;
 use super::report::sigmoid;
 use super::scored::{Scored, wald};
@@ -50,14 +51,14 @@ pub struct Calibration {
 impl Scored {
     /// Measures the agreement of the probabilities with the classes.
     pub fn calibration(&self) -> Option<Calibration> {
-        let observed = Proportion::new(self.events(), self.records())?;
+        let observed = self.proportion(0..self.records(), |record| self.positive[record])?;
         let logits: Vec<f64> = self.scores.iter().map(|score| logit(*score)).collect();
         Some(Calibration {
             brier: self.brier(),
             brier_reference: observed.value * (1.0 - observed.value),
             mean: self.scores.iter().sum::<f64>() / self.records() as f64,
-            intercept: intercept(&logits, &self.positive),
-            slope: slope(&logits, &self.positive),
+            intercept: self.intercept(&logits),
+            slope: self.slope(&logits),
             bins: self.bins(),
             observed,
         })
@@ -96,11 +97,15 @@ impl Scored {
 
     /// How many of some records are of the class.
     pub(super) fn share(&self, records: &[usize]) -> Option<Proportion> {
-        let events = records
-            .iter()
-            .filter(|&&record| self.positive[record])
-            .count();
-        Proportion::new(events, records.len())
+        self.proportion(records.iter().copied(), |record| self.positive[record])
+    }
+
+    /// Standard error of an estimate from the influence of each record, where records belong together; else `independent`.
+    fn error(&self, influences: impl Iterator<Item = f64>, independent: f64) -> Option<f64> {
+        match self.units < self.records() {
+            true => clusters::variance(self.groups.iter().copied().zip(influences)).map(f64::sqrt),
+            false => Some(independent),
+        }
     }
 }
 
@@ -109,89 +114,107 @@ fn logit(probability: f64) -> f64 {
     (probability / (1.0 - probability)).ln()
 }
 
-/// What is to be added to all logits, by Newton's method; the standard error is that of the likelihood.
-fn intercept(logits: &[f64], positive: &[bool]) -> Option<Interval> {
-    let events = positive.iter().filter(|is| **is).count();
-    if events == 0 || events == logits.len() {
-        return None;
-    }
-    let mut shift = 0.0;
-    for _ in 0..NEWTON_STEPS {
-        let (mut gradient, mut curvature) = (0.0, 0.0);
-        for (logit, &is) in logits.iter().zip(positive) {
-            let p = sigmoid(logit + shift);
-            gradient += f64::from(u8::from(is)) - p;
-            curvature += p * (1.0 - p);
-        }
-        // Far from the answer the curvature is tiny: no step is longer than 2.
-        let step: f64 = (gradient / curvature).clamp(-2.0, 2.0);
-        shift += step;
-        if step.abs() < 1e-12 {
-            return Some(wald(shift, curvature.sqrt().recip()));
-        }
-    }
-    None
-}
-
-/// The slope of the logistic regression with an intercept of its own, by Newton's method with halved steps.
-fn slope(logits: &[f64], positive: &[bool]) -> Option<Interval> {
-    let of = |wanted: bool| {
-        logits
-            .iter()
-            .zip(positive)
-            .filter(move |(_, is)| **is == wanted)
-            .map(|(logit, _)| *logit)
-    };
-    let least = |wanted| of(wanted).fold(f64::INFINITY, f64::min);
-    let most = |wanted| of(wanted).fold(f64::NEG_INFINITY, f64::max);
-    // Separated completely, the likelihood has no greatest value (Albert and Anderson, Biometrika 1984).
-    if most(false) <= least(true) || most(true) <= least(false) {
-        return None;
-    }
-    let loss = |a: f64, b: f64| -> f64 {
-        let one = |(logit, &is): (&f64, &bool)| {
-            -sigmoid(if is { a + b * logit } else { -a - b * logit })
-                .max(1e-300)
-                .ln()
-        };
-        logits.iter().zip(positive).map(one).sum()
-    };
-    let (mut a, mut b) = (0.0, 1.0);
-    let mut now = loss(a, b);
-    for _ in 0..NEWTON_STEPS {
-        let (mut ga, mut gb, mut aa, mut ab, mut bb) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for (logit, &is) in logits.iter().zip(positive) {
-            let p = sigmoid(a + b * logit);
-            let (error, weight) = (f64::from(u8::from(is)) - p, p * (1.0 - p));
-            (ga, gb) = (ga + error, gb + error * logit);
-            (aa, ab, bb) = (
-                aa + weight,
-                ab + weight * logit,
-                bb + weight * logit * logit,
-            );
-        }
-        let determinant = aa * bb - ab * ab;
-        if determinant.is_nan() || determinant <= 1e-12 * aa * bb {
+impl Scored {
+    /// What is to be added to all logits, by Newton's method; the standard error is that of the likelihood, or of the
+    /// groups' scores (Liang and Zeger, Biometrika 1986).
+    fn intercept(&self, logits: &[f64]) -> Option<Interval> {
+        let (events, positive) = (self.events(), &self.positive);
+        if events == 0 || events == logits.len() {
             return None;
         }
-        let (mut da, mut db) = (
-            (bb * ga - ab * gb) / determinant,
-            (aa * gb - ab * ga) / determinant,
-        );
-        if da.abs() < 1e-10 && db.abs() < 1e-10 {
-            return Some(wald(b, (aa / determinant).sqrt()));
-        }
-        let mut next = loss(a + da, b + db);
-        for _ in 0..30 {
-            if next <= now {
-                break;
+        let mut shift = 0.0;
+        for _ in 0..NEWTON_STEPS {
+            let (mut gradient, mut curvature) = (0.0, 0.0);
+            for (logit, &is) in logits.iter().zip(positive) {
+                let p = sigmoid(logit + shift);
+                gradient += f64::from(u8::from(is)) - p;
+                curvature += p * (1.0 - p);
             }
-            (da, db) = (da / 2.0, db / 2.0);
-            next = loss(a + da, b + db);
+            // Far from the answer the curvature is tiny: no step is longer than 2.
+            let step: f64 = (gradient / curvature).clamp(-2.0, 2.0);
+            shift += step;
+            if step.abs() < 1e-12 {
+                let error =
+                    |(logit, &is): (&f64, &bool)| f64::from(u8::from(is)) - sigmoid(logit + shift);
+                let influences = logits
+                    .iter()
+                    .zip(positive)
+                    .map(error)
+                    .map(|error| error / curvature);
+                let error = self.error(influences, curvature.sqrt().recip())?;
+                return Some(wald(shift, error));
+            }
         }
-        (a, b, now) = (a + da, b + db, next);
+        None
     }
-    None
+
+    /// The slope of the logistic regression with an intercept of its own, by Newton's method with halved steps.
+    fn slope(&self, logits: &[f64]) -> Option<Interval> {
+        let positive = &self.positive;
+        let of = |wanted: bool| {
+            logits
+                .iter()
+                .zip(positive)
+                .filter(move |(_, is)| **is == wanted)
+                .map(|(logit, _)| *logit)
+        };
+        let least = |wanted| of(wanted).fold(f64::INFINITY, f64::min);
+        let most = |wanted| of(wanted).fold(f64::NEG_INFINITY, f64::max);
+        // Separated completely, the likelihood has no greatest value (Albert and Anderson, Biometrika 1984).
+        if most(false) <= least(true) || most(true) <= least(false) {
+            return None;
+        }
+        let loss = |a: f64, b: f64| -> f64 {
+            let one = |(logit, &is): (&f64, &bool)| {
+                -sigmoid(if is { a + b * logit } else { -a - b * logit })
+                    .max(1e-300)
+                    .ln()
+            };
+            logits.iter().zip(positive).map(one).sum()
+        };
+        let (mut a, mut b) = (0.0, 1.0);
+        let mut now = loss(a, b);
+        for _ in 0..NEWTON_STEPS {
+            let (mut ga, mut gb, mut aa, mut ab, mut bb) = (0.0, 0.0, 0.0, 0.0, 0.0);
+            for (logit, &is) in logits.iter().zip(positive) {
+                let p = sigmoid(a + b * logit);
+                let (error, weight) = (f64::from(u8::from(is)) - p, p * (1.0 - p));
+                (ga, gb) = (ga + error, gb + error * logit);
+                (aa, ab, bb) = (
+                    aa + weight,
+                    ab + weight * logit,
+                    bb + weight * logit * logit,
+                );
+            }
+            let determinant = aa * bb - ab * ab;
+            if determinant.is_nan() || determinant <= 1e-12 * aa * bb {
+                return None;
+            }
+            let (mut da, mut db) = (
+                (bb * ga - ab * gb) / determinant,
+                (aa * gb - ab * ga) / determinant,
+            );
+            if da.abs() < 1e-10 && db.abs() < 1e-10 {
+                let influence = |(logit, &is): (&f64, &bool)| {
+                    let error = f64::from(u8::from(is)) - sigmoid(a + b * logit);
+                    error * (aa * logit - ab) / determinant
+                };
+                let influences = logits.iter().zip(positive).map(influence);
+                let error = self.error(influences, (aa / determinant).sqrt())?;
+                return Some(wald(b, error));
+            }
+            let mut next = loss(a + da, b + db);
+            for _ in 0..30 {
+                if next <= now {
+                    break;
+                }
+                (da, db) = (da / 2.0, db / 2.0);
+                next = loss(a + da, b + db);
+            }
+            (a, b, now) = (a + da, b + db, next);
+        }
+        None
+    }
 }
 
 #[cfg(test)]

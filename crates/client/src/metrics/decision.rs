@@ -5,7 +5,7 @@ use super::scored::Scored;
 use serde::{Deserialize, Serialize};
 
 /// Counts and shares when every record with a probability of at least `threshold` is called positive. The intervals are
-/// Wilson's.
+/// Wilson's, with groups of records that belong together counted as [`Proportion`] says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// Least probability that is called positive.
@@ -42,26 +42,31 @@ impl Scored {
         records: impl Iterator<Item = usize>,
         threshold: f64,
     ) -> Decision {
-        let (mut tp, mut fp, mut fneg, mut tn) = (0, 0, 0, 0);
-        for record in records {
-            match (self.positive[record], self.scores[record] >= threshold) {
-                (true, true) => tp += 1,
-                (false, true) => fp += 1,
-                (true, false) => fneg += 1,
-                (false, false) => tn += 1,
-            }
-        }
+        let records: Vec<usize> = records.collect();
+        let is = |record: usize| self.positive[record];
+        let called = |record: usize| self.scores[record] >= threshold;
+        let right = |record: usize| is(record) == called(record);
+        // How many of the records of a kind are rightly called or not called.
+        let share = |kind: &dyn Fn(usize) -> bool| {
+            let of_kind = records.iter().copied().filter(|&record| kind(record));
+            self.proportion(of_kind, right)
+        };
+        let count = |wanted_is: bool, wanted_called: bool| {
+            let those =
+                |record: &&usize| (is(**record), called(**record)) == (wanted_is, wanted_called);
+            records.iter().filter(those).count()
+        };
         Decision {
             threshold,
-            true_positives: tp,
-            false_positives: fp,
-            false_negatives: fneg,
-            true_negatives: tn,
-            sensitivity: Proportion::new(tp, tp + fneg),
-            specificity: Proportion::new(tn, tn + fp),
-            positive_predictive_value: Proportion::new(tp, tp + fp),
-            negative_predictive_value: Proportion::new(tn, tn + fneg),
-            accuracy: Proportion::new(tp + tn, tp + fp + fneg + tn),
+            true_positives: count(true, true),
+            false_positives: count(false, true),
+            false_negatives: count(true, false),
+            true_negatives: count(false, false),
+            sensitivity: share(&is),
+            specificity: share(&|record| !is(record)),
+            positive_predictive_value: share(&called),
+            negative_predictive_value: share(&|record| !called(record)),
+            accuracy: share(&|_| true),
         }
     }
 }

@@ -4,6 +4,7 @@ mod assessment;
 mod auc;
 mod bootstrap;
 mod calibration;
+mod clusters;
 mod decision;
 mod proportion;
 mod report;

@@ -88,12 +88,13 @@ pub fn log_loss(classes: &[usize], probabilities: &[Vec<f64>]) -> Option<f64> {
 /// Measures probabilities (`probabilities[i][class]`) against the true classes.
 ///
 /// `positive` is the index of the positive class, of use with two classes. Figures that the records cannot give
-/// are `None`; rows whose length is not that of `names` make all of them `None`.
+/// are `None`; `groups[i]` names what record `i` belongs to, such as its patient, and is empty where each stands for itself; rows whose length is not that of `names` make all of them `None`.
 pub fn measure(
     classes: &[usize],
     probabilities: &[Vec<f64>],
     names: &[String],
     positive: usize,
+    groups: &[usize],
 ) -> Metrics {
     let count = names.len();
     let sound = classes.len() == probabilities.len()
@@ -106,10 +107,14 @@ pub fn measure(
     } else {
         (&[][..], &[][..])
     };
+    let taken: Vec<usize> = probabilities
+        .iter()
+        .map(|row| most_probable(row, positive))
+        .collect();
     let mut confusion = vec![vec![0; count]; count];
     let mut squares = 0.0;
-    for (&class, row) in classes.iter().zip(probabilities) {
-        confusion[class][most_probable(row, positive)] += 1;
+    for ((&class, row), &taken) in classes.iter().zip(probabilities).zip(&taken) {
+        confusion[class][taken] += 1;
         squares += match count {
             2 => (row[1] - if class == 1 { 1.0 } else { 0.0 }).powi(2),
             _ => row
@@ -120,22 +125,22 @@ pub fn measure(
         };
     }
     let records = classes.len();
-    let right = (0..count).map(|class| confusion[class][class]).sum();
+    let groups = if groups.len() == records { groups } else { &[] };
+    // How many of some records are rightly taken for a class or not.
+    let share = |of: &dyn Fn(usize) -> bool, right: &dyn Fn(usize) -> bool| {
+        let cases = (0..records).filter(|&record| of(record));
+        let case = |record| (groups.get(record).copied().unwrap_or(record), right(record));
+        Proportion::of_groups(&cases.map(case).collect::<Vec<_>>())
+    };
     let by_class: Vec<ClassMetrics> = (0..count)
         .map(|class| {
-            let of_class: usize = confusion[class].iter().sum();
-            let found: usize = (0..count).map(|other| confusion[other][class]).sum();
-            let rightly = confusion[class][class];
             let is: Vec<bool> = classes.iter().map(|&c| c == class).collect();
             let scores: Vec<f64> = probabilities.iter().map(|row| row[class]).collect();
             ClassMetrics {
                 class: names[class].clone(),
-                sensitivity: Proportion::new(rightly, of_class),
-                specificity: Proportion::new(
-                    records - of_class - (found - rightly),
-                    records - of_class,
-                ),
-                auc: auc(&is, &scores),
+                sensitivity: share(&|i| is[i], &|i| taken[i] == class),
+                specificity: share(&|i| !is[i], &|i| taken[i] != class),
+                auc: auc(&is, &scores, groups),
             }
         })
         .collect();
@@ -146,10 +151,10 @@ pub fn measure(
     };
     Metrics {
         records,
-        accuracy: Proportion::new(right, records),
+        accuracy: share(&|_| true, &|i| taken[i] == classes[i]),
         auc: match of_positive {
             Some(class) => class.auc,
-            None => macro_auc(classes, probabilities, count),
+            None => macro_auc(classes, probabilities, count, groups),
         },
         sensitivity: of_positive.and_then(|class| class.sensitivity),
         specificity: of_positive.and_then(|class| class.specificity),
@@ -186,7 +191,7 @@ mod tests {
             0.1, 0.4, 0.35, 0.8, 0.2, 0.9, 0.4, 0.4, 0.7, 0.05, 0.6, 0.55,
         ];
         let rows: Vec<Vec<f64>> = p.iter().map(|&p| vec![1.0 - p, p]).collect();
-        let metrics = measure(&classes, &rows, &names(&["B", "M"]), 1);
+        let metrics = measure(&classes, &rows, &names(&["B", "M"]), 1, &[]);
         assert_eq!(metrics.confusion, [[5, 1], [2, 4]]);
         assert_eq!(metrics.accuracy.unwrap().count, 9);
         assert_eq!(
@@ -198,7 +203,7 @@ mod tests {
         );
         assert!((metrics.brier.unwrap() - 0.1547916666666667).abs() < 1e-12);
         assert!((metrics.auc.unwrap().value - 0.8333333333333334).abs() < 1e-12);
-        let other = measure(&classes, &rows, &names(&["B", "M"]), 0);
+        let other = measure(&classes, &rows, &names(&["B", "M"]), 0, &[]);
         assert_eq!(
             (
                 other.sensitivity.unwrap().count,
@@ -225,7 +230,7 @@ mod tests {
         .iter()
         .map(|row| row.to_vec())
         .collect();
-        let metrics = measure(&classes, &rows, &names(&["a", "b", "c"]), 1);
+        let metrics = measure(&classes, &rows, &names(&["a", "b", "c"]), 1, &[]);
         assert_eq!(metrics.accuracy.unwrap().value, 0.75);
         assert!((metrics.brier.unwrap() - 0.395).abs() < 1e-12);
         assert!((metrics.auc.unwrap().value - 0.9166666666666666).abs() < 1e-12);
@@ -237,8 +242,8 @@ mod tests {
     #[test]
     fn no_records_and_broken_rows_give_no_figures() {
         for metrics in [
-            measure(&[], &[], &names(&["a", "b"]), 1),
-            measure(&[0], &[vec![0.5]], &names(&["a", "b"]), 1),
+            measure(&[], &[], &names(&["a", "b"]), 1, &[]),
+            measure(&[0], &[vec![0.5]], &names(&["a", "b"]), 1, &[]),
         ] {
             assert!(metrics.accuracy.is_none() && metrics.auc.is_none() && metrics.brier.is_none());
         }

@@ -2,6 +2,7 @@
 
 use super::Z95;
 use super::auc::Interval;
+use super::proportion::Proportion;
 
 /// Records with the probability that they are of one class, and whether they are.
 #[derive(Clone, Debug)]
@@ -65,6 +66,21 @@ impl Scored {
     /// Number of records of the class.
     pub fn events(&self) -> usize {
         self.positive.iter().filter(|is| **is).count()
+    }
+
+    /// How many of some records count. Groups are made out only where there are some.
+    pub(super) fn proportion(
+        &self,
+        records: impl Iterator<Item = usize>,
+        counts: impl Fn(usize) -> bool,
+    ) -> Option<Proportion> {
+        let cases: Vec<(usize, bool)> = records
+            .map(|record| (self.groups[record], counts(record)))
+            .collect();
+        if self.units < self.records() {
+            return Proportion::of_groups(&cases);
+        }
+        Proportion::new(cases.iter().filter(|case| case.1).count(), cases.len())
     }
 
     /// Mean of the squared error of the probabilities (Brier, Monthly Weather Review 1950).

@@ -122,6 +122,10 @@ impl Scored {
                 .map(|&record| self.positive[record])
                 .collect();
             let scores: Vec<f64> = records.iter().map(|&record| self.scores[record]).collect();
+            let groups: Vec<usize> = match self.units < self.records() {
+                true => records.iter().map(|&record| self.groups[record]).collect(),
+                false => Vec::new(),
+            };
             let events = positive.iter().filter(|is| **is).count();
             Subgroup {
                 part: part.clone(),
@@ -129,7 +133,7 @@ impl Scored {
                 events,
                 mean: scores.iter().sum::<f64>() / records.len().max(1) as f64,
                 decision: self.decision_among(records.iter().copied(), threshold),
-                auc: auc(&positive, &scores),
+                auc: auc(&positive, &scores, &groups),
                 small: records.len() < SMALL || events.min(records.len() - events) < SMALL_KIND,
             }
         };

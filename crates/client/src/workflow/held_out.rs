@@ -90,7 +90,8 @@ impl HeldOut {
 
     /// All figures of probabilities of these records.
     pub fn measure(&self, probabilities: &[Vec<f64>]) -> Metrics {
-        measure(&self.truth, probabilities, &self.classes, self.positive)
+        let (names, groups) = (&self.classes, &self.groups);
+        measure(&self.truth, probabilities, names, self.positive, groups)
     }
 
     /// The classes that are looked at one by one: the positive one of two, or all.
