@@ -35,6 +35,15 @@ impl Classifier {
         Ok(Self { setup })
     }
 
+    /// Tries some of the pictures here, with the network's weights: what the user should know, if they are unlike those that it was
+    /// made for.
+    ///
+    /// # Errors
+    /// When the weights are not those of the card.
+    pub fn trial(&self, weights: &[u8]) -> Result<Option<String>, JsValue> {
+        self.setup.trial(weights).map_err(throw)
+    }
+
     /// Computes the scores of `count` of the pictures here as well, with the network's weights, to check the worker by.
     ///
     /// # Errors

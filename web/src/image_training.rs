@@ -43,6 +43,25 @@ impl ImagePlanning {
         Ok(Self { stage })
     }
 
+    /// Tries some of the pictures here, with the network's weights: what the user should know, if they are unlike those that it was
+    /// made for.
+    ///
+    /// # Errors
+    /// When the weights are not those of the card, or plans are being asked for already.
+    pub fn trial(&self, weights: &[u8]) -> Result<Option<String>, JsValue> {
+        match &self.stage {
+            Some(Stage::Setup(setup)) => setup.trial(weights).map_err(throw),
+            _ => Err(refused()),
+        }
+    }
+
+    /// Adds something that the user should know, before plans are asked for.
+    pub fn remark(&mut self, note: String) {
+        if let Some(Stage::Setup(setup)) = &mut self.stage {
+            setup.remark(note);
+        }
+    }
+
     /// The next plan to ask for: `training`, `features`, or nothing when all are accepted.
     pub fn wants(&self) -> Option<String> {
         match &self.stage {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::card::{ClosestRange, Ranges};
 use crate::error::{ModelError, layout};
 use crate::network::{INPUT, Layer, Network, Op, Shape};
 use crate::weights::Weights;
@@ -29,6 +30,7 @@ pub struct Forward {
 /// A layer, with the places of the tensors that it reads: 0 is the input, `i + 1` what step `i` makes.
 #[derive(Debug, Clone)]
 struct Step {
+    name: String,
     reads: Vec<usize>,
     /// Tensors that nobody reads afterwards.
     frees: Vec<usize>,
@@ -76,6 +78,7 @@ impl Forward {
                 last[place] = index;
             }
             steps.push(Step {
+                name: layer.name.clone(),
                 reads,
                 frees: Vec::new(),
                 shape: shapes[&*layer.name],
@@ -98,6 +101,38 @@ impl Forward {
     /// # Errors
     /// [`ModelError::Layout`] for an image of another shape.
     pub fn run(&self, image: &[Vec<f64>]) -> Result<Vec<f32>, ModelError> {
+        self.observed(image, |_, _| ())
+    }
+
+    /// The layer whose values come closest to those that `ranges` promise, or leave them the furthest: then by a ratio above 1.
+    ///
+    /// # Errors
+    /// Those of [`Forward::run`].
+    pub fn closest(&self, image: &[Vec<f64>], ranges: &Ranges) -> Result<ClosestRange, ModelError> {
+        let mut closest = ClosestRange {
+            layer: INPUT.to_owned(),
+            ratio: 0.0,
+        };
+        self.observed(image, |layer, map| {
+            let largest = map.values.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+            let bound = ranges.bound.get(layer).copied().unwrap_or(f64::INFINITY);
+            let ratio = f64::from(largest) / bound;
+            if ratio > closest.ratio {
+                closest = ClosestRange {
+                    layer: layer.to_owned(),
+                    ratio,
+                };
+            }
+        })?;
+        Ok(closest)
+    }
+
+    /// [`Forward::run`], with `seen` told of what each layer makes.
+    fn observed(
+        &self,
+        image: &[Vec<f64>],
+        mut seen: impl FnMut(&str, &Map),
+    ) -> Result<Vec<f32>, ModelError> {
         let [channels, height, width] = self.input;
         if image.len() != channels || image.iter().any(|plane| plane.len() != height * width) {
             return Err(layout(
@@ -118,6 +153,7 @@ impl Forward {
             let read = |place: &usize| maps.get(*place).and_then(Option::as_ref);
             let inputs: Vec<&Map> = step.reads.iter().filter_map(read).collect();
             let map = step.kernel.apply(&inputs, step.shape);
+            seen(&step.name, &map);
             maps.push(Some(map));
             for &place in &step.frees {
                 maps[place] = None;

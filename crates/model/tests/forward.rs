@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::images;
 use confide_model::samples::{Placement, resnet, weights};
-use confide_model::{Forward, Model, Network, Weights, pattern, reference};
+use confide_model::{Forward, Layer, Model, Network, Weights, pattern, reference};
 use proptest::prelude::*;
 
 /// Largest difference of a layer to the direct evaluation, and its largest value.
@@ -76,6 +76,37 @@ proptest! {
             prop_assert!(apart <= 1e-5 * largest.max(1.0), "{}: {apart} of {largest}", layer.name);
         }
     }
+}
+
+#[test]
+fn the_layer_that_is_closest_to_its_range_is_found() {
+    let model = model("resnet20-cifar10");
+    let (card, network) = (&model.card, &model.card.architecture);
+    let forward = Forward::new(network, &model.weights, network.output()).expect("valid");
+    let image = pattern(1, card.input.shape);
+    let mut image = card.normalise(&image).expect("an image");
+    let mut ratios = Vec::new();
+    for _ in 0..2 {
+        let maps = reference::run(network, &model.weights, &image).expect("valid");
+        let ratio = |layer: &Layer| {
+            let values = maps[&layer.name].values.iter().flatten();
+            let largest = values.fold(0.0, |most: f64, x| most.max(x.abs()));
+            (layer.name.clone(), largest / card.ranges.bound[&layer.name])
+        };
+        let all = network.layers.iter().map(ratio);
+        let (layer, ratio) = all.max_by(|a, b| a.1.total_cmp(&b.1)).expect("layers");
+        let found = forward.closest(&image, &card.ranges).expect("runs");
+        assert_eq!(found.layer, layer);
+        assert!(
+            (found.ratio / ratio - 1.0).abs() < 1e-3,
+            "{found:?} {ratio}"
+        );
+        ratios.push(ratio);
+        for x in image.iter_mut().flatten() {
+            *x *= 1.4;
+        }
+    }
+    assert!(ratios[1] > 1.0 && ratios[1] > ratios[0], "{ratios:?}");
 }
 
 #[test]

@@ -103,10 +103,16 @@ export async function readLocked({ engine, service, name, ...reading }) {
   return { source: { name: about.name, card: about.card }, card, offered: entry.weights?.bytes ?? null, ...read };
 }
 
-/** What a network makes of `pixels` in the clear, to compare with: its pooled channels picture by picture, and how many there are. */
-export async function readClear({ compiled, service, name, card, pixels, count, signal }) {
+/** The weights of a model whose card is still `card`. */
+export async function weightsOf(service, name, card) {
   const { card: now, weights } = await fetchModel(service, name);
   if (now.length !== card.length || now.some((byte, index) => byte !== card[index])) throw WITHHELD;
+  return weights;
+}
+
+/** What a network makes of `pixels` in the clear, to compare with: its pooled channels picture by picture, and how many there are. */
+export async function readClear({ compiled, service, name, card, pixels, count, signal }) {
+  const weights = await weightsOf(service, name, card);
   const size = pixels.length / (count || 1);
   const items = Array.from({ length: count }, (_, index) => pixels.slice(index * size, (index + 1) * size));
   const { vectors, refused } = await readWith({ compiled, kind: "PixelReader", parts: [card, weights], items, phase: "pictures", onProgress: () => {}, signal });

@@ -152,10 +152,11 @@ export class Classification {
     const { facts } = service;
     for (let canaries = CANARIES; ; canaries *= 4) {
       try {
-        const { request, accept } = await this.#planned(service, key, canaries);
+        const { request, accept, remark } = await this.#planned(service, key, canaries, true);
         const plan = await service.inference(request(facts));
         this.#run = accept(plan, facts);
         const planView = { id: Date.now(), ...this.#run.planView() };
+        if (remark) planView.notes.push(remark);
         await this.keep({ plan: Array.from(plan), facts, canaries, planView, digests: [], running: false });
         return planView;
       } catch (error) {
@@ -243,14 +244,21 @@ export class Classification {
     return entry;
   }
 
-  /** What a request is worded with and a plan accepted by, with `canaries` pictures whose scores are known. */
-  async #planned(service, key, canaries) {
+  /**
+   * What a request is worded with and a plan accepted by, with `canaries` pictures whose scores are known; `first` tries the network
+   * on some pictures, and tells what is to be known of them.
+   */
+  async #planned(service, key, canaries, first = false) {
     const entry = await this.#entry(service, this.#kept.model.name);
     if (entry.card.digest !== this.#kept.digest) throw CHANGED;
     const classifier = withSeed(key, (seed) => new this.#engine.Classifier(this.#set, seed));
-    if (entry.weights) classifier.checkByWeights(await service.file(entry.weights, LARGEST.weights), canaries);
-    else classifier.checkByAnswers(await service.file(entry.golden, LARGEST.card), canaries);
-    return { request: (facts) => classifier.request(facts), accept: (plan, facts) => classifier.accept(plan, facts) };
+    let remark = null;
+    if (entry.weights) {
+      const weights = await service.file(entry.weights, LARGEST.weights);
+      if (first) remark = classifier.trial(weights);
+      classifier.checkByWeights(weights, canaries);
+    } else classifier.checkByAnswers(await service.file(entry.golden, LARGEST.card), canaries);
+    return { remark, request: (facts) => classifier.request(facts), accept: (plan, facts) => classifier.accept(plan, facts) };
   }
 
   /** What follows from models and pictures is void. */

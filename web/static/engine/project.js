@@ -1,6 +1,6 @@
 // The records of one study, from the file to the trained model, kept so that a reload goes on.
 
-import { readClear } from "./base-models.js";
+import { readClear, weightsOf } from "./base-models.js";
 import { ImageRun } from "./image-run.js";
 import { Run } from "./run.js";
 
@@ -163,7 +163,9 @@ export class Project {
   async #planImages(service) {
     const { facts } = service;
     const plans = [];
+    await this.keep({ remark: null });
     this.#training = await this.#accepted(facts, async (planning, wanted) => {
+      if (plans.length === 0) await this.#try(service, planning);
       const request = planning.request(facts);
       plans.push(await (wanted === "training" ? service.plan(request) : service.inference(request)));
       return plans.at(-1);
@@ -171,9 +173,20 @@ export class Project {
     return this.#planned({ plans: plans.map((plan) => Array.from(plan)), facts, network: [], features: {} });
   }
 
+  /** Tries the network on some of the pictures here, if its weights are offered, and keeps what is to be known of it. */
+  async #try(service, planning) {
+    const { source, card, offered } = this.#kept.pictures;
+    if (!offered) return;
+    const remark = planning.trial(await weightsOf(service, source.name, Uint8Array.from(card)));
+    if (!remark) return;
+    planning.remark(remark);
+    await this.keep({ remark });
+  }
+
   /** The training on locked pictures under plans that `next` gives one after the other. */
   async #accepted(facts, next) {
     const planning = new this.#engine.ImagePlanning(this.#workbench);
+    if (this.#kept.remark) planning.remark(this.#kept.remark);
     try {
       for (let wanted = planning.wants(); wanted; wanted = planning.wants()) planning.accept(await next(planning, wanted), facts);
       return planning.finish();

@@ -23,6 +23,7 @@ mod predict;
 mod report;
 mod run;
 mod setup;
+mod trial;
 mod validation;
 
 pub use export::{patients_csv, results_csv};

@@ -16,6 +16,7 @@ pub use run::{ClassifyRun, ScoreOpener};
 
 use super::from_engine;
 use super::setup::WorkerFacts;
+use super::trial::trial;
 use crate::ClientError;
 use crate::intake::Picture;
 use canary::{Canary, Places};
@@ -113,6 +114,16 @@ impl ClassifySetup {
     /// The images.
     pub fn images(&self) -> &[NamedImage] {
         &self.images
+    }
+
+    /// Tries the network on some of the images, with its weights, before any is encrypted: what the user should know, if they are
+    /// unlike those that it was made for.
+    ///
+    /// # Errors
+    /// `CC-5040` for weights that are not those of the card.
+    pub fn trial(&self, weights: &[u8]) -> Result<Option<String>, ClientError> {
+        let output = self.card.architecture.output();
+        trial(&self.card, weights, output, &self.images)
     }
 
     /// Makes canaries of `count` of the images, at least one in each job, chosen at random: their outputs are computed

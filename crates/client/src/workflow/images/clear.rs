@@ -2,9 +2,9 @@
 
 use super::run::ImageRun;
 use crate::ClientError;
-use crate::workflow::classify::from_model;
+use crate::workflow::classify::{NamedImage, from_model};
 use crate::workflow::from_train;
-use confide_model::{Weights, reference};
+use confide_model::{Forward, ModelError, Weights};
 use confide_train::train_converged;
 
 /// Steps of the run to convergence.
@@ -22,15 +22,20 @@ pub struct ClearHead {
 }
 
 impl ImageRun {
-    /// Trains the head in the clear with the model's weights. Takes a tenth of a second an image and more: do it while the worker
-    /// works.
+    /// Trains the head in the clear with the model's weights. Takes some hundredths of a second an image: do it while the worker works.
     ///
     /// # Errors
     /// `CC-5040` for weights that are not the model's.
     pub fn clear(&self, weights: &Weights) -> Result<ClearHead, ClientError> {
-        let pooled = self.all.images.iter();
-        let pooled = pooled.map(|image| self.pooled(&image.pixels, weights));
-        self.clear_of(&pooled.collect::<Result<Vec<_>, _>>()?)
+        let card = self.card();
+        let layer = card.feature_layer().unwrap_or_default();
+        let forward = Forward::new(&card.architecture, weights, layer).map_err(from_model)?;
+        let pooled = |image: &NamedImage| -> Result<Vec<f64>, ModelError> {
+            let channels = forward.run(&card.normalise(&image.pixels)?)?;
+            Ok(channels.into_iter().map(f64::from).collect())
+        };
+        let pooled = self.all.images.iter().map(pooled);
+        self.clear_of(&pooled.collect::<Result<Vec<_>, _>>().map_err(from_model)?)
     }
 
     /// The same from the network's pooled channels in the clear, `[image][channel]`, as
@@ -64,15 +69,6 @@ impl ImageRun {
             converged: plan.logits(&converged.weights, &test),
             share_of_range: program.largest / plan.range(),
         })
-    }
-
-    /// Pooled channels of an image.
-    fn pooled(&self, pixels: &[u8], weights: &Weights) -> Result<Vec<f64>, ClientError> {
-        let card = self.card();
-        let planes = card.normalise(pixels).map_err(from_model)?;
-        let maps = reference::run(&card.architecture, weights, &planes).map_err(from_model)?;
-        let map = card.features.as_ref().and_then(|f| maps.get(&f.layer));
-        Ok(map.map_or_else(Vec::new, |map| map.values.concat()))
     }
 
     /// Features of pooled channels, and the constant 1 of the bias.

@@ -17,12 +17,14 @@ mod run;
 
 pub use clear::ClearHead;
 pub use model::SavedImageModel;
+pub use parts::Packing;
 pub use predict::{ImagePrediction, ImagePredictionSetup};
 pub use report::{ClearReport, ImageReport};
 pub use run::ImageRun;
 
 use super::classify::{NamedImage, fits, from_model};
 use super::setup::{WorkerFacts, class_named};
+use super::trial::trial;
 use super::{from_engine, from_train};
 use crate::ClientError;
 use crate::intake::{Class, Dataset, Records, positive_class};
@@ -236,6 +238,22 @@ impl ImageSetup {
         &self.card
     }
 
+    /// Tries the network on some of the images, with its weights, before any is encrypted: what the user should know, if they are
+    /// unlike those that it was made for.
+    ///
+    /// # Errors
+    /// `CC-5040` for weights that are not those of the card.
+    pub fn trial(&self, weights: &[u8]) -> Result<Option<String>, ClientError> {
+        let layer = self.card.feature_layer();
+        let layer = layer.unwrap_or_else(|| self.card.architecture.output());
+        trial(&self.card, weights, layer, &self.images)
+    }
+
+    /// Adds something that the user should know.
+    pub fn remark(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
     /// Images that train, and that test.
     pub fn counts(&self) -> [usize; 2] {
         [self.parts[0].len(), self.parts[1].len()]
@@ -364,11 +382,8 @@ impl PlannedHead {
     /// # Errors
     /// `CC-5040`, which does not happen for the card of a setup.
     pub fn request(&self, worker: &WorkerFacts) -> Result<InferenceRequest, ClientError> {
-        let (setup, before) = (&self.setup, self.features.first());
-        let like = (
-            before.map(|plan| plan.choice.batch),
-            before.and_then(|plan| plan.choice.entry),
-        );
+        let setup = &self.setup;
+        let like = self.features.first().map(Packing::of);
         let limits = (
             setup.memory(worker),
             worker.max_client_bytes,
@@ -397,6 +412,11 @@ impl PlannedHead {
             .map_err(from_model)?;
         if plan.jobs() != self.gathering.jobs(self.images().len()) {
             return Err(uneven("it has another number of jobs"));
+        }
+        // One factory makes the images of all parts.
+        let level = self.features.first().map(InferencePlan::image_level);
+        if level.is_some_and(|level| level != plan.image_level()) {
+            return Err(uneven("its images are at another level"));
         }
         self.features.push(plan);
         Ok(())
