@@ -7,4 +7,5 @@ pub mod pictures;
 pub mod proxy;
 pub mod table;
 pub mod terminal;
+pub mod tls;
 pub mod worker;

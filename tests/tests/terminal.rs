@@ -1,4 +1,4 @@
-//! The terminal client on pictures: a base model reads them here, a head is trained on what it made of them, new ones are predicted
+//! The terminal client as a process: TLS to the worker, and pictures: a base model reads them here, a head is trained on what it made of them, new ones are predicted
 //! with the same base model and no other, and everything is forgotten in the end.
 
 use std::fs;
@@ -6,6 +6,7 @@ use std::fs;
 use confide_tests::{
     pictures,
     terminal::{Done, confide},
+    tls::TlsFront,
     worker::Worker,
 };
 use serde_json::Value;
@@ -115,4 +116,31 @@ async fn a_head_on_features_of_pictures_predicts_new_ones_and_is_forgotten() {
     let gone = confide(&predict).await;
     assert!(!gone.success && gone.errors.contains("CC-6051"), "{gone:?}");
     assert!(worker.terminate().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_behind_tls_is_reached_and_another_certificate_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let worker = Worker::start(&dir.path().join("data"), &[]).await;
+    let [own, other] = [path("own.pem"), path("other.pem")];
+    let front = TlsFront::start(worker.address(), own.as_ref()).await;
+    let _other = TlsFront::start(worker.address(), other.as_ref()).await;
+    let rows: String = (0..40)
+        .map(|i| format!("{},{},{}\n", i % 7, i % 5, i % 2))
+        .collect();
+    let csv = path("records.csv");
+    fs::write(&csv, format!("a,b,label\n{rows}")).unwrap();
+    let plan = async |url: &str, authority: &str| {
+        let records = ["plan", "--csv", &csv, "--label", "label", "--json"];
+        let line = ["--worker", url, "--ca", authority];
+        confide(&[&records[..], &line].concat()).await
+    };
+    let planned = json(&plan(&front.url(), &own).await);
+    assert!(planned["plan"].is_object(), "{planned}");
+    for (url, authority) in [(front.url(), &other), (front.misnamed(), &own)] {
+        let refused = plan(&url, authority).await;
+        assert!(!refused.success, "{refused:?}");
+        assert!(refused.output.contains("CC-6013"), "{refused:?}");
+    }
 }

@@ -1,10 +1,11 @@
 //! `confide classify`.
 
+use crate::address::WorkerAddress;
 use crate::failure::Failure;
 use crate::images::{self, Part};
 use crate::jobs::{Interrupt, connect, delete, download, run_job};
 use crate::keyfile::{PassphraseSource, open_or_ephemeral};
-use crate::link::{Link, WorkerAddress};
+use crate::link::Link;
 use crate::models;
 use crate::output;
 use crate::progress::{Progress, human_bytes, human_seconds};
@@ -65,7 +66,7 @@ pub struct ClassifyArgs {
 impl ClassifyArgs {
     fn task(&self) -> Task {
         Task {
-            worker: self.worker.address.clone(),
+            worker: self.worker.clone(),
             model: self.model.clone(),
             canaries: self.canaries,
             options: ClassifyOptions {
@@ -84,8 +85,8 @@ pub fn bytes_of(gigabytes: f64) -> u64 {
 
 /// What is classified, with what and by whom.
 pub struct Task {
-    /// Address of the worker.
-    pub worker: String,
+    /// Where the worker is.
+    pub worker: WorkerAddress,
     /// Name of the model.
     pub model: String,
     /// Images with known scores.
@@ -190,6 +191,9 @@ pub async fn prepare(
         match entry.weights {
             Some(file) => {
                 let weights = models::fetch(&mut link, progress, interrupt, file, true).await?;
+                if let Some(note) = setup.trial(&weights)? {
+                    progress.note(&format!("Note: {note}"));
+                }
                 setup.canaries_of_images(&weights, task.canaries)?;
             }
             None => {

@@ -1,8 +1,8 @@
 //! `confide embed`.
 
+use crate::address::WorkerAddress;
 use crate::failure::Failure;
 use crate::jobs::Interrupt;
-use crate::link::WorkerAddress;
 use crate::output;
 use crate::pictures::Pictures;
 use crate::progress::{Progress, human_seconds};
@@ -42,7 +42,7 @@ pub async fn run(args: &EmbedArgs) -> Result<(), Failure> {
                 folder: &args.records,
                 labels: args.labels.as_deref(),
                 base_model,
-                worker: &args.worker.address,
+                worker: &args.worker,
             };
             let mut interrupt = Interrupt::listen();
             let table = pictures.table(&mut progress, &mut interrupt).await?;

@@ -1,9 +1,9 @@
 //! `confide forget`.
 
+use crate::address::WorkerAddress;
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, answer, connect};
 use crate::keyfile::{self, PassphraseSource};
-use crate::link::WorkerAddress;
 use crate::output;
 use crate::progress::human_bytes;
 use confide_client::session::Event;
@@ -28,7 +28,7 @@ pub struct ForgetArgs {
 pub async fn run(args: &ForgetArgs) -> Result<(), Failure> {
     let vault = keyfile::open(&args.key, &args.passphrase)?;
     let mut interrupt = Interrupt::listen();
-    let (mut link, _, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
+    let (mut link, _, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
     let request = link.ask(|session| session.delete_all()).await?;
     let take = |event| match event {
         Event::Deleted {

@@ -1,12 +1,13 @@
 //! Talking to a worker: greeting, plans, jobs, results, interruption.
 
+use crate::address::WorkerAddress;
 use crate::failure::Failure;
 use crate::link::{Link, News};
 use crate::progress::Progress;
 use confide_client::ClientError;
 use confide_client::session::{Event, Session};
 use confide_client::vault::Vault;
-use confide_client::workflow::{TrainingRun, TrainingSetup, WorkerFacts};
+use confide_client::workflow::{ResultOpener, TrainingRun, TrainingSetup, WorkerFacts};
 use confide_protocol::{Digest, JobId, JobReport, JobSpec, JobState, ObjectKind, Output, code};
 use std::time::Duration;
 
@@ -44,12 +45,18 @@ impl Interrupt {
 
 /// Connects and waits for the greeting.
 pub async fn connect(
-    url: &str,
+    address: &WorkerAddress,
     vault: &Vault,
     interrupt: &mut Interrupt,
 ) -> Result<(Link, WorkerFacts, String), Failure> {
     let name = concat!("confide ", env!("CARGO_PKG_VERSION"));
-    let mut link = Link::start(url, Session::new(*vault.token(), name))?;
+    if address.is_exposed() {
+        eprintln!(
+            "Note: without TLS the network between can disturb this work and see which objects belong to it; use wss://. \
+             What is encrypted stays so."
+        );
+    }
+    let mut link = Link::start(address, Session::new(*vault.token(), name))?;
     loop {
         let news = tokio::select! {
             news = link.next() => news,
@@ -223,6 +230,34 @@ async fn cancel(link: &mut Link, job: JobId) {
         }
     };
     let _ = tokio::time::timeout(Duration::from_secs(10), ended).await;
+}
+
+/// What came of a job that scores records.
+pub struct Scored {
+    /// The worker's report.
+    pub report: JobReport,
+    /// Digest of the encrypted scores.
+    pub scores: Digest,
+    /// Logits `[row][output]`.
+    pub logits: Vec<Vec<f64>>,
+}
+
+/// Runs a job that scores records, and decrypts the logits of its first `rows`.
+pub async fn score(
+    link: &mut Link,
+    progress: &Progress,
+    interrupt: &mut Interrupt,
+    job: JobSpec,
+    (opener, rows): (&ResultOpener, usize),
+) -> Result<Scored, Failure> {
+    let report = run_job(link, progress, interrupt, job, &mut ()).await?;
+    let (kind, limit) = (ObjectKind::Scores, opener.max_bytes());
+    let (scores, bytes) = fetch(link, progress, interrupt, &report, kind, limit).await?;
+    Ok(Scored {
+        logits: opener.open_scores(&bytes, rows)?,
+        report,
+        scores,
+    })
 }
 
 /// Fetches the output of a kind from a finished job.

@@ -2,10 +2,11 @@
 //!
 //! A task owns the session and the socket. Callers give it closures over the session and receive its events.
 
+use crate::address::{Endpoint, WorkerAddress, refused_certificate};
 use crate::failure::Failure;
 use confide_client::ClientError;
 use confide_client::session::{Event, Session};
-use confide_protocol::{MAX_FRAME_BYTES, SOCKET_PATH};
+use confide_protocol::MAX_FRAME_BYTES;
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 /// Silence after which the worker is asked for a sign of life.
 const QUIET: Duration = Duration::from_secs(15);
@@ -25,20 +27,6 @@ const AGAIN: Duration = Duration::from_secs(600);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 type Action = Box<dyn FnOnce(&mut Session) + Send>;
-
-/// Where the worker is.
-#[derive(clap::Args, Clone, Debug)]
-pub struct WorkerAddress {
-    /// Address of the worker
-    #[arg(
-        id = "worker",
-        long = "worker",
-        value_name = "ADDRESS",
-        default_value = "ws://127.0.0.1:8443",
-        env = "CONFIDE_WORKER"
-    )]
-    pub address: String,
-}
 
 /// What the caller hears.
 #[derive(Debug)]
@@ -60,17 +48,17 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts to connect. `url` is `ws://host:port`, with or without a path.
+    /// Starts to connect.
     ///
     /// # Errors
-    /// When the address is not a ws address.
-    pub fn start(url: &str, session: Session) -> Result<Self, Failure> {
-        let url = socket_url(url)?;
+    /// Those of [`WorkerAddress::endpoint`].
+    pub fn start(worker: &WorkerAddress, session: Session) -> Result<Self, Failure> {
+        let endpoint = worker.endpoint()?;
         let (actions, action_queue) = mpsc::unbounded_channel();
         let (news_queue, news) = mpsc::unbounded_channel();
         let (up, down) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let task = Task {
-            url,
+            endpoint,
             session,
             actions: action_queue,
             news: news_queue,
@@ -134,30 +122,8 @@ fn ended() -> ClientError {
     )
 }
 
-fn socket_url(url: &str) -> Result<String, Failure> {
-    let wrong = |message: String| {
-        Failure::from(ClientError::new(
-            "CC-6011",
-            message,
-            "Write it like ws://127.0.0.1:8443.",
-        ))
-    };
-    let Some(rest) = url.strip_prefix("ws://") else {
-        return Err(wrong(format!("\"{url}\" is not an address of a worker.")));
-    };
-    let host = rest.trim_end_matches('/');
-    if host.is_empty() {
-        return Err(wrong("The address of the worker has no host.".into()));
-    }
-    Ok(if host.contains('/') {
-        url.to_owned()
-    } else {
-        format!("ws://{host}{SOCKET_PATH}")
-    })
-}
-
 struct Task {
-    url: String,
+    endpoint: Endpoint,
     session: Session,
     actions: mpsc::UnboundedReceiver<Action>,
     news: mpsc::UnboundedSender<News>,
@@ -207,12 +173,23 @@ impl Task {
                 Err(SocketError::Http(response)) => {
                     format!("the worker answered {}", response.status())
                 }
+                Err(SocketError::Io(error)) => {
+                    // Trying again would not change it.
+                    if let Some(error) = refused_certificate(&error) {
+                        let _ = self.news.send(News::Ended(error));
+                        return;
+                    }
+                    error.to_string()
+                }
                 Err(error) => error.to_string(),
             };
             if trying_since.elapsed() > patience {
                 let error = ClientError::new(
                     "CC-6012",
-                    format!("No connection to the worker at {}: {reason}.", self.url),
+                    format!(
+                        "No connection to the worker at {}: {reason}.",
+                        self.endpoint.url
+                    ),
                     "Check that confide-worker runs there and that the address is right.",
                 );
                 let _ = self.news.send(News::Ended(error));
@@ -243,8 +220,9 @@ impl Task {
         let config = WebSocketConfig::default()
             .max_message_size(Some(2 * MAX_FRAME_BYTES))
             .max_frame_size(Some(2 * MAX_FRAME_BYTES));
-        let connecting =
-            tokio_tungstenite::connect_async_with_config(&self.url, Some(config), true);
+        let Endpoint { url, connector } = &self.endpoint;
+        let connector = Some(connector.clone());
+        let connecting = connect_async_tls_with_config(url, Some(config), true, connector);
         match tokio::time::timeout(DEAD, connecting).await {
             Ok(connected) => connected.map(|(socket, _)| socket),
             Err(_) => Err(SocketError::Io(std::io::ErrorKind::TimedOut.into())),
@@ -333,33 +311,11 @@ impl Task {
     }
 }
 
-type Socket =
-    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// Milliseconds since 1970.
 pub fn now_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_millis() as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_completed_or_refused() {
-        assert_eq!(
-            socket_url("ws://127.0.0.1:8443").unwrap(),
-            "ws://127.0.0.1:8443/socket"
-        );
-        assert_eq!(socket_url("ws://host:1/").unwrap(), "ws://host:1/socket");
-        assert_eq!(
-            socket_url("ws://host/behind/proxy").unwrap(),
-            "ws://host/behind/proxy"
-        );
-        for wrong in ["http://host", "host:8443", "ws://", "wss://host"] {
-            assert!(socket_url(wrong).is_err(), "{wrong}");
-        }
-    }
 }

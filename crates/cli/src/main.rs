@@ -1,6 +1,7 @@
 //! `confide`: the data party in a terminal.
 #![forbid(unsafe_code)]
 
+mod address;
 mod bench;
 mod classify;
 mod curve;

@@ -1,5 +1,6 @@
 //! Pictures that a base model turns into features on this machine: setup 2 for images.
 
+use crate::address::WorkerAddress;
 use crate::failure::Failure;
 use crate::images;
 use crate::jobs::{Interrupt, connect};
@@ -29,8 +30,8 @@ pub struct Pictures<'a> {
     pub labels: Option<&'a Path>,
     /// Folder of a model, or the name of one that the worker has.
     pub base_model: &'a str,
-    /// Address of the worker.
-    pub worker: &'a str,
+    /// Where the worker is.
+    pub worker: &'a WorkerAddress,
 }
 
 impl Pictures<'_> {
@@ -81,7 +82,7 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Failure> {
 /// A base model from its folder, or from the worker.
 async fn base_model(
     wanted: &str,
-    worker: &str,
+    worker: &WorkerAddress,
     progress: &mut Progress,
     interrupt: &mut Interrupt,
 ) -> Result<BaseModel, Failure> {

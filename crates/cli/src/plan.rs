@@ -1,8 +1,8 @@
 //! `confide plan`.
 
+use crate::address::WorkerAddress;
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect, plan};
-use crate::link::WorkerAddress;
 use crate::output;
 use crate::plan_model::{self, PlanModelArgs};
 use crate::progress::Progress;
@@ -61,7 +61,7 @@ pub async fn run(args: &PlanArgs) -> Result<(), Failure> {
     progress.finish();
     let mut interrupt = Interrupt::listen();
     let vault = Vault::generate("")?;
-    let (mut link, facts, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
+    let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
     let run = plan(&mut link, &facts, &mut setup, &mut interrupt).await?;
     let summary = PlanSummary::new(run.plan())?;
     let (max_abs_z, range) = run.range();

@@ -1,10 +1,10 @@
 //! `confide plan MODEL`: what a network on encrypted images needs.
 
+use crate::address::WorkerAddress;
 use crate::bench::model_folder;
 use crate::classify::bytes_of;
 use crate::failure::Failure;
 use crate::jobs::{Interrupt, connect};
-use crate::link::WorkerAddress;
 use crate::models;
 use crate::output;
 use crate::progress::Progress;
@@ -79,7 +79,7 @@ pub async fn run(args: &PlanModelArgs) -> Result<(), Failure> {
 async fn ask(args: &PlanModelArgs) -> Result<(Card, InferencePlan), Failure> {
     let (mut interrupt, progress) = (Interrupt::listen(), Progress::new());
     let vault = Vault::generate("")?;
-    let (mut link, facts, _) = connect(&args.worker.address, &vault, &mut interrupt).await?;
+    let (mut link, facts, _) = connect(&args.worker, &vault, &mut interrupt).await?;
     let entry = models::find(&mut link, &mut interrupt, &args.model).await?;
     let text = models::fetch(&mut link, &progress, &mut interrupt, entry.card, false).await?;
     let card = Card::parse(&text).map_err(|error| no_plan(&error))?;

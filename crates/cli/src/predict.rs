@@ -1,9 +1,10 @@
 //! `confide predict`.
 
+use crate::address::WorkerAddress;
 use crate::failure::Failure;
-use crate::jobs::{Interrupt, connect, fetch, lacking, run_job};
+use crate::jobs::{Interrupt, connect, lacking, score};
 use crate::keyfile::{self, PassphraseSource};
-use crate::link::{Link, WorkerAddress};
+use crate::link::Link;
 use crate::output;
 use crate::pictures::{self, Pictures};
 use crate::predict_images;
@@ -19,7 +20,7 @@ use confide_client::workflow::images::SavedImageModel;
 use confide_client::workflow::{
     HeldOut, Item, Prediction, PredictionRun, ResultOpener, SavedModel, patients_csv, results_csv,
 };
-use confide_protocol::{Digest, ObjectKind};
+use confide_protocol::Digest;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -94,7 +95,7 @@ impl PredictArgs {
                     folder,
                     labels: None,
                     base_model: self.base_model.as_deref().unwrap_or(&source.name),
-                    worker: &self.worker.address,
+                    worker: &self.worker,
                 };
                 let read = pictures::new_pictures(pictures, source, progress, interrupt).await?;
                 show_problems(&read.0, decided);
@@ -140,7 +141,7 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
     }
 
     progress.phase("upload", "Asking what the worker has", 0, false);
-    let (mut link, _, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
+    let (mut link, _, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
     let missing = missing_keys(&mut link, &prediction, &mut interrupt).await?;
     if !missing.is_empty() {
         progress.note(&format!(
@@ -174,17 +175,8 @@ pub async fn run(args: &PredictArgs) -> Result<(), Failure> {
     let opener = ResultOpener::new(vault.seed(), prediction.plan())?;
     let mut logits = Vec::new();
     for (job, rows) in prediction.jobs(&digests)? {
-        let report = run_job(&mut link, &progress, &mut interrupt, job, &mut ()).await?;
-        let (_, scores) = fetch(
-            &mut link,
-            &progress,
-            &mut interrupt,
-            &report,
-            ObjectKind::Scores,
-            opener.max_bytes(),
-        )
-        .await?;
-        logits.extend(opener.open_scores(&scores, rows)?);
+        let done = score(&mut link, &progress, &mut interrupt, job, (&opener, rows)).await?;
+        logits.extend(done.logits);
     }
     let answer = Answer {
         predictions: prediction.predictions(&logits),

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::images;
-use crate::jobs::{Interrupt, connect, delete, fetch, lacking, output_of, run_job};
+use crate::jobs::{Interrupt, connect, delete, lacking, output_of, run_job, score};
 use crate::link::Link;
 use crate::models;
 use crate::pictures;
@@ -46,7 +46,7 @@ pub async fn run(
     };
     let mut interrupt = Interrupt::listen();
     progress.phase("plan", "Asking the worker for a plan", 0, false);
-    let (mut link, facts, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
+    let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
     let plan = models::plan(&mut link, &mut interrupt, setup.request_bytes(&facts)?).await?;
     let run = Arc::new(setup.accept(&plan, &facts)?);
     if !lacking(&mut link, &mut interrupt, vec![run.head()])
@@ -124,19 +124,10 @@ impl Exchange<'_> {
         let mut opened = Vec::with_capacity(features.len());
         for one in features {
             let spec = run.predict_job(one, &digests)?;
-            let report = run_job(self.link, self.progress, self.interrupt, spec, &mut ()).await?;
-            let (limit, kind) = (opener.max_bytes(), ObjectKind::Scores);
-            let fetched = fetch(
-                self.link,
-                self.progress,
-                self.interrupt,
-                &report,
-                kind,
-                limit,
-            );
-            let (scores, bytes) = fetched.await?;
-            opened.push(opener.open_scores(&bytes, run.score_rows())?);
-            delete(self.link, vec![one, scores]).await?;
+            let by = (&opener, run.score_rows());
+            let done = score(self.link, self.progress, self.interrupt, spec, by).await?;
+            opened.push(done.logits);
+            delete(self.link, vec![one, done.scores]).await?;
         }
         Ok(opened)
     }

@@ -6,7 +6,7 @@ use crate::text::{self, MODEL_VARIABLE, TextModelFile, TextOptions, USUAL_MODEL}
 use confide_client::ClientError;
 use confide_client::intake::{MissingPolicy, Severity, Table, read_csv};
 use confide_client::workflow::TrainingOptions;
-use confide_train::minibatch::LossKind;
+use confide_train::minibatch::{L2, LossKind};
 use std::path::{Path, PathBuf};
 
 /// What is done with rows that have gaps.
@@ -50,11 +50,8 @@ impl From<Loss> for LossKind {
 
 /// Reads a penalty on the squared weights.
 fn penalty(text: &str) -> Result<f64, String> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (0.0..=1.0).contains(number));
-    number.ok_or_else(|| "a number from 0 to 1 is needed".to_owned())
+    let number = text.parse().ok().filter(|number| L2.contains(number));
+    number.ok_or_else(|| format!("a number from {} to {} is needed", L2.start(), L2.end()))
 }
 
 /// Records to train with.

@@ -1,10 +1,11 @@
 //! `confide train`.
 
+use crate::address::WorkerAddress;
 use crate::curve::Curve;
 use crate::failure::Failure;
-use crate::jobs::{Interrupt, connect, fetch, plan, run_job};
+use crate::jobs::{Interrupt, connect, fetch, plan, run_job, score};
 use crate::keyfile::{PassphraseSource, open_or_ephemeral};
-use crate::link::{Link, News, WorkerAddress};
+use crate::link::{Link, News};
 use crate::output;
 use crate::progress::{Progress, human_bytes, human_seconds};
 use crate::records::TrainingRecords;
@@ -139,7 +140,7 @@ pub async fn train(args: &TrainArgs) -> Result<(TrainResult, Vec<Prediction>), F
     };
     let mut setup = args.records.prepare(&mut progress, pictures)?;
     progress.phase("plan", "Asking the worker for a plan", 0, false);
-    let (mut link, facts, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
+    let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
     let run = plan(&mut link, &facts, &mut setup, &mut interrupt).await?;
     let run = Arc::new(run);
     for note in run.notes() {
@@ -226,17 +227,8 @@ async fn exchange(
     progress.phase("predict", "Worker: predicting test records", 1, false);
     let mut logits = Vec::new();
     for (job, rows) in run.predict_jobs(head, &digests)? {
-        let report = run_job(link, progress, interrupt, job, &mut ()).await?;
-        let (_, scores) = fetch(
-            link,
-            progress,
-            interrupt,
-            &report,
-            ObjectKind::Scores,
-            opener.max_bytes(),
-        )
-        .await?;
-        logits.extend(opener.open_scores(&scores, rows)?);
+        let done = score(link, progress, interrupt, job, (&opener, rows)).await?;
+        logits.extend(done.logits);
     }
     progress.phase("compare", "Comparing with the head in the clear", 0, false);
     let outcome = Outcome {

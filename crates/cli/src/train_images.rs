@@ -5,7 +5,7 @@ mod result;
 use crate::classify::bytes_of;
 use crate::failure::Failure;
 use crate::images;
-use crate::jobs::{Interrupt, answer, connect, delete, fetch, output_of, run_job};
+use crate::jobs::{Interrupt, answer, connect, delete, output_of, run_job, score};
 use crate::keyfile::open_or_ephemeral;
 use crate::link::Link;
 use crate::models;
@@ -88,7 +88,7 @@ impl TrainArgs {
             folder,
             labels: images.labels.as_deref(),
             base_model,
-            worker: &self.worker.address,
+            worker: &self.worker,
         }))
     }
 }
@@ -189,11 +189,11 @@ async fn train(args: &TrainArgs) -> Result<(ImageResult, Vec<Classification>), F
 
     let (mut progress, mut interrupt) = (Progress::new(), Interrupt::listen());
     progress.phase("plan", "Asking the worker for plans", 0, false);
-    let (mut link, facts, worker) = connect(&args.worker.address, &vault, &mut interrupt).await?;
+    let (mut link, facts, worker) = connect(&args.worker, &vault, &mut interrupt).await?;
     let mut phases = Phases::new();
     let entry = models::find(&mut link, &mut interrupt, name).await?;
     let card = models::fetch(&mut link, &progress, &mut interrupt, entry.card, false).await?;
-    let setup = {
+    let mut setup = {
         let parsed = Card::parse(&card).map_err(|error| {
             let message = format!("The model is not valid: {error}.");
             ClientError::new("CC-5040", message, "Choose another model.")
@@ -201,6 +201,12 @@ async fn train(args: &TrainArgs) -> Result<(ImageResult, Vec<Classification>), F
         let (images, labels) = labelled(folder, &labels, &parsed)?;
         ImageSetup::new(&card, images, &labels, options(args))?
     };
+    if let Some(file) = entry.weights {
+        let weights = models::fetch(&mut link, &progress, &mut interrupt, file, true).await?;
+        if let Some(note) = setup.trial(&weights)? {
+            setup.remark(note);
+        }
+    }
     let models = args.images.models.as_ref();
     let own = models.map(|models| own_model(models, name, setup.card()));
     let own = own.transpose()?;
@@ -357,19 +363,10 @@ impl Exchange<'_> {
         let opener = ResultOpener::new(self.vault.seed(), run.training())?;
         let mut opened = Vec::new();
         for job in run.predict_jobs(head, &tests, &digests)? {
-            let report = run_job(self.link, self.progress, self.interrupt, job, &mut ()).await?;
-            let (limit, kind) = (opener.max_bytes(), ObjectKind::Scores);
-            let fetched = fetch(
-                self.link,
-                self.progress,
-                self.interrupt,
-                &report,
-                kind,
-                limit,
-            );
-            let (_, scores) = fetched.await?;
-            opened.push(opener.open_scores(&scores, run.score_rows())?);
-            self.ended("predict", report);
+            let by = (&opener, run.score_rows());
+            let done = score(self.link, self.progress, self.interrupt, job, by).await?;
+            opened.push(done.logits);
+            self.ended("predict", done.report);
         }
         let mut outcome = Outcome {
             logits: run.logits(&opened)?,

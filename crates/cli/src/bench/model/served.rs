@@ -2,6 +2,7 @@
 //! worker's memory its own.
 
 use super::ModelBenchArgs;
+use crate::address::WorkerAddress;
 use crate::classify::{Classified, Task, bytes_of, classify};
 use crate::failure::Failure;
 use crate::images::{self, Part};
@@ -28,7 +29,7 @@ pub async fn run(args: &ModelBenchArgs) -> Result<(), Failure> {
     let data = args.data.clone().unwrap_or_default();
     let (worker, address) = Worker::start(args, &folder).await?;
     let task = Task {
-        worker: address,
+        worker: WorkerAddress::plain(address),
         model: model.card.name.clone(),
         canaries: args.canaries,
         options: ClassifyOptions::default(),
