@@ -176,6 +176,22 @@ impl Page {
             .expect("files can be chosen");
     }
 
+    /// Drops a file or folder on an element, as from a window of files.
+    pub async fn drop(&self, css: &str, path: &Path) {
+        self.wait(css).await;
+        let centre = "const place = document.querySelector(arguments[0]); place.scrollIntoView({ block: 'center' }); \
+                      const { x, y, width, height } = place.getBoundingClientRect(); return [x + width / 2, y + height / 2];";
+        let at = self.browser.client.execute(centre, vec![json!(css)]).await;
+        let at = at.expect("the element's place");
+        let data = json!({ "items": [], "files": [path], "dragOperationsMask": 1 });
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let event = json!({ "type": kind, "x": at[0], "y": at[1], "data": data });
+            self.browser
+                .devtools("Input.dispatchDragEvent", event)
+                .await;
+        }
+    }
+
     /// The text of an element.
     pub async fn text(&self, css: &str) -> String {
         self.wait(css)

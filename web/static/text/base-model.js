@@ -6,6 +6,7 @@ export const baseModel = {
   title: "Pictures",
   lead: "A base model turns each picture into numbers that stand for what it shows, and the risk model is trained on those. Neither picture nor numbers leave readable.",
   folder: "Choose a folder of pictures",
+  drop: "or drop pictures or folders here",
   files: "Choose pictures",
   none: "No picture chosen yet: PNG or JPEG files.",
   chosen: (n) => (n === 1 ? "1 picture chosen." : `${count(n)} pictures chosen.`),

@@ -33,7 +33,7 @@ export const classify = {
   pictures: "Pictures to classify",
   choose: "Choose pictures",
   chooseFolder: "Choose a folder",
-  drop: "or drop pictures here (PNG or JPEG)",
+  drop: "or drop pictures or folders here (PNG or JPEG)",
   folderHint: "Folders that are named like a group tell the page the right answer, which stays here.",
   summary: (n, refused) => `${n === 1 ? "1 picture is" : `${count(n)} pictures are`} ready${refused > 0 ? `, ${count(refused)} refused` : ""}.`,
   known: (n) => (n === 0 ? "" : `Of ${count(n)} the right answer is known from the folder.`),

@@ -2,6 +2,7 @@
 
 import { button, details, field, fill, h, icon, notice } from "../dom.js";
 import { listBaseModels, openPictures } from "../actions.js";
+import { takeDrops, withPaths } from "../files.js";
 import { section } from "./page.js";
 import { text } from "../text.js";
 
@@ -20,24 +21,23 @@ const inFolders = (found) => {
 /** The models that can read pictures there. */
 const able = (models, locked) => models.filter((one) => (locked ? one.heads : one.bytes !== null));
 
-/** Files with their paths within what was chosen. */
-const pictures = (list) => [...list].filter((file) => IS_PICTURE.test(file.name)).map((file) => ({ path: file.webkitRelativePath || file.name, file }));
-
 /** A file field behind its label. */
 function files(id, label, props, onfiles) {
   const input = h("input", { type: "file", id, class: "file-input", ...props, onchange: () => onfiles([...input.files]) });
   return [h("label", { for: id, class: "button" }, icon("file"), label), input];
 }
 
-/** Folder or single files; `onfiles` gets `{ path, file }` of every picture. */
+/** A folder or single files, chosen or dropped; `onfiles` gets `{ path, file }` of every picture. */
 export function picturePicker(prefix, onfiles) {
-  const take = (list) => onfiles(pictures(list));
-  return h(
+  const take = (found) => onfiles(found.filter(({ file }) => IS_PICTURE.test(file.name)));
+  const zone = h(
     "div",
-    { class: "row" },
-    files(`${prefix}-folder`, words.folder, { webkitdirectory: true }, take),
-    files(`${prefix}-files`, words.files, { multiple: true, accept: ".png,.jpg,.jpeg,image/png,image/jpeg" }, take),
+    { class: "drop", id: `${prefix}-drop` },
+    files(`${prefix}-folder`, words.folder, { webkitdirectory: true }, (list) => take(withPaths(list))),
+    files(`${prefix}-files`, words.files, { multiple: true, accept: ".png,.jpg,.jpeg,image/png,image/jpeg" }, (list) => take(withPaths(list))),
+    h("span", { class: "hint" }, words.drop),
   );
+  return takeDrops(zone, take);
 }
 
 function modelChoice({ baseModels, connection }, onchoice) {

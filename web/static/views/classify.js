@@ -2,6 +2,7 @@
 
 import { button, details, h, icon, notice } from "../dom.js";
 import { askPlan, beginImages, chooseModel, go, leaveImages, readPictures } from "../actions.js";
+import { withPaths } from "../files.js";
 import { facts, thumbnail } from "./picture.js";
 import { actions, head, section, workingView } from "./page.js";
 import { filePicker } from "./records.js";
@@ -55,16 +56,12 @@ function modelChoice({ models, model }) {
   );
 }
 
-/** Files with the folders that they came in. */
-const withPaths = (files) => files.map((file) => ({ path: file.webkitRelativePath || file.name, file }));
-
 function chooser() {
-  const take = (files) => readPictures(withPaths(files));
-  const folder = h("input", { type: "file", id: "picture-folder", class: "file-input", webkitdirectory: true, onchange: () => folder.files.length > 0 && take([...folder.files]) });
+  const folder = h("input", { type: "file", id: "picture-folder", class: "file-input", webkitdirectory: true, onchange: () => folder.files.length > 0 && readPictures(withPaths(folder.files)) });
   return h(
     "div",
     { class: "stack" },
-    filePicker("picture-files", words.choose, take, { accept: PICTURES, multiple: true, drop: words.drop }),
+    filePicker("picture-files", words.choose, readPictures, { accept: PICTURES, multiple: true, drop: words.drop }),
     h("div", { class: "row" }, h("label", { for: "picture-folder", class: "button quiet" }, words.chooseFolder), folder, h("span", { class: "hint" }, words.folderHint)),
   );
 }

@@ -5,6 +5,7 @@ import { askPlan, choose, go, openTable, stopReading } from "../actions.js";
 import { picturesRead, pickPictures } from "./base-model.js";
 import { imagesSource } from "./classify.js";
 import { groups, written } from "./written.js";
+import { takeDrops, withPaths } from "../files.js";
 import { percent, short } from "../format.js";
 import { recordTable } from "./table.js";
 import { actions, head, section, workingNow, workingView } from "./page.js";
@@ -14,18 +15,14 @@ const words = text.records;
 
 const TABLES = ".csv,text/csv,.tsv,text/tab-separated-values,text/plain";
 
-/** A button-like label over a file input, and a place to drop a file on; with `multiple`, for several files. */
+/**
+ * A button-like label over a file input, and a place to drop a file on: `onfile` gets the file, or with `multiple` all that are chosen
+ * or dropped, also in folders, as `{ path, file }`.
+ */
 export function filePicker(id, label, onfile, { accept = TABLES, multiple = false, drop = words.drop } = {}) {
-  const chosen = (files) => files.length > 0 && onfile(multiple ? [...files] : files[0]);
-  const input = h("input", { type: "file", id, accept, multiple, class: "file-input", onchange: () => chosen(input.files) });
-  const zone = h("div", { class: "drop" }, icon("file"), h("label", { for: id, class: "button" }, label), input, h("span", { class: "hint" }, drop));
-  const over = (event) => {
-    event.preventDefault();
-    zone.classList.toggle("over", event.type === "dragover");
-    if (event.type === "drop") chosen(event.dataTransfer.files);
-  };
-  for (const name of ["dragover", "dragleave", "drop"]) zone.addEventListener(name, over);
-  return zone;
+  const chosen = (files) => files.length > 0 && onfile(multiple ? files : files[0].file);
+  const input = h("input", { type: "file", id, accept, multiple, class: "file-input", onchange: () => chosen(withPaths(input.files)) });
+  return takeDrops(h("div", { class: "drop" }, icon("file"), h("label", { for: id, class: "button" }, label), input, h("span", { class: "hint" }, drop)), chosen);
 }
 
 const sources = (state) => [pickTable(), pickPictures(state), imagesSource(state)];
