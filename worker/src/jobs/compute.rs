@@ -34,7 +34,7 @@ impl Compute {
     /// A runner whose plans count on so many threads of this machine, whose speed it measures first.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        let model = calibrated();
+        let model = calibrated(threads);
         tracing::info!(
             factor = model.machine_factor,
             reference = confide_tensor::MACHINE,
@@ -203,20 +203,34 @@ impl JobRunner for Compute {
     }
 }
 
-/// The cost model of this machine, measured on one thread; the reference machine's if that fails.
-fn calibrated() -> CostModel {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-    let measured = pool.map(|pool| pool.install(CostModel::calibrated));
-    match measured {
-        Ok(Ok(model)) => model,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "this machine's speed is not known");
-            CostModel::default()
-        }
-        Err(error) => {
-            tracing::warn!(%error, "this machine's speed is not known");
-            CostModel::default()
-        }
+/// The cost model of this machine; the reference machine's if it cannot be measured. As many threads work at once as will compute, each by
+/// itself: a core alone may run faster than it can beside the others.
+fn calibrated(threads: usize) -> CostModel {
+    let one = || {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let model = pool.map(|pool| pool.install(CostModel::calibrated));
+        let failed = match model {
+            Ok(Ok(model)) => return Some(model.machine_factor),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(error = failed, "this machine's speed is not known");
+        None
+    };
+    let factors: Vec<f64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(one)).collect();
+        let measured = threads
+            .into_iter()
+            .map(|thread| thread.join().ok().flatten());
+        measured.flatten().collect()
+    });
+    let usual = CostModel::default();
+    match factors.len() {
+        0 => usual,
+        count => CostModel {
+            machine_factor: factors.iter().sum::<f64>() / count as f64,
+            ..usual
+        },
     }
 }
 
