@@ -92,7 +92,7 @@ impl Scored {
             seed,
             replicates: all.len(),
             units: self.units,
-            grouped: self.units < self.records(),
+            grouped: self.is_grouped(),
             roc: band(self.roc(), |one| &one.roc),
             precision_recall: band(self.precision_recall(), |one| &one.precision),
             auc: figure(whole.auc, |one| one.auc),

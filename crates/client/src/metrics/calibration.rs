@@ -102,7 +102,7 @@ impl Scored {
 
     /// Standard error of an estimate from the influence of each record, where records belong together; else `independent`.
     fn error(&self, influences: impl Iterator<Item = f64>, independent: f64) -> Option<f64> {
-        match self.units < self.records() {
+        match self.is_grouped() {
             true => clusters::variance(self.groups.iter().copied().zip(influences)).map(f64::sqrt),
             false => Some(independent),
         }

@@ -63,6 +63,11 @@ impl Scored {
         self.scores.len()
     }
 
+    /// Whether some records belong together.
+    pub(super) fn is_grouped(&self) -> bool {
+        self.units < self.records()
+    }
+
     /// Number of records of the class.
     pub fn events(&self) -> usize {
         self.positive.iter().filter(|is| **is).count()
@@ -77,7 +82,7 @@ impl Scored {
         let cases: Vec<(usize, bool)> = records
             .map(|record| (self.groups[record], counts(record)))
             .collect();
-        if self.units < self.records() {
+        if self.is_grouped() {
             return Proportion::of_groups(&cases);
         }
         Proportion::new(cases.iter().filter(|case| case.1).count(), cases.len())

@@ -122,7 +122,7 @@ impl Scored {
                 .map(|&record| self.positive[record])
                 .collect();
             let scores: Vec<f64> = records.iter().map(|&record| self.scores[record]).collect();
-            let groups: Vec<usize> = match self.units < self.records() {
+            let groups: Vec<usize> = match self.is_grouped() {
                 true => records.iter().map(|&record| self.groups[record]).collect(),
                 false => Vec::new(),
             };
