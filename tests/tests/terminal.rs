@@ -76,7 +76,7 @@ async fn a_head_on_features_of_pictures_predicts_new_ones_and_is_forgotten() {
     let by_folder = json(&confide(&[&predict[..], &["--base-model", &tiny]].concat()).await);
     assert_eq!(by_name["predictions"], by_folder["predictions"]);
     let predictions = by_name["predictions"].as_array().expect("predictions");
-    let names = by_name["pictures"].as_array().expect("names");
+    let names = by_name["files"].as_array().expect("names");
     assert_eq!((predictions.len(), names.len()), (NEW, NEW));
     let right = predictions.iter().zip(names).filter(|(one, name)| {
         let class = one["predicted"].as_str().expect("a class");

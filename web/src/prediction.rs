@@ -9,7 +9,7 @@ use crate::link::{Link, digest};
 use crate::text::put_vectors;
 use crate::training::{open_with, start_jobs};
 use confide_client::ClientError;
-use confide_client::intake::{MissingPolicy, Records, Refusal, Table, read_csv};
+use confide_client::intake::{MissingPolicy, Records, Refusal, Table, TextFiles, read_csv};
 use confide_client::workflow::{
     Digests, Judged, PredictionRun, ResultOpener, SavedModel, patients_csv,
 };
@@ -26,7 +26,7 @@ pub struct Prediction {
     logits: Vec<Vec<f64>>,
     /// Rows of the file that cannot be scored, with the reason.
     refused: Vec<Refusal>,
-    /// Names by row, of pictures.
+    /// Names by row, of the files that hold the records.
     names: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct PredictionView<'a> {
     pub(crate) looked_at: Vec<usize>,
     pub(crate) rows: Vec<Judged>,
     pub(crate) refused: &'a [Refusal],
-    /// Names of pictures by row; empty where rows have numbers only.
+    /// Names of files by row; empty where rows are those of one table.
     pub(crate) names: &'a [String],
     pub(crate) notes: &'a [String],
 }
@@ -66,7 +66,8 @@ impl Prediction {
     }
 
     /// Several patients, from a CSV file; `vectors` are those of [`crate::text::texts_of_file`], one after the other, for a
-    /// model that reads texts. Records with gaps are not scored. `seed` is the key's and is wiped.
+    /// model that reads texts. Records with gaps are not scored. Rows of a table that was made of text files (`from_files`) have their
+    /// names. `seed` is the key's and is wiped.
     ///
     /// # Errors
     /// When the file is no table or lacks a column of the model.
@@ -74,15 +75,24 @@ impl Prediction {
     pub fn of_file(
         model: &str,
         csv: &[u8],
+        from_files: bool,
         vectors: Option<Vec<f32>>,
         seed: Vec<u8>,
     ) -> Result<Prediction, JsValue> {
         let model = SavedModel::from_json(model).map_err(throw)?;
         let mut table = read_csv(csv).map_err(throw)?;
+        let names = match from_files {
+            true => TextFiles::names(&table),
+            false => Vec::new(),
+        };
         if let (Some(source), Some(vectors)) = (&model.text, &vectors) {
             put_vectors(&mut table, source.clone(), vectors).map_err(throw)?;
         }
-        Self::of_table(&model, &table, seed)
+        let prediction = Self::of_table(&model, &table, seed)?;
+        Ok(Self {
+            names,
+            ..prediction
+        })
     }
 
     /// Several pictures: `vectors` are their features, one after the other, `refused` those that cannot be used. `seed` is the

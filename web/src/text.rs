@@ -2,7 +2,7 @@
 
 use crate::bridge::throw;
 use confide_client::ClientError;
-use confide_client::intake::{Table, TextSource, read_csv};
+use confide_client::intake::{Table, TextFiles, TextSource, read_csv};
 use confide_client::workflow::SavedModel;
 use confide_text::{MINILM_DIGEST, TextModel};
 use wasm_bindgen::prelude::*;
@@ -34,6 +34,54 @@ impl TextReader {
     /// The vector of a text.
     pub fn read(&self, text: &str) -> Vec<f32> {
         self.model.embed(text)
+    }
+}
+
+/// Text files on their way to a table.
+#[wasm_bindgen(js_name = TextFiles)]
+#[derive(Default)]
+pub struct Files {
+    files: TextFiles,
+}
+
+#[wasm_bindgen(js_class = TextFiles)]
+impl Files {
+    /// No file yet.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new() -> Files {
+        Self::default()
+    }
+
+    /// Whether a path is that of a text file.
+    #[wasm_bindgen(js_name = isOne)]
+    pub fn is_one(path: &str) -> bool {
+        TextFiles::is_one(path)
+    }
+
+    /// Takes a file in.
+    ///
+    /// # Errors
+    /// When it is too long, or no text.
+    pub fn add(&mut self, path: &str, bytes: &[u8]) -> Result<(), JsValue> {
+        self.files.add(path, bytes).map_err(throw)
+    }
+
+    /// The files as the bytes of a table: one to train on, or where there is a trained `model` one with its column of texts.
+    ///
+    /// # Errors
+    /// When there is none, or the model cannot be read.
+    pub fn csv(&self, model: Option<String>) -> Result<Vec<u8>, JsValue> {
+        let model = model.map(|model| SavedModel::from_json(&model).map_err(throw));
+        let source = model.transpose()?.and_then(|model| model.text);
+        let text = source.map_or_else(|| TextFiles::TEXT.to_owned(), |source| source.column);
+        Ok(self.files.csv(&text).map_err(throw)?.into_bytes())
+    }
+
+    /// The column of the texts among the table's.
+    #[wasm_bindgen(js_name = textColumn)]
+    pub fn text_column() -> usize {
+        TextFiles::TEXT_INDEX
     }
 }
 

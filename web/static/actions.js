@@ -53,13 +53,18 @@ const forgetFrom = {
   plan: forgetPlan,
 };
 
-/** Reads a file (or the bundled sample when `file` is null). */
-export const openTable = (file) =>
-  busy(text.records.reading, async () => {
+/** Opens chosen files, `{ path, file }` each, or the bundled sample where there are none: a table, or text files, which are read at once. */
+export async function openTable(chosen = null) {
+  let read = null;
+  const went = await busy(text.records.reading, async () => {
     update(forgetFrom.records);
-    update(await engine.call("openTable", { file }));
+    const { state, written } = await engine.call("openTable", { chosen });
+    update(state);
+    read = written;
     announce(text.records.summary(get().table.rows, get().table.columns.length));
   });
+  if (went && read !== null) await chooseText(read);
+}
 
 /** Applies changed choices; the engine answers with counts and problems. */
 export async function choose(changes) {
@@ -171,7 +176,7 @@ export async function resumeRun() {
   }
 }
 
-/** Scores new patients: `values` of one, or a `file` with several. */
+/** Scores new patients: `values` of one, or `chosen` files with several. */
 export const predict = (request) =>
   busy(text.predict.working, async () => {
     const predictions = await engine.call("predict", request);

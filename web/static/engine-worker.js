@@ -8,6 +8,7 @@ import { explain } from "./engine/errors.js";
 import { poolSize } from "./engine/pool.js";
 import { predict } from "./engine/predictor.js";
 import { STOPPED as READING_STOPPED } from "./engine/reading.js";
+import { chosenTable } from "./engine/records.js";
 import { Review } from "./engine/review.js";
 import { withSecret } from "./engine/secret.js";
 import { Service } from "./engine/service.js";
@@ -257,12 +258,13 @@ const methods = {
     }
   },
 
-  async openTable({ file }) {
+  /** Opens the table among chosen files, the one that text files make, or the sample; answers the state, and which column is `written`. */
+  async openTable({ chosen }) {
     await endRun();
-    const bytes = file ? new Uint8Array(await file.arrayBuffer()) : engine.sampleRecords();
-    const state = await space.project.open(file ? file.name : "", bytes);
+    const { name, bytes, fromFiles } = chosen ? await chosenTable(engine, chosen) : { name: "", bytes: engine.sampleRecords() };
+    const state = await space.project.open(name, bytes);
     await noted({ stage: "records", source: state.table.name, rows: state.table.rows, accuracy: null });
-    return state;
+    return { state, written: fromFiles ? engine.TextFiles.textColumn() : null };
   },
 
   /** Makes the project one of pictures for a model of the service's; answers the models. */
@@ -351,10 +353,10 @@ const methods = {
   },
 
   /** Answers nothing when it was stopped. */
-  async predict({ values, written, file, pictures }) {
+  async predict({ values, written, chosen, pictures }) {
     const { key, project } = space;
     const { evaluation, threshold } = review;
-    const asked = { values, written, file, pictures };
+    const asked = { values, written, chosen, pictures };
     const answer = await stoppable((under) => predict({ engine, compiled, service, key, model: project.result.model, evaluation, threshold, ...asked, ...under }));
     newPatients = answer?.csv ?? newPatients;
     return answer?.view ?? null;

@@ -60,9 +60,12 @@ export const text = {
 
   records: {
     title: "Records",
-    lead: "One row a patient, one column a measurement or a written record, names in the first row. The file is read in this browser only.",
+    lead: "One row a patient, one column a measurement or a written record, names in the first row; or text files, one a patient, in a folder for each outcome. All are read in this browser only.",
+    own: "Records of your own",
     choose: "Choose a CSV file",
+    folder: "Choose a folder of text files",
     drop: "or drop it here",
+    dropFolders: "or drop them here",
     sample: "Use the sample records",
     sampleAbout: "569 breast tumours, 30 measurements each, benign or malignant (University of Wisconsin, public).",
     sampleName: "Wisconsin breast tumours",
@@ -284,6 +287,7 @@ export const text = {
       "CF-0009": ["The storage of this browser is full.", "Delete a project that is no longer needed, or free disk space, and try again."],
       "CF-0011": ["The key of this project cannot be opened any more: the browser lost what it was wrapped with.", "Restore the project from its backup or its exported file, and delete this entry."],
       "CF-0012": ["The file could not be read.", "Choose it again; if it was changed or moved meanwhile, choose the new one."],
+      "CF-0013": ["It is not clear which file holds the records.", "Choose one CSV file, or text files (.txt) and no CSV file."],
       "CF-0005": ["The work was interrupted because the key changed.", "Start it again."],
     },
     blame: { Client: "this browser", Worker: "the compute service", Network: "the network" },

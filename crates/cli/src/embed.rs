@@ -7,9 +7,10 @@ use crate::output;
 use crate::pictures::Pictures;
 use crate::progress::{Progress, human_seconds};
 use crate::records::{read_table, show_problems};
-use crate::text::{TextOptions, push_row};
+use crate::text::TextOptions;
 use crate::train::write;
 use confide_client::ClientError;
+use confide_client::intake::write_csv;
 use std::path::PathBuf;
 
 /// Options of `confide embed`.
@@ -62,19 +63,16 @@ pub async fn run(args: &EmbedArgs) -> Result<(), Failure> {
         }
     };
     let seconds = progress.finish();
-    let mut csv = String::new();
-    push_row(
-        &mut csv,
-        table.columns.iter().map(|column| column.name.as_str()),
-    );
-    for row in 0..table.rows() {
-        let cells: Vec<String> = table
+    let header = table.columns.iter().map(|column| column.name.clone());
+    let cells = |row| {
+        table
             .columns
             .iter()
             .map(|column| column.shown(row))
-            .collect();
-        push_row(&mut csv, cells.iter().map(String::as_str));
-    }
+            .collect()
+    };
+    let lines = std::iter::once(header.collect()).chain((0..table.rows()).map(cells));
+    let csv = write_csv::<Vec<String>>(lines)?;
     write(&args.out, &csv)?;
     let taken: f64 = seconds.iter().map(|(_, seconds)| seconds).sum();
     output::line(format_args!(

@@ -10,11 +10,11 @@ use crate::pictures::{self, Pictures};
 use crate::predict_images;
 use crate::progress::{Progress, human_bytes};
 use crate::records::{Missing, read_table, show_problems};
-use crate::text::TextModelFile;
+use crate::text::{TextModelFile, read_folder};
 use crate::train::{factories, threads, to_json, write};
 use crate::upload::upload;
 use confide_client::ClientError;
-use confide_client::intake::Table;
+use confide_client::intake::{Table, TextFiles};
 use confide_client::vault::Vault;
 use confide_client::workflow::images::SavedImageModel;
 use confide_client::workflow::{
@@ -81,7 +81,7 @@ impl PredictArgs {
         }
     }
 
-    /// The new records with all features, and the names of pictures by row.
+    /// The new records with all features, and by row the names of the files that hold them, where each has one.
     async fn table(
         &self,
         model: &SavedModel,
@@ -102,11 +102,18 @@ impl PredictArgs {
                 Ok(read)
             }
             (None, None, Some(csv)) => {
-                let mut table = read_table(csv)?;
+                let (mut table, names) = match &model.text {
+                    Some(source) if csv.is_dir() => {
+                        let table = read_folder(csv, &source.column)?;
+                        let names = TextFiles::names(&table);
+                        (table, names)
+                    }
+                    _ => (read_table(csv)?, Vec::new()),
+                };
                 show_problems(&table, decided);
                 self.text
                     .embed_as(model.text.as_ref(), &mut table, progress)?;
-                Ok((table, Vec::new()))
+                Ok((table, names))
             }
             (pictures, ..) => {
                 let (reads, option) = match pictures {
@@ -237,7 +244,7 @@ impl Answer<'_> {
             let whole = serde_json::json!({
                 "worker": self.worker, "classes": classes, "predictions": predictions, "seconds": seconds,
                 "bytes_up": link.bytes_up(), "bytes_down": link.bytes_down(), "ledger": ledger, "notes": self.notes,
-                "pictures": names, "judged": judged.as_ref().map(|(judged, _)| judged),
+                "files": names, "judged": judged.as_ref().map(|(judged, _)| judged),
             });
             output::line(format_args!("{}", to_json(&whole)?));
         } else if let Some(path) = &args.out {

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::text::{self, MODEL_VARIABLE, TextModelFile, TextOptions, USUAL_MODEL};
 use confide_client::ClientError;
-use confide_client::intake::{MissingPolicy, Severity, Table, read_csv};
+use confide_client::intake::{MissingPolicy, Severity, Table, TextFiles, read_csv};
 use confide_client::workflow::TrainingOptions;
 use confide_train::minibatch::{L2, LossKind};
 use std::path::{Path, PathBuf};
@@ -203,7 +203,7 @@ impl TrainingRecords {
 /// Reads a CSV file, or a folder of text files.
 pub fn read_table(path: &Path) -> Result<Table, Failure> {
     if path.is_dir() {
-        return text::read_folder(path);
+        return text::read_folder(path, TextFiles::TEXT);
     }
     let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
     Ok(read_csv(&bytes)?)

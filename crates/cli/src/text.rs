@@ -3,9 +3,10 @@
 use crate::failure::Failure;
 use crate::progress::Progress;
 use confide_client::ClientError;
-use confide_client::intake::{Table, TextSource, read_csv};
+use confide_client::intake::{MAX_TEXT_BYTES, Table, TextFiles, TextSource, read_csv};
 use confide_text::TextModel;
 use rayon::prelude::*;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -15,8 +16,6 @@ const AT_ONCE: usize = 8;
 pub const USUAL_MODEL: &str = "models/minilm-l6-v2/text.safetensors";
 /// Variable that names another file.
 pub const MODEL_VARIABLE: &str = "CONFIDE_TEXT_MODEL";
-/// Longest file of a folder.
-const MAX_FILE: u64 = 4 << 20;
 
 /// The language model's file.
 #[derive(clap::Args, Clone, Debug)]
@@ -116,81 +115,38 @@ fn embed(
     Ok(table.with_vectors(source, &vectors)?)
 }
 
-/// A folder of text files as a table: columns `file`, `label` (the folder that a file lies in) and `text`.
-pub fn read_folder(folder: &Path) -> Result<Table, Failure> {
-    let mut rows: Vec<[String; 3]> = Vec::new();
-    for path in entries(folder)? {
-        let label = name(&path);
-        match path.is_dir() {
-            true => {
-                for file in entries(&path)? {
-                    rows.extend(row(&file, &label)?);
-                }
-            }
-            false => rows.extend(row(&path, "")?),
+/// The text files of a folder and of the folders in it as a table with a column `text`, as the page makes it ([`TextFiles`]).
+pub fn read_folder(folder: &Path, text: &str) -> Result<Table, Failure> {
+    let mut files = TextFiles::default();
+    // A folder's own name is not that of a label.
+    take_folder(folder, "records", &mut files)?;
+    Ok(read_csv(files.csv(text)?.as_bytes())?)
+}
+
+/// Takes in the text files of a folder, which are named as if it were called `path`. Links to folders are not followed.
+fn take_folder(folder: &Path, path: &str, files: &mut TextFiles) -> Result<(), Failure> {
+    let unread = |error: std::io::Error| Failure::file("read", folder, &error);
+    for entry in std::fs::read_dir(folder).map_err(unread)? {
+        let entry = entry.map_err(unread)?;
+        let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().map_err(unread)?.is_dir() {
+            take_folder(&entry.path(), &path, files)?;
+        } else if TextFiles::is_one(&path) {
+            files.add(&path, &read_file(&entry.path())?)?;
         }
     }
-    let mut csv = "file,label,text\n".to_owned();
-    for row in &rows {
-        push_row(&mut csv, row.iter().map(String::as_str));
-    }
-    Ok(read_csv(csv.as_bytes())?)
+    Ok(())
 }
 
-/// A row of CSV.
-pub fn push_row<'a>(csv: &mut String, cells: impl Iterator<Item = &'a str>) {
-    for (place, cell) in cells.enumerate() {
-        if place > 0 {
-            csv.push(',');
-        }
-        if cell.contains([',', '"', '\n', '\r']) {
-            csv.push('"');
-            csv.push_str(&cell.replace('"', "\"\""));
-            csv.push('"');
-        } else {
-            csv.push_str(cell);
-        }
-    }
-    csv.push('\n');
-}
-
-fn name(path: &Path) -> String {
-    path.file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |error: std::io::Error| Failure::file("read", folder, &error);
-    let entries = std::fs::read_dir(folder).map_err(failed)?;
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| Ok(entry.map_err(failed)?.path()))
-        .collect::<Result<_, Failure>>()?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// File, label and text of a text file; nothing for other files.
-fn row(path: &Path, label: &str) -> Result<Option<[String; 3]>, Failure> {
-    if path.extension().is_none_or(|extension| extension != "txt") {
-        return Ok(None);
-    }
-    let failed = |error: std::io::Error| Failure::file("read", path, &error);
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > MAX_FILE {
-        let message = format!(
-            "{} has {bytes} bytes; a record has at most {MAX_FILE}.",
-            path.display()
-        );
-        return Err(ClientError::new("CC-6072", message, "Cut it into records.").into());
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    // A table has no zero bytes.
-    Ok(Some([
-        name(path),
-        label.to_owned(),
-        text.replace('\0', " "),
-    ]))
+/// A file, read no further than to see that it is too long.
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unread = |error: std::io::Error| Failure::file("read", path, &error);
+    let file = std::fs::File::open(path).map_err(unread)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_TEXT_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unread)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -203,18 +159,23 @@ mod tests {
         for (label, file, text) in [
             ("benign", "a.txt", "No \"finding\",\nnothing."),
             ("malignant", "b.txt", "A lump"),
-            ("malignant", "c.txt", "Another, larger"),
+            ("malignant/2019", "c.txt", "Another, larger"),
             ("malignant", "notes.pdf", "left out"),
         ] {
             std::fs::create_dir_all(folder.join(label)).unwrap();
             std::fs::write(folder.join(label).join(file), text).unwrap();
         }
-        let table = read_folder(&folder);
+        let table = read_folder(&folder, TextFiles::TEXT);
+        let only = read_folder(&folder.join("benign"), "note");
         std::fs::remove_dir_all(&folder).unwrap();
         let table = table.unwrap();
-        assert_eq!(table.rows(), 3);
-        let texts = ["No \"finding\",\nnothing.", "A lump", "Another, larger"];
+        let names = ["benign/a.txt", "malignant/2019/c.txt", "malignant/b.txt"];
+        assert_eq!(TextFiles::names(&table), names);
+        let texts = ["No \"finding\",\nnothing.", "Another, larger", "A lump"];
         assert_eq!(table.texts("text").unwrap(), texts);
         assert_eq!(table.texts("label").unwrap(), ["benign", "malignant"]);
+        let only = only.unwrap();
+        assert_eq!(TextFiles::names(&only), ["a.txt"]);
+        assert_eq!(only.texts("note").unwrap().len(), 1);
     }
 }

@@ -53,7 +53,7 @@ async fn choose_model(page: &Page, name: &str) {
         .await;
     page.wait(&format!(".model.chosen input[value='{name}']"))
         .await;
-    page.wait("#picture-files + .hint").await;
+    page.wait("label[for=picture-files]").await;
 }
 
 async fn start(page: &Page) {

@@ -31,7 +31,7 @@ async fn browser_trains_on_locked_pictures() {
     page.press("#read-there").await;
     let begin = page.wait("#read-pictures").await;
     assert!(!begin.is_enabled().await.expect("a button"));
-    page.drop("#picture-drop", &folder).await;
+    page.drop("#picture-files-drop", &folder).await;
     page.wait("#base-model").await;
     page.set("base-model", "tiny-features", "change").await;
     page.shots("1-picked").await;

@@ -1,8 +1,10 @@
 //! Written records: the language model reads them in the page, and the head is trained on what it made of them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use confide_client::intake::read_csv;
 
 use crate::figures::{long_tasks, observe};
 use crate::page::{Page, dist};
@@ -13,6 +15,8 @@ const SAMPLE: &str = include_str!("../../../samples/medquad-cancer.csv");
 
 /// Records of the sample: enough to learn from, few enough for a test.
 const RECORDS: usize = 240;
+/// Text files of a test.
+const FILES: usize = 80;
 /// Time that the language model has for all records.
 const READ: Duration = Duration::from_secs(900);
 /// Seconds that the whole job on all records of the sample may take, and megabytes that it may send.
@@ -104,6 +108,68 @@ async fn browser_trains_on_written_records() {
     page.choose("#new-csv-file", &file).await;
     page.wait_for("#new-csv", Duration::from_secs(120)).await;
     assert_eq!(page.texts("#prediction tbody tr").await.len(), 8);
+    page.check_quiet().await;
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browser_trains_on_text_files() {
+    if !has_model() {
+        eprintln!("skipped: the page has no language model; `cargo xtask text-model` makes it");
+        return;
+    }
+    let page = Page::open("text-files").await;
+    make_key(&page).await;
+    page.press("#key-next").await;
+    let sample = read_csv(SAMPLE.as_bytes()).expect("the sample");
+    let cell = |name: &str, row| sample.column(name).expect("a column").shown(row);
+    let notes = page.path("notes");
+    let write = |folder: &Path, row| {
+        fs::create_dir_all(folder).expect("a folder");
+        fs::write(folder.join(format!("{row}.txt")), cell("text", row)).expect("a file");
+    };
+    for row in 0..FILES {
+        write(&notes.join(cell("label", row)), row);
+    }
+    fs::write(notes.join("about.pdf"), "no record").expect("a file");
+    page.shots("1-pick").await;
+
+    // A file that is no text is named, and nothing is lost by it.
+    let broken = notes.join(cell("label", 0)).join("broken.txt");
+    fs::write(&broken, [0xff, 0xfe, 0]).expect("a file");
+    page.choose("#csv-folder", &notes).await;
+    let refusal = page.text("#error").await;
+    assert!(
+        refusal.contains("CC-1018") && refusal.contains("broken.txt"),
+        "{refusal}"
+    );
+    page.press("#error .close").await;
+    fs::remove_file(&broken).expect("the file");
+
+    // The folders are the outcomes, and the language model reads the texts at once.
+    page.choose("#csv-folder", &notes).await;
+    page.wait_for("#text-read", READ).await;
+    page.wait("#ask-plan:not([disabled])").await;
+    page.shots("2-read").await;
+    let classes = page.text(".classes").await;
+    assert!(classes.contains(&cell("label", 0)), "{classes}");
+    let accuracy = train(&page).await;
+    assert!(accuracy[0] > 60.0, "{accuracy:?}");
+
+    page.press("#to-predict").await;
+    let new = page.path("new");
+    for row in FILES..FILES + 3 {
+        write(&new, row);
+    }
+    page.choose("#new-csv-file-folder", &new).await;
+    page.wait_for("#new-csv", Duration::from_secs(120)).await;
+    let rows = page.texts("#prediction tbody tr").await;
+    let named = |row: usize| {
+        rows.iter()
+            .any(|one| one.starts_with(&format!("{row}.txt")))
+    };
+    assert!(rows.len() == 3 && named(FILES), "{rows:?}");
+    page.shots("3-predict").await;
     page.check_quiet().await;
     page.close().await;
 }

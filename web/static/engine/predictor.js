@@ -4,6 +4,7 @@ import { answer, GONE } from "./answer.js";
 import { readPictures } from "./base-models.js";
 import { predictLocked } from "./locked-predictor.js";
 import { Pool } from "./pool.js";
+import { chosenTable } from "./records.js";
 import { sendObjects } from "./objects.js";
 import { readTexts } from "./texts.js";
 import { withSeed } from "./secret.js";
@@ -16,9 +17,9 @@ function oneRow(names, values) {
   return new TextEncoder().encode([[...names, spare], [...values, 1]].map((cells) => `${cells.map(quoted).join(",")}\n`).join(""));
 }
 
-/** The records to score, prepared as those of the training were: from `pictures`, from a `file` of patients, or from the `values` of
- *  one, with a `written` record where the model reads one. */
-async function prepare({ engine, compiled, service, key, model, values, written, file, pictures, onProgress, signal }) {
+/** The records to score, prepared as those of the training were: from `pictures`, from the `chosen` files of patients, or from the
+ *  `values` of one, with a `written` record where the model reads one. */
+async function prepare({ engine, compiled, service, key, model, values, written, chosen, pictures, onProgress, signal }) {
   if (pictures) {
     const { name } = JSON.parse(model).pictures;
     const names = pictures.map((one) => one.path);
@@ -27,11 +28,11 @@ async function prepare({ engine, compiled, service, key, model, values, written,
     const { vectors, refused } = await readPictures({ engine, compiled, service, name, files, check, onProgress, signal });
     return withSeed(key, (seed) => engine.Prediction.ofPictures(model, names, vectors, refused, seed));
   }
-  const csv = file ? new Uint8Array(await file.arrayBuffer()) : written ? oneRow(written.names, values) : null;
+  const { bytes: csv, fromFiles } = chosen ? await chosenTable(engine, chosen, model) : { bytes: written ? oneRow(written.names, values) : null, fromFiles: false };
   const texts = csv ? engine.textsOfFile(model, csv) : null;
   const vectors = texts ? await readTexts({ compiled, digest: engine.textModelDigest(), texts, onProgress, signal }) : undefined;
   return withSeed(key, (seed) =>
-    csv ? engine.Prediction.ofFile(model, csv, vectors, seed) : engine.Prediction.ofOne(model, Float64Array.from(values), seed),
+    csv ? engine.Prediction.ofFile(model, csv, fromFiles, vectors, seed) : engine.Prediction.ofOne(model, Float64Array.from(values), seed),
   );
 }
 

@@ -71,5 +71,4 @@ export const baseModel = {
   },
   predict: "Pictures of new patients",
   predictLead: (name) => `PNG or JPEG files like those of the training. The base model ${name} reads them in this browser.`,
-  picture: "Picture",
 };

@@ -152,7 +152,10 @@ export const predict = {
   one: "One patient",
   many: "Several patients",
   oneLead: "Filled with the median of the training records. Change what you know.",
-  manyLead: "A CSV file with the same measurement columns. Other columns are ignored.",
+  manyLead: () => "A CSV file with the same measurement columns. Other columns are ignored.",
+  manyTexts: ({ text, features }) =>
+    `A CSV file with the column “${text}”${features.length > 0 ? " and the same measurement columns" : `, or text files (.txt), one a patient`}. Other columns are ignored.`,
+  file: "File",
   choose: "Choose a CSV file",
   button: "Predict",
   working: "Locking, scoring and opening",

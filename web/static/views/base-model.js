@@ -1,8 +1,8 @@
 // Pictures: which files, which list of labels, which base model reads them, and where: in this browser, or locked at the service.
 
-import { button, details, field, fill, h, icon, notice } from "../dom.js";
+import { button, details, field, fill, h, notice } from "../dom.js";
 import { listBaseModels, openPictures } from "../actions.js";
-import { takeDrops, withPaths } from "../files.js";
+import { TABLES, fileButton, filePicker } from "./file-picker.js";
 import { section } from "./page.js";
 import { text } from "../text.js";
 
@@ -21,24 +21,13 @@ const inFolders = (found) => {
 /** The models that can read pictures there. */
 const able = (models, locked) => models.filter((one) => (locked ? one.heads : one.bytes !== null));
 
-/** A file field behind its label. */
-function files(id, label, props, onfiles) {
-  const input = h("input", { type: "file", id, class: "file-input", ...props, onchange: () => onfiles([...input.files]) });
-  return [h("label", { for: id, class: "button" }, icon("file"), label), input];
-}
-
 /** A folder or single files, chosen or dropped; `onfiles` gets `{ path, file }` of every picture. */
-export function picturePicker(prefix, onfiles) {
-  const take = (found) => onfiles(found.filter(({ file }) => IS_PICTURE.test(file.name)));
-  const zone = h(
-    "div",
-    { class: "drop", id: `${prefix}-drop` },
-    files(`${prefix}-folder`, words.folder, { webkitdirectory: true }, (list) => take(withPaths(list))),
-    files(`${prefix}-files`, words.files, { multiple: true, accept: ".png,.jpg,.jpeg,image/png,image/jpeg" }, (list) => take(withPaths(list))),
-    h("span", { class: "hint" }, words.drop),
-  );
-  return takeDrops(zone, take);
-}
+export const picturePicker = (prefix, onfiles) =>
+  filePicker(`${prefix}-files`, words.files, (found) => onfiles(found.filter(({ file }) => IS_PICTURE.test(file.name))), {
+    accept: ".png,.jpg,.jpeg,image/png,image/jpeg",
+    folder: { id: `${prefix}-folder`, label: words.folder },
+    drop: words.drop,
+  });
 
 function modelChoice({ baseModels, connection }, onchoice) {
   if (connection.status !== "online") return notice("warning", h("p", null, words.offline));
@@ -108,7 +97,7 @@ function picking(state) {
     Object.assign(chosen, changes);
     tell();
   };
-  const list = files("picture-list", words.list, { accept: ".csv,text/csv,text/plain" }, ([file]) => file && choose({ list: file }));
+  const list = fileButton("picture-list", words.list, { accept: TABLES }, ([{ file }]) => choose({ list: file }));
   tell();
   return [
     picturePicker("picture", (found) => choose({ files: found })),

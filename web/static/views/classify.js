@@ -2,10 +2,9 @@
 
 import { button, details, h, icon, notice } from "../dom.js";
 import { askPlan, beginImages, chooseModel, go, leaveImages, readPictures } from "../actions.js";
-import { withPaths } from "../files.js";
 import { facts, thumbnail } from "./picture.js";
 import { actions, head, section, workingView } from "./page.js";
-import { filePicker } from "./records.js";
+import { filePicker } from "./file-picker.js";
 import { text } from "../text.js";
 
 const words = text.classify;
@@ -56,15 +55,10 @@ function modelChoice({ models, model }) {
   );
 }
 
-function chooser() {
-  const folder = h("input", { type: "file", id: "picture-folder", class: "file-input", webkitdirectory: true, onchange: () => folder.files.length > 0 && readPictures(withPaths(folder.files)) });
-  return h(
-    "div",
-    { class: "stack" },
-    filePicker("picture-files", words.choose, readPictures, { accept: PICTURES, multiple: true, drop: words.drop }),
-    h("div", { class: "row" }, h("label", { for: "picture-folder", class: "button quiet" }, words.chooseFolder), folder, h("span", { class: "hint" }, words.folderHint)),
-  );
-}
+const chooser = () => [
+  filePicker("picture-files", words.choose, readPictures, { accept: PICTURES, folder: { id: "picture-folder", label: words.chooseFolder }, drop: words.drop }),
+  h("p", { class: "hint" }, words.folderHint),
+];
 
 function refusals({ refused, refused_total: total }) {
   if (total === 0) return null;

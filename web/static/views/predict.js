@@ -4,7 +4,8 @@ import { button, download, field, fill, h, icon, notice } from "../dom.js";
 import { exportFile, predict, stopReading } from "../actions.js";
 import { count, duration, percent, short } from "../format.js";
 import { picturePicker } from "./base-model.js";
-import { filePicker } from "./records.js";
+import { TABLES, filePicker } from "./file-picker.js";
+import { recordPicker } from "./records.js";
 import { actions, head, section, working, workingNow } from "./page.js";
 import { at } from "./threshold.js";
 import { text } from "../text.js";
@@ -137,7 +138,7 @@ function resultMany(predictions) {
           h(
             "tr",
             null,
-            names.length > 0 ? h("th", { scope: "col" }, text.baseModel.picture) : h("th", { scope: "col", class: "number" }, words.row),
+            names.length > 0 ? h("th", { scope: "col" }, words.file) : h("th", { scope: "col", class: "number" }, words.row),
             h("th", { scope: "col" }, two ? words.label(at(threshold)) : words.predicted),
             looked.map((index) => [h("th", { scope: "col", class: "number" }, words.risk(classes[index])), two ? h("th", { scope: "col", class: "number" }, words.observed) : null]),
           ),
@@ -158,7 +159,9 @@ function asks(predictor) {
     const { predict: title, predictLead, predictLocked } = text.baseModel;
     return section(title, h("p", null, (predictor.locked ? predictLocked : predictLead)(predictor.pictures)), picturePicker("new-picture", (pictures) => pictures.length > 0 && predict({ pictures })));
   }
-  return [oneForm(predictor), section(words.many, h("p", null, words.manyLead), filePicker("new-csv-file", words.choose, (file) => predict({ file })))];
+  const several = (chosen) => predict({ chosen });
+  const picker = predictor.text ? recordPicker("new-csv-file", several) : filePicker("new-csv-file", words.choose, several, { accept: TABLES, multiple: false, drop: text.records.drop });
+  return [oneForm(predictor), section(words.many, h("p", null, (predictor.text ? words.manyTexts : words.manyLead)(predictor)), picker)];
 }
 
 export const shape = ({ predictor, predictions, busy, stoppable }) => `${predictor?.id}/${predictions?.id}/${Boolean(busy)}/${stoppable}`;

@@ -5,7 +5,7 @@ import { askPlan, choose, go, openTable, stopReading } from "../actions.js";
 import { picturesRead, pickPictures } from "./base-model.js";
 import { imagesSource } from "./classify.js";
 import { groups, written } from "./written.js";
-import { takeDrops, withPaths } from "../files.js";
+import { TABLES, filePicker } from "./file-picker.js";
 import { percent, short } from "../format.js";
 import { recordTable } from "./table.js";
 import { actions, head, section, workingNow, workingView } from "./page.js";
@@ -13,17 +13,8 @@ import { text } from "../text.js";
 
 const words = text.records;
 
-const TABLES = ".csv,text/csv,.tsv,text/tab-separated-values,text/plain";
-
-/**
- * A button-like label over a file input, and a place to drop a file on: `onfile` gets the file, or with `multiple` all that are chosen
- * or dropped, also in folders, as `{ path, file }`.
- */
-export function filePicker(id, label, onfile, { accept = TABLES, multiple = false, drop = words.drop } = {}) {
-  const chosen = (files) => files.length > 0 && onfile(multiple ? files : files[0].file);
-  const input = h("input", { type: "file", id, accept, multiple, class: "file-input", onchange: () => chosen(withPaths(input.files)) });
-  return takeDrops(h("div", { class: "drop" }, icon("file"), h("label", { for: id, class: "button" }, label), input, h("span", { class: "hint" }, drop)), chosen);
-}
+/** A picker of records: a table, or text files. */
+export const recordPicker = (id, onfiles) => filePicker(id, words.choose, onfiles, { accept: `${TABLES},.txt`, folder: { id: `${id}-folder`, label: words.folder }, drop: words.dropFolders });
 
 const sources = (state) => [pickTable(), pickPictures(state), imagesSource(state)];
 
@@ -31,13 +22,13 @@ function pickTable() {
   return h(
     "div",
     { class: "pair" },
-    h("section", { class: "card" }, h("h2", null, words.choose), filePicker("csv", words.choose, openTable)),
+    h("section", { class: "card" }, h("h2", null, words.own), recordPicker("csv", openTable)),
     h(
       "section",
       { class: "card" },
       h("h2", null, words.sampleName),
       h("p", null, words.sampleAbout),
-      button(words.sample, () => openTable(null), { id: "use-sample" }),
+      button(words.sample, () => openTable(), { id: "use-sample" }),
     ),
   );
 }
@@ -247,7 +238,7 @@ export function build(state) {
       { class: "card" },
       h("div", { class: "row spread" }, h("h2", null, table.name || words.sampleName), h("span", { class: "hint" }, words.summary(table.rows, table.columns.length))),
       recordTable(table, state.choices),
-      h("div", { class: "row" }, h("label", { for: "csv", class: "button quiet" }, words.replace), h("input", { type: "file", id: "csv", class: "file-input", accept: ".csv,text/csv,.tsv,text/plain", onchange: (event) => event.target.files[0] && openTable(event.target.files[0]) })),
+      details(words.replace, recordPicker("csv", openTable)),
     ),
     state.run?.status === "working" ? notice("warning", h("p", null, words.running)) : null,
     outcome(state),

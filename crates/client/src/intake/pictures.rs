@@ -1,10 +1,12 @@
 //! A column of picture files, and the features that a base model makes of them.
 
 use super::column::{Column, Values};
+use super::folder::{inside, plain, shared};
 use super::labels::{is_picture, read_labels};
 use super::read::read_csv;
 use super::table::{Problem, ProblemKind, Severity, Table};
 use super::vectors::is_feature;
+use super::write::write_csv;
 use crate::ClientError;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -46,17 +48,12 @@ pub fn read_picture_table(bytes: &[u8]) -> Result<(Table, String), ClientError> 
 /// A list of pictures with their labels as a CSV file with the columns `picture` and `label`.
 ///
 /// # Errors
-/// `CC-1022`, which does not happen in memory.
+/// Those of [`write_csv`], which do not happen.
 pub fn picture_list(labels: &[(String, String)]) -> Result<Vec<u8>, ClientError> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let lines = labels.iter().map(|(file, label)| [&**file, label]);
-    for line in std::iter::once([PICTURE, LABEL]).chain(lines) {
-        writer
-            .write_record(line)
-            .map_err(|error| unlisted(&error.to_string()))?;
-    }
-    let list = writer.into_inner();
-    list.map_err(|error| unlisted(&error.to_string()))
+    let lines = labels
+        .iter()
+        .map(|(file, label)| [file.as_str(), label.as_str()]);
+    Ok(write_csv(std::iter::once([PICTURE, LABEL]).chain(lines))?.into_bytes())
 }
 
 /// The labels of pictures in folders: of `label/file` within the chosen folder, whose own name all paths may begin with. Pictures
@@ -66,15 +63,10 @@ pub fn picture_list(labels: &[(String, String)]) -> Result<Vec<u8>, ClientError>
 /// `CC-1022` when none has one.
 pub fn labels_of_folders(paths: &[String]) -> Result<Vec<(String, String)>, ClientError> {
     let plain: Vec<String> = paths.iter().map(|path| plain(path)).collect();
-    let first = |path: &String| path.split_once('/').map(|(folder, _)| folder.to_owned());
-    let root = plain.first().and_then(first);
     let deep = plain.iter().any(|path| path.matches('/').count() > 1);
-    let shared = deep && root.is_some() && plain.iter().all(|path| first(path) == root);
+    let root = shared(plain.iter()).filter(|_| deep);
     let labelled = plain.iter().filter_map(|path| {
-        let inside = match shared {
-            true => path.split_once('/')?.1,
-            false => path,
-        };
+        let inside = inside(path, root);
         let (label, file) = inside.split_once('/')?;
         (is_picture(file) && !file.contains('/')).then(|| (path.clone(), label.to_owned()))
     });
@@ -142,12 +134,6 @@ pub fn match_pictures(names: &[String], paths: &[String]) -> Vec<Result<usize, C
         ))
     };
     names.iter().map(of).collect()
-}
-
-/// A path with slashes, without a dot for the folder itself.
-fn plain(path: &str) -> String {
-    let path = path.replace('\\', "/");
-    path.trim_start_matches("./").to_owned()
 }
 
 impl Table {

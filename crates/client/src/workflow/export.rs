@@ -3,14 +3,14 @@
 use super::held_out::Judged;
 use super::report::Prediction;
 use crate::ClientError;
-use crate::intake::Refusal;
+use crate::intake::{Refusal, write_csv};
 
-/// What stands for rows in a file: their numbers, or names such as those of pictures.
+/// What stands for rows in a file: their numbers, or the names of the files that hold the records.
 struct Rows<'a>(&'a [String]);
 
 impl Rows<'_> {
     fn header(&self) -> String {
-        let name = if self.0.is_empty() { "row" } else { "picture" };
+        let name = if self.0.is_empty() { "row" } else { "file" };
         name.to_owned()
     }
 
@@ -25,7 +25,7 @@ impl Rows<'_> {
 /// the rows' numbers where there are any.
 ///
 /// # Errors
-/// `CC-5022`, which does not happen in memory.
+/// Those of [`write_csv`], which do not happen.
 pub fn results_csv(
     predictions: &[Prediction],
     classes: &[String],
@@ -48,7 +48,7 @@ pub fn results_csv(
         }
         record
     };
-    csv_of(std::iter::once(header).chain(predictions.iter().map(line)))
+    write_csv(std::iter::once(header).chain(predictions.iter().map(line)))
 }
 
 /// New records as CSV, those refused among them: row, label at the threshold, and for each class that is judged its
@@ -56,7 +56,7 @@ pub fn results_csv(
 /// [`results_csv`].
 ///
 /// # Errors
-/// `CC-5022`, which does not happen in memory.
+/// Those of [`write_csv`], which do not happen.
 pub fn patients_csv(
     judged: &[Judged],
     refused: &[Refusal],
@@ -102,23 +102,7 @@ pub fn patients_csv(
         (refusal.row, line)
     }));
     lines.sort_by_key(|(row, _)| *row);
-    csv_of(std::iter::once(header).chain(lines.into_iter().map(|(_, line)| line)))
-}
-
-fn csv_of(lines: impl Iterator<Item = Vec<String>>) -> Result<String, ClientError> {
-    let failed = |what: &dyn std::fmt::Display| {
-        ClientError::new(
-            "CC-5022",
-            format!("The results cannot be written: {what}."),
-            "Try again.",
-        )
-    };
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for line in lines {
-        writer.write_record(&line).map_err(|error| failed(&error))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
-    String::from_utf8(bytes).map_err(|error| failed(&error))
+    write_csv(std::iter::once(header).chain(lines.into_iter().map(|(_, line)| line)))
 }
 
 #[cfg(test)]
@@ -166,6 +150,6 @@ mod tests {
             .lines()
             .filter_map(|line| line.split(',').next())
             .collect();
-        assert_eq!(starts, ["picture", "a.png", "b.png"]);
+        assert_eq!(starts, ["file", "a.png", "b.png"]);
     }
 }

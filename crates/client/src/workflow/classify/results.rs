@@ -3,6 +3,7 @@
 use super::canary::{Source, output_bound};
 use super::run::{ClassifyRun, Seat};
 use crate::ClientError;
+use crate::intake::write_csv;
 use serde::{Deserialize, Serialize};
 
 /// Class of one image.
@@ -138,25 +139,17 @@ fn wrong_number() -> ClientError {
 /// Results as a CSV file: image, class, scores, and the true class where it is known.
 ///
 /// # Errors
-/// `CC-5022`, which does not happen.
+/// Those of [`write_csv`], which do not happen.
 pub fn classification_csv(
     found: &[Classification],
     classes: &[String],
 ) -> Result<String, ClientError> {
-    let failed = |what: String| {
-        ClientError::new(
-            "CC-5022",
-            format!("The results cannot be written: {what}."),
-            "Try again.",
-        )
-    };
     let name = |class: Option<usize>, none: &str| {
         class
             .and_then(|class| classes.get(class))
             .map_or_else(|| none.to_owned(), String::clone)
     };
     let with_truth = found.iter().any(|one| one.truth.is_some());
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header = vec!["image".to_owned(), "predicted".to_owned()];
     header.extend(classes.iter().map(|class| format!("score {class}")));
     header.extend(with_truth.then(|| "actual".to_owned()));
@@ -166,13 +159,5 @@ pub fn classification_csv(
         row.extend(with_truth.then(|| name(one.truth, "")));
         row
     });
-    for row in std::iter::once(header).chain(rows) {
-        writer
-            .write_record(&row)
-            .map_err(|error| failed(error.to_string()))?;
-    }
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| failed(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+    write_csv(std::iter::once(header).chain(rows))
 }
