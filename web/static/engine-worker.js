@@ -141,8 +141,10 @@ async function finishRun(current, { id, study, key }) {
     tell("report", { ...shown, run: current.progress.view });
   } catch (error) {
     if (!current.left) {
-      await study.keep({ running: false, paused: current.progress.view });
+      const { view } = current.progress;
+      await study.keep({ running: false, paused: view });
       await noted({ stage: "paused" }, id);
+      tell("run", view);
     }
     if (explain(error).code !== STOPPED.code) tell("error", explain(error));
   } finally {
@@ -153,7 +155,8 @@ async function finishRun(current, { id, study, key }) {
 function startRun() {
   if (run) return run.progress.view;
   const { id, key, study } = space;
-  run = study.run({ compiled, service, key, threads: poolSize() }, (state) => tell("run", state));
+  // That it is over is told once it is kept: a reload must find what the page has said.
+  run = study.run({ compiled, service, key, threads: poolSize() }, (state) => state.status === "working" && tell("run", state));
   study.keep({ running: true, paused: null });
   noted({ stage: "running" });
   run.ended = finishRun(run, { id, study, key });
