@@ -51,7 +51,7 @@ impl LinearTransform {
     pub fn from_diagonals(
         params: &Parameters,
         encoder: &Encoder,
-        diagonals: &BTreeMap<usize, Vec<Complex64>>,
+        diagonals: &Diagonals,
         level: usize,
     ) -> Result<Self, CkksError> {
         params.q_set(OP, level)?;
@@ -71,7 +71,7 @@ impl LinearTransform {
     pub(crate) fn with_horner(
         params: &Parameters,
         encoder: &Encoder,
-        diagonals: &BTreeMap<usize, Vec<Complex64>>,
+        diagonals: &Diagonals,
         (level, drop, scale): (usize, usize, f64),
         stride: usize,
         baby: usize,
@@ -89,9 +89,9 @@ impl LinearTransform {
     fn build(
         params: &Parameters,
         encoder: &Encoder,
-        diagonals: &BTreeMap<usize, Vec<Complex64>>,
+        diagonals: &Diagonals,
         (level, drop, scale): (usize, usize, f64),
-        split: impl Fn(usize) -> (usize, usize),
+        split: impl Fn(usize) -> (usize, usize) + Sync,
         horner: Option<usize>,
     ) -> Result<Self, CkksError> {
         let slots = params.slots();
@@ -124,18 +124,19 @@ impl LinearTransform {
                 ));
             }
         }
-        let mut groups = BTreeMap::<usize, Vec<(usize, RnsPoly)>>::new();
-        for (&index, diagonal) in diagonals {
-            let (giant, step) = split(index);
+        let encode = |(&index, diagonal): (&usize, &Vec<Complex64>)| {
             let mut shifted = diagonal.clone();
-            shifted.rotate_right(giant);
+            shifted.rotate_right(split(index).0);
             let plain = encoder.encode_extended(&shifted, level, scale)?;
             // Slots of period p make a polynomial in X^(N / 2p): 2p values say it all.
             let blocks = params.ring().blocks(&plain, 2 * period(&shifted));
-            groups
-                .entry(giant)
-                .or_default()
-                .push((step, blocks.unwrap_or(plain)));
+            Ok(blocks.unwrap_or(plain))
+        };
+        let encoded = each(diagonals, encode)?;
+        let mut groups = BTreeMap::<usize, Vec<(usize, RnsPoly)>>::new();
+        for (&index, plain) in diagonals.keys().zip(encoded) {
+            let (giant, step) = split(index);
+            groups.entry(giant).or_default().push((step, plain));
         }
         Ok(Self {
             level,
@@ -169,7 +170,7 @@ impl LinearTransform {
             return Err(invalid("length of a row", size.to_string(), available));
         }
         let zero = Complex64::default();
-        let diagonals: BTreeMap<usize, Vec<Complex64>> = (0..size)
+        let diagonals: Diagonals = (0..size)
             .map(|k| {
                 (
                     k,
@@ -252,6 +253,28 @@ fn baby_steps(indices: impl Iterator<Item = usize> + Clone, slots: usize) -> usi
         .min_by_key(|&log| cost(log))
         .unwrap_or(0);
     1 << best
+}
+
+type Diagonals = BTreeMap<usize, Vec<Complex64>>;
+
+/// What is made of each diagonal, in their order; by all threads where there are several.
+#[cfg(feature = "parallel")]
+fn each<T: Send>(
+    diagonals: &Diagonals,
+    make: impl Fn((&usize, &Vec<Complex64>)) -> Result<T, CkksError> + Sync,
+) -> Result<Vec<T>, CkksError> {
+    use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+    let all: Vec<_> = diagonals.iter().collect();
+    all.par_iter().map(|&one| make(one)).collect()
+}
+
+/// What is made of each diagonal, in their order.
+#[cfg(not(feature = "parallel"))]
+fn each<T>(
+    diagonals: &Diagonals,
+    make: impl Fn((&usize, &Vec<Complex64>)) -> Result<T, CkksError>,
+) -> Result<Vec<T>, CkksError> {
+    diagonals.iter().map(make).collect()
 }
 
 fn invalid(what: &'static str, needed: String, available: String) -> CkksError {

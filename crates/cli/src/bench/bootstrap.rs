@@ -120,7 +120,9 @@ fn measure(args: &BootstrapArgs) -> Result<(), CkksError> {
     let (params, seed) = (set.params(), [1; 32]);
     let encoder = Encoder::new(params);
     let log_slots = args.log_slots.unwrap_or(params.log_slots());
+    let begun = Instant::now();
     let boot = Bootstrapper::new(&set, &encoder, log_slots)?;
+    let encode_ms = begun.elapsed().as_secs_f64() * 1e3;
     let generator = KeyGenerator::new(params, &seed);
     let mut keys = EvaluationKeys::new();
     for (kind, level) in boot.keys() {
@@ -164,7 +166,7 @@ fn measure(args: &BootstrapArgs) -> Result<(), CkksError> {
             "input_level": boot.input_level(), "output_level": boot.output_level(), "n": params.degree(), "slots": boot.slots(), "threads": args.threads,
             "ms": ms, "residual_bits": residual, "precision_mean_bits": mean, "precision_worst_bits": worst,
             "key_bytes": key_bytes, "peak_rss_bytes": rss, "log_qp": params.log_qp(),
-            "log2_failure": set.log2_failure(), "keys": keys.len(), "matrix_bytes": boot.memory(),
+            "log2_failure": set.log2_failure(), "keys": keys.len(), "matrix_bytes": boot.memory(), "matrix_encode_ms": encode_ms,
             "key_memory_bytes": keys.memory(),
         });
         output::line(format_args!("{line}"));
