@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+pub use confide_ring::hand_out;
 use confide_ring::{Form, sampling};
 
 use crate::ciphertext::Ciphertext;

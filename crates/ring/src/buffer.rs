@@ -92,6 +92,19 @@ fn fresh(len: usize) -> Vec<u64> {
     words
 }
 
+/// How long the system takes to hand out memory of so many bytes, as polynomials get it, until it has been written. On virtual
+/// machines that is up to ten times as long as on others.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn hand_out(bytes: usize) -> std::time::Duration {
+    let begun = std::time::Instant::now();
+    // 4 KiB, the smallest page.
+    const PAGE: usize = 512;
+    let mut words = fresh(bytes / size_of::<u64>());
+    words.iter_mut().step_by(PAGE).for_each(|word| *word = 1);
+    std::hint::black_box(&words);
+    begun.elapsed()
+}
+
 /// Freed memory for the next polynomial. Allocators hand blocks of this size back to the system, and
 /// getting them again page by page costs 40 % of a key switch.
 #[cfg(not(target_arch = "wasm32"))]
@@ -222,6 +235,13 @@ mod tests {
             drop(a);
             assert!(Buffer::zeroed(49_000).iter().all(|&x| x == 0));
         }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    #[test]
+    fn handing_out_memory_takes_time() {
+        assert!(hand_out(8 << 20) > std::time::Duration::ZERO);
+        assert!(hand_out(0) < std::time::Duration::from_secs(1));
     }
 
     #[cfg(not(target_arch = "wasm32"))]

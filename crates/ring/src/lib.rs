@@ -32,6 +32,8 @@ mod table;
 mod tensor;
 
 pub use backend::{Backend, available_backends, backend};
+#[cfg(not(target_arch = "wasm32"))]
+pub use buffer::hand_out;
 pub use error::RingError;
 pub use modulus::Modulus;
 pub use poly::{Form, PrimeSet, RnsPoly};

@@ -18,9 +18,9 @@ mod slots;
 
 pub use ckks::CkksEvaluator;
 pub use clear::{ClearCt, ClearEvaluator};
-#[cfg(not(target_arch = "wasm32"))]
-pub use cost::rotation_seconds;
 pub use cost::{CostModel, KeySwitchShape, MACHINE, Op, RingCost, Terms};
+#[cfg(not(target_arch = "wasm32"))]
+pub use cost::{hand_out_seconds, rotation_seconds};
 pub use error::TensorError;
 pub use evaluator::{Evaluator, RefreshLevels};
 pub use ledger::{Entry, Ledger};

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use confide_protocol::{
     Digest, JobReport, JobSpec, Limits, ModelEntry, WireError, code, from_bytes, to_bytes,
 };
-use confide_tensor::CostModel;
+use confide_tensor::{CostModel, hand_out_seconds};
 use confide_train::{PlanRequest, TrainError, TrainingPlan};
 
 use super::{
@@ -37,6 +37,7 @@ impl Compute {
         let model = calibrated(threads);
         tracing::info!(
             factor = model.machine_factor,
+            memory_seconds_per_gigabyte = model.memory_nanos,
             reference = confide_tensor::MACHINE,
             "time against the reference machine"
         );
@@ -206,7 +207,7 @@ impl JobRunner for Compute {
 /// The cost model of this machine; the reference machine's if it cannot be measured. As many threads work at once as will compute, each by
 /// itself: a core alone may run faster than it can beside the others.
 fn calibrated(threads: usize) -> CostModel {
-    let one = || {
+    let factor = || {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
         let model = pool.map(|pool| pool.install(CostModel::calibrated));
         let failed = match model {
@@ -217,21 +218,27 @@ fn calibrated(threads: usize) -> CostModel {
         tracing::warn!(error = failed, "this machine's speed is not known");
         None
     };
-    let factors: Vec<f64> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(one)).collect();
+    let usual = CostModel::default();
+    let machine_factor = mean_of(threads, factor).unwrap_or(usual.machine_factor);
+    let byte = mean_of(threads, || Some(hand_out_seconds())).unwrap_or_default();
+    CostModel {
+        machine_factor,
+        // Each thread is handed out memory meanwhile.
+        memory_nanos: 1e9 * byte / threads.max(1) as f64,
+        ..usual
+    }
+}
+
+/// The mean of what as many threads measure at once; none where none of them can.
+fn mean_of(threads: usize, measure: impl Fn() -> Option<f64> + Sync) -> Option<f64> {
+    let found: Vec<f64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(&measure)).collect();
         let measured = threads
             .into_iter()
             .map(|thread| thread.join().ok().flatten());
         measured.flatten().collect()
     });
-    let usual = CostModel::default();
-    match factors.len() {
-        0 => usual,
-        count => CostModel {
-            machine_factor: factors.iter().sum::<f64>() / count as f64,
-            ..usual
-        },
-    }
+    (!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64)
 }
 
 fn no_plan(error: &TrainError) -> WireError {

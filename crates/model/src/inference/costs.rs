@@ -11,7 +11,12 @@ const FIXED_MEMORY: u64 = 130 << 20;
 /// Freed memory that the engine keeps at most.
 const POOL: u64 = 1 << 30;
 /// Nanoseconds of a residue of a switching key that is read: unpacked, its random half expanded, hashed.
-const KEY_READ_NANOS: f64 = 8.0;
+const KEY_READ_NANOS: f64 = 12.0;
+/// Nanoseconds of a residue of a bootstrap's matrices that is encoded: 3 s for 0.86 GB where other work takes 0.72 of the reference
+/// machine's time (docs/benchmarks.md).
+const MATRIX_NANOS: f64 = 39.0;
+/// Bytes of a residue.
+const RESIDUE: f64 = 8.0;
 
 /// Predicted time of a phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,8 +53,9 @@ impl InferenceCosts {
         model: &CostModel,
     ) -> Self {
         let (key_memory, _) = counted.key_bytes();
-        let read = key_memory as f64 / 8.0 * KEY_READ_NANOS / 1000.0;
-        let mut phases = vec![("keys".to_owned(), read)];
+        let matrices = matrix_bytes(counted);
+        let nanos = key_memory as f64 * KEY_READ_NANOS + matrices as f64 * MATRIX_NANOS;
+        let mut phases = vec![("keys".to_owned(), nanos / RESIDUE / 1000.0)];
         for (name, micros) in counted.micros(model, threads) {
             let stage = stage(&name).to_owned();
             match phases.iter_mut().find(|(other, _)| *other == stage) {
@@ -57,18 +63,30 @@ impl InferenceCosts {
                 None => phases.push((stage, micros)),
             }
         }
-        let seconds = |micros| jobs as f64 * model.seconds(micros, threads);
+        // Memory that is not for keys and matrices is first used in the first stage.
+        let memory_bytes = memory(counted, threads);
+        let kept = key_memory + matrices;
+        let handed_out = |phase: usize| match phase {
+            0 => kept,
+            1 => memory_bytes - kept,
+            _ => 0,
+        };
+        let seconds = |phase, micros| {
+            let waiting = model.memory_nanos * handed_out(phase) as f64 / 1e9;
+            jobs as f64 * (model.seconds(micros, threads) + waiting)
+        };
         Self {
             threads,
             phases: phases
                 .into_iter()
-                .map(|(name, micros)| PhaseSeconds {
+                .enumerate()
+                .map(|(phase, (name, micros))| PhaseSeconds {
                     name,
-                    seconds: seconds(micros),
+                    seconds: seconds(phase, micros),
                 })
                 .collect(),
             client_seconds: client_seconds(counted, inputs * jobs, model),
-            memory_bytes: memory(counted, threads),
+            memory_bytes,
             memory_parts: [key_memory, counted.peak_bytes()],
             operations: operations(counted),
         }
@@ -108,6 +126,12 @@ pub fn operations(counted: &Plan) -> Vec<(String, u64)> {
     named.map(|(name, count)| (name.to_owned(), count)).to_vec()
 }
 
+/// Bytes of the matrices of bootstraps.
+fn matrix_bytes(counted: &Plan) -> u64 {
+    let needs = counted.bootstraps.as_ref();
+    needs.map_or(0, |needs| needs.matrix_bytes)
+}
+
 fn memory(counted: &Plan, threads: usize) -> u64 {
     let (keys, _) = counted.key_bytes();
     // A key switch holds raised digits and two sums; each thread has one under way, and a few operands.
@@ -116,9 +140,7 @@ fn memory(counted: &Plan, threads: usize) -> u64 {
     let scratch = (((digits + 12) * limbs * threads) as u64) << counted.shape.log_n;
     // Blocks of ciphertexts of higher levels that the engine keeps for the next ones; at most as much as its pool holds.
     let pooled = POOL.min(2 * counted.peak_bytes() / 3);
-    let matrices = counted.bootstraps.as_ref();
-    let matrices = matrices.map_or(0, |needs| needs.matrix_bytes);
-    keys + matrices + counted.peak_bytes() + pooled + 8 * scratch + FIXED_MEMORY
+    keys + matrix_bytes(counted) + counted.peak_bytes() + pooled + 8 * scratch + FIXED_MEMORY
 }
 
 fn client_seconds(counted: &Plan, inputs: usize, model: &CostModel) -> f64 {

@@ -27,6 +27,14 @@ impl CostModel {
     }
 }
 
+/// Memory that a thread takes to find out how long that takes: 64 MiB.
+const HANDED_OUT: usize = 64 << 20;
+
+/// Seconds that the system takes to hand out a byte to the calling thread.
+pub fn hand_out_seconds() -> f64 {
+    timing::hand_out(HANDED_OUT).as_secs_f64() / HANDED_OUT as f64
+}
+
 /// Seconds of the rotation that machines are compared by, on the threads of the calling pool.
 ///
 /// # Errors

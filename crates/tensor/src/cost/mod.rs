@@ -9,7 +9,7 @@ use confide_ckks::bootstrap::BootstrapWork;
 use serde::{Deserialize, Serialize};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use calibrate::rotation_seconds;
+pub use calibrate::{hand_out_seconds, rotation_seconds};
 pub use measured::MACHINE;
 pub use terms::Terms;
 
@@ -72,6 +72,8 @@ pub struct CostModel {
     pub parallel_share: f64,
     /// How much slower this machine is than the measured one.
     pub machine_factor: f64,
+    /// Nanoseconds until the system has handed out a byte of memory, with all threads at work; 0 where that is not known.
+    pub memory_nanos: f64,
     /// Microseconds of a bootstrap on one thread of the measured machine; 0 unless [`CostModel::with_refresh`] was called.
     pub refresh_micros: f64,
     /// How much slower the data party (a browser on one thread) is than one core of the measured machine.
@@ -85,6 +87,7 @@ impl Default for CostModel {
             rings: measured::RINGS.to_vec(),
             parallel_share: measured::PARALLEL_SHARE,
             machine_factor: 1.0,
+            memory_nanos: 0.0,
             refresh_micros: 0.0,
             client_factor: 2.0,
         }
