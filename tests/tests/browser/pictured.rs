@@ -6,6 +6,7 @@ use confide_client::workflow::classify::NamedImage;
 use confide_tests::pictures;
 
 use crate::page::Page;
+use crate::projects::move_project;
 use crate::{make_key, train};
 
 /// Pictures that train and test.
@@ -88,6 +89,13 @@ async fn browser_trains_on_pictures() {
     let patience = Duration::from_secs(120);
     score_new(&page, &images[PICTURES..], &kinds[PICTURES..], patience).await;
     page.shots("5-predict").await;
+
+    // Its file holds all that was read of the pictures: they are not asked for again.
+    page.press("#step-results").await;
+    move_project(&page, "Test clinic", b"broken.png").await;
+    page.press("#step-records").await;
+    page.wait("#pictures-read").await;
+    page.wait("#records-next").await;
     page.check_quiet().await;
     page.close().await;
 }

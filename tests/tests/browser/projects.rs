@@ -1,5 +1,7 @@
 //! Projects: begun, left, reloaded, renamed, paused, exported, deleted here and at the worker, and brought back.
 
+use std::path::{Path, PathBuf};
+
 use crate::page::{PASSPHRASE, Page};
 use crate::{RUN, make_key};
 
@@ -17,6 +19,43 @@ async fn begin_trial(page: &Page, name: &str) {
     page.press("#accept-loss").await;
     page.press("#make-key-only").await;
     page.wait("#use-sample").await;
+}
+
+/// Writes a project into a file; the list of projects is shown and expanded.
+async fn export(page: &Page, name: &str) -> PathBuf {
+    for field in ["[id^=export-passphrase]", "[id^=export-repeat]"] {
+        page.fill(&card(name, field), PASSPHRASE).await;
+    }
+    page.press(&card(name, "button[id^=export-]")).await;
+    let file = name.to_lowercase().replace(' ', "-");
+    let file = format!("confide-project-{file}.confide");
+    let file = page.downloaded(&file).await;
+    page.wait("#projects").await;
+    page.expand().await;
+    file
+}
+
+/// Brings a project back from its file.
+async fn import(page: &Page, file: &Path) {
+    page.choose("#import-file", file).await;
+    page.fill("#import-passphrase", PASSPHRASE).await;
+    page.press("#import").await;
+}
+
+/// Exports the only project, deletes it here and at the service, and brings it back: it shows the same results.
+pub async fn move_project(page: &Page, name: &str, readable: &[u8]) {
+    let shown = page.text("#measures").await;
+    page.press("#open-projects").await;
+    page.expand().await;
+    let file = export(page, name).await;
+    let bytes = std::fs::read(&file).expect("the exported file");
+    let open = bytes.windows(readable.len()).any(|part| part == readable);
+    assert!(!open, "the records are readable in the file");
+    page.press(&card(name, "[id^=delete-]")).await;
+    page.wait("#told").await;
+    assert_eq!(page.stored().len(), 0, "the service keeps something");
+    import(page, &file).await;
+    assert_eq!(page.text("#measures").await, shown);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,28 +112,19 @@ async fn browser_keeps_projects_apart_and_deletes_them() {
     page.press("#open-projects").await;
     page.expand().await;
     page.shots("forms").await;
-    page.fill(&card("Ward 7", "[id^=export-passphrase]"), PASSPHRASE)
-        .await;
-    page.fill(&card("Ward 7", "[id^=export-repeat]"), PASSPHRASE)
-        .await;
-    page.press(&card("Ward 7", "button[id^=export-]")).await;
-    let file = page.downloaded("confide-project-ward-7.confide").await;
+    let file = export(&page, "Ward 7").await;
     let bytes = std::fs::read(&file).expect("the exported file");
     assert!(
         !bytes.windows(12).any(|part| part == b"mean_texture"),
         "the records are readable in the file"
     );
     assert_eq!(page.stored().len(), 1, "only one project has sent anything");
-    page.wait("#projects").await;
-    page.expand().await;
     page.press(&card("Ward 7", "[id^=delete-]")).await;
     let told = page.text("#told").await;
     assert!(told.contains("objects"), "{told}");
     assert_eq!(page.stored().len(), 0, "the service keeps something");
     assert_eq!(page.texts(".project h2").await, ["Trial"]);
-    page.choose("#import-file", &file).await;
-    page.fill("#import-passphrase", PASSPHRASE).await;
-    page.press("#import").await;
+    import(&page, &file).await;
     assert_eq!(page.text("#measures").await, shown);
 
     // The locked model is gone, which is said with what to do.
