@@ -28,7 +28,7 @@ def main() -> None:
     p = commands.add_parser("export", help="fold a finished run into a model folder")
     p.add_argument("model", type=Path, help="folder to write")
     p.add_argument("--run", type=Path, required=True)
-    p.add_argument("--baseline", type=Path, help="run folder of the ReLU network")
+    p.add_argument("--baseline", type=Path, help="run folder of the ReLU network, or a model folder whose card tells of it")
     p.set_defaults(call=_export)
 
     p = commands.add_parser("check", help="checksums, shapes and bounds of a model folder; with --data its accuracy and ranges")

@@ -68,7 +68,7 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
         },
     }
     if baseline is not None:
-        content["accuracy"]["relu_baseline"] = _baseline(baseline, own)
+        content["accuracy"]["relu_baseline"] = _measured(baseline, "accuracy") or _baseline(baseline, own)
     if recipe.classes:
         content["transfer"] = _transfer(folded, data, recipe.classes, prepare, baseline)
     card.write(folder, folded, content, vectors(folded, prepare, own.test))
@@ -96,6 +96,12 @@ def _activation(folded: Folded, kind: str) -> dict[str, Any]:
     return described
 
 
+def _measured(folder: Path, part: str) -> Any:
+    """What a part of a model folder's card says of its ReLU network; nothing where the folder is that of a run."""
+    path = folder / "card.json"
+    return json.loads(path.read_text())[part]["relu_baseline"] if path.exists() else None
+
+
 def _baseline(run: Path, data: Dataset) -> dict[str, Any]:
     recipe, network, state = train.restore(run)
     right = accuracy(network, data.test, Preparation.from_json(state["preparation"]))
@@ -111,9 +117,13 @@ def _transfer(folded: Folded, data: Dataset, trained: tuple[str, ...], prepare: 
         "accuracy": head_accuracy(folded, others, prepare),
     }
     if baseline is not None:
-        _, network, state = train.restore(baseline)
-        result["relu_baseline"] = head_accuracy(network, others, Preparation.from_json(state["preparation"]))
+        result["relu_baseline"] = _measured(baseline, "transfer") or _head(baseline, others)
     return result
+
+
+def _head(run: Path, others: Dataset) -> dict[str, float]:
+    _, network, state = train.restore(run)
+    return head_accuracy(network, others, Preparation.from_json(state["preparation"]))
 
 
 def _log(run: Path) -> dict[str, Any]:

@@ -21,7 +21,8 @@ const RESIDUE: f64 = 8.0;
 /// Predicted time of a phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhaseSeconds {
-    /// Part of the network before the first point of its layers' names.
+    /// Part of the network before the first point of its layers' names; or `keys`, which are read, or `memory`, which the system hands
+    /// out for everything else.
     pub name: String,
     /// Seconds of all jobs on the plan's threads.
     pub seconds: f64,
@@ -63,28 +64,26 @@ impl InferenceCosts {
                 None => phases.push((stage, micros)),
             }
         }
-        // Memory that is not for keys and matrices is first used in the first stage.
         let memory_bytes = memory(counted, threads);
+        let handed_out = |bytes: u64| jobs as f64 * model.memory_nanos * bytes as f64 / 1e9;
+        let mut phases: Vec<PhaseSeconds> = phases
+            .into_iter()
+            .map(|(name, micros)| PhaseSeconds {
+                name,
+                seconds: jobs as f64 * model.seconds(micros, threads),
+            })
+            .collect();
         let kept = key_memory + matrices;
-        let handed_out = |phase: usize| match phase {
-            0 => kept,
-            1 => memory_bytes - kept,
-            _ => 0,
-        };
-        let seconds = |phase, micros| {
-            let waiting = model.memory_nanos * handed_out(phase) as f64 / 1e9;
-            jobs as f64 * (model.seconds(micros, threads) + waiting)
-        };
+        phases[0].seconds += handed_out(kept);
+        if model.memory_nanos > 0.0 {
+            phases.push(PhaseSeconds {
+                name: "memory".to_owned(),
+                seconds: handed_out(memory_bytes - kept),
+            });
+        }
         Self {
             threads,
-            phases: phases
-                .into_iter()
-                .enumerate()
-                .map(|(phase, (name, micros))| PhaseSeconds {
-                    name,
-                    seconds: seconds(phase, micros),
-                })
-                .collect(),
+            phases,
             client_seconds: client_seconds(counted, inputs * jobs, model),
             memory_bytes,
             memory_parts: [key_memory, counted.peak_bytes()],
