@@ -68,7 +68,7 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
         },
     }
     if baseline is not None:
-        content["accuracy"]["relu_baseline"] = _measured(baseline, "accuracy") or _baseline(baseline, own)
+        content["accuracy"]["relu_baseline"] = measured(baseline, "accuracy") or _baseline(baseline, own)
     if recipe.classes:
         content["transfer"] = _transfer(folded, data, recipe.classes, prepare, baseline)
     card.write(folder, folded, content, vectors(folded, prepare, own.test))
@@ -96,9 +96,9 @@ def _activation(folded: Folded, kind: str) -> dict[str, Any]:
     return described
 
 
-def _measured(folder: Path, part: str) -> Any:
+def measured(folder: Path, part: str) -> Any:
     """What a part of a model folder's card says of its ReLU network; nothing where the folder is that of a run."""
-    path = folder / "card.json"
+    path = folder / card.CARD
     return json.loads(path.read_text())[part]["relu_baseline"] if path.exists() else None
 
 
@@ -117,7 +117,7 @@ def _transfer(folded: Folded, data: Dataset, trained: tuple[str, ...], prepare: 
         "accuracy": head_accuracy(folded, others, prepare),
     }
     if baseline is not None:
-        result["relu_baseline"] = _measured(baseline, "transfer") or _head(baseline, others)
+        result["relu_baseline"] = measured(baseline, "transfer") or _head(baseline, others)
     return result
 
 

@@ -1,7 +1,9 @@
+import json
+
 import pytest
 import torch
 
-from networks import card, fixture
+from networks import card, export, fixture
 from networks.architecture import INPUT, Architecture, levels, resnet, shapes
 from networks.fold import fold, monic
 from networks.network import Network
@@ -60,7 +62,7 @@ def test_wrong_architectures_are_refused():
 
 
 def test_a_model_folder_is_read_back_and_its_damage_found(tmp_path):
-    fixture.write(tmp_path)
+    fixture.write(tmp_path, 6)
     content, folded, golden = card.read(tmp_path)
     assert content["weights"]["bytes"] < 8000
     case = golden["cases"][1]
@@ -72,3 +74,9 @@ def test_a_model_folder_is_read_back_and_its_damage_found(tmp_path):
     (tmp_path / card.WEIGHTS).write_bytes(raw)
     with pytest.raises(ValueError, match="sha256"):
         card.read(tmp_path)
+
+
+def test_a_card_tells_of_the_relu_network_where_its_run_is_gone(tmp_path):
+    assert export.measured(tmp_path, "accuracy") is None
+    (tmp_path / card.CARD).write_text(json.dumps({"accuracy": {"relu_baseline": {"test": 0.9}}}))
+    assert export.measured(tmp_path, "accuracy") == {"test": 0.9}
