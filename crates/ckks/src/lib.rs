@@ -29,6 +29,7 @@ pub mod keys;
 pub mod linear;
 pub mod modulus_switch;
 pub mod noise;
+mod par;
 pub mod params;
 pub mod plaintext;
 pub mod polynomial;

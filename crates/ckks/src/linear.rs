@@ -15,6 +15,7 @@ use num_complex::Complex64;
 use crate::ciphertext::memory;
 use crate::encoding::Encoder;
 use crate::error::CkksError;
+use crate::par;
 use crate::params::Parameters;
 
 const OP: &str = "LinearTransform";
@@ -124,7 +125,7 @@ impl LinearTransform {
                 ));
             }
         }
-        let encode = |(&index, diagonal): (&usize, &Vec<Complex64>)| {
+        let encode = |&(&index, diagonal): &(&usize, &Vec<Complex64>)| {
             let mut shifted = diagonal.clone();
             shifted.rotate_right(split(index).0);
             let plain = encoder.encode_extended(&shifted, level, scale)?;
@@ -132,7 +133,8 @@ impl LinearTransform {
             let blocks = params.ring().blocks(&plain, 2 * period(&shifted));
             Ok(blocks.unwrap_or(plain))
         };
-        let encoded = each(diagonals, encode)?;
+        let all: Vec<_> = diagonals.iter().collect();
+        let encoded = par::map(&all, encode)?;
         let mut groups = BTreeMap::<usize, Vec<(usize, RnsPoly)>>::new();
         for (&index, plain) in diagonals.keys().zip(encoded) {
             let (giant, step) = split(index);
@@ -256,26 +258,6 @@ fn baby_steps(indices: impl Iterator<Item = usize> + Clone, slots: usize) -> usi
 }
 
 type Diagonals = BTreeMap<usize, Vec<Complex64>>;
-
-/// What is made of each diagonal, in their order; by all threads where there are several.
-#[cfg(feature = "parallel")]
-fn each<T: Send>(
-    diagonals: &Diagonals,
-    make: impl Fn((&usize, &Vec<Complex64>)) -> Result<T, CkksError> + Sync,
-) -> Result<Vec<T>, CkksError> {
-    use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
-    let all: Vec<_> = diagonals.iter().collect();
-    all.par_iter().map(|&one| make(one)).collect()
-}
-
-/// What is made of each diagonal, in their order.
-#[cfg(not(feature = "parallel"))]
-fn each<T>(
-    diagonals: &Diagonals,
-    make: impl Fn((&usize, &Vec<Complex64>)) -> Result<T, CkksError>,
-) -> Result<Vec<T>, CkksError> {
-    diagonals.iter().map(make).collect()
-}
 
 fn invalid(what: &'static str, needed: String, available: String) -> CkksError {
     CkksError::InvalidArgument {

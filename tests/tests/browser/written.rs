@@ -34,6 +34,18 @@ fn has_model() -> bool {
     there
 }
 
+/// A page with a key, before its records; none where it has no language model.
+async fn begin(name: &'static str) -> Option<Page> {
+    if !has_model() {
+        eprintln!("skipped: the page has no language model; `cargo xtask text-model` makes it");
+        return None;
+    }
+    let page = Page::open(name).await;
+    make_key(&page).await;
+    page.press("#key-next").await;
+    Some(page)
+}
+
 /// Lets the page read a table with a header and columns `topic` and `text`.
 async fn read(page: &Page, lines: &[&str]) {
     let file = page.file("notes.csv", &lines.join("\n"));
@@ -63,13 +75,9 @@ async fn read(page: &Page, lines: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn browser_trains_on_written_records() {
-    if !has_model() {
-        eprintln!("skipped: the page has no language model; `cargo xtask text-model` makes it");
+    let Some(page) = begin("written").await else {
         return;
-    }
-    let page = Page::open("written").await;
-    make_key(&page).await;
-    page.press("#key-next").await;
+    };
     let lines: Vec<&str> = SAMPLE.lines().take(RECORDS + 1).collect();
     let begun = Instant::now();
     read(&page, &lines).await;
@@ -114,13 +122,9 @@ async fn browser_trains_on_written_records() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn browser_trains_on_text_files() {
-    if !has_model() {
-        eprintln!("skipped: the page has no language model; `cargo xtask text-model` makes it");
+    let Some(page) = begin("text-files").await else {
         return;
-    }
-    let page = Page::open("text-files").await;
-    make_key(&page).await;
-    page.press("#key-next").await;
+    };
     let sample = read_csv(SAMPLE.as_bytes()).expect("the sample");
     let cell = |name: &str, row| sample.column(name).expect("a column").shown(row);
     let notes = page.path("notes");

@@ -12,6 +12,7 @@ use crate::ciphertext::Ciphertext;
 use crate::error::CkksError;
 use crate::evaluator::Evaluator;
 use crate::keys::EvaluationKeys;
+use crate::par;
 use crate::params::Parameters;
 use crate::polynomial::Polynomial;
 
@@ -30,18 +31,6 @@ pub(super) fn depth(literal: &BootstrapLiteral) -> usize {
 /// so short there that threads wait for each other a sixth of the time. Larger ones wait for memory, and two would need
 /// half a gigabyte more of it.
 const SIDE_BY_SIDE: usize = 1 << 15;
-
-/// Both results; side by side where there are threads.
-#[cfg(feature = "parallel")]
-fn both<T: Send>(a: impl FnOnce() -> T + Send, b: impl FnOnce() -> T + Send) -> (T, T) {
-    rayon::join(a, b)
-}
-
-/// Both results.
-#[cfg(not(feature = "parallel"))]
-fn both<T>(a: impl FnOnce() -> T, b: impl FnOnce() -> T) -> (T, T) {
-    (a(), b())
-}
 
 /// `ceil(log2(degree + 1))`.
 fn log2_above(degree: usize) -> usize {
@@ -95,7 +84,7 @@ impl EvalMod {
         let reduce = |ct| self.reduce(evaluator, ct, keys);
         match cts {
             [real, imaginary] if evaluator.params().degree() <= SIDE_BY_SIDE => {
-                let (real, imaginary) = both(|| reduce(real), || reduce(imaginary));
+                let (real, imaginary) = par::both(|| reduce(real), || reduce(imaginary));
                 Ok(vec![real?, imaginary?])
             }
             _ => cts.iter().map(reduce).collect(),
