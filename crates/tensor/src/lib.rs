@@ -18,7 +18,7 @@ mod slots;
 
 pub use ckks::CkksEvaluator;
 pub use clear::{ClearCt, ClearEvaluator};
-pub use cost::{CostModel, KeySwitchShape, MACHINE, Op, RingCost, Terms};
+pub use cost::{CostModel, Held, KeySwitchShape, MACHINE, Op, RingCost, Terms};
 #[cfg(not(target_arch = "wasm32"))]
 pub use cost::{hand_out_seconds, rotation_seconds};
 pub use error::TensorError;

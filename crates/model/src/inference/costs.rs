@@ -1,6 +1,6 @@
 //! Predicted time and memory of a plan.
 
-use confide_tensor::{CostModel, Op};
+use confide_tensor::{CostModel, Held, Op};
 use serde::{Deserialize, Serialize};
 
 use crate::ops::LayerOp;
@@ -10,19 +10,11 @@ use crate::plan::Plan;
 const FIXED_MEMORY: u64 = 130 << 20;
 /// Freed memory that the engine keeps at most.
 const POOL: u64 = 1 << 30;
-/// Nanoseconds of a residue of a switching key that is read: unpacked, its random half expanded, hashed.
-const KEY_READ_NANOS: f64 = 12.0;
-/// Nanoseconds of a residue of a bootstrap's matrices that is encoded: 3 s for 0.86 GB where other work takes 0.72 of the reference
-/// machine's time (docs/benchmarks.md).
-const MATRIX_NANOS: f64 = 39.0;
-/// Bytes of a residue.
-const RESIDUE: f64 = 8.0;
 
 /// Predicted time of a phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhaseSeconds {
-    /// Part of the network before the first point of its layers' names; or `keys`, which are read, or `memory`, which the system hands
-    /// out for everything else.
+    /// Part of the network before the first point of its layers' names; or one of [`CostModel::seconds_beside`].
     pub name: String,
     /// Seconds of all jobs on the plan's threads.
     pub seconds: f64,
@@ -54,38 +46,31 @@ impl InferenceCosts {
         model: &CostModel,
     ) -> Self {
         let (key_memory, _) = counted.key_bytes();
-        let matrices = matrix_bytes(counted);
-        let nanos = key_memory as f64 * KEY_READ_NANOS + matrices as f64 * MATRIX_NANOS;
-        let mut phases = vec![("keys".to_owned(), nanos / RESIDUE / 1000.0)];
-        for (name, micros) in counted.micros(model, threads) {
-            let stage = stage(&name).to_owned();
-            match phases.iter_mut().find(|(other, _)| *other == stage) {
-                Some((_, sum)) => *sum += micros,
-                None => phases.push((stage, micros)),
+        let held = Held {
+            keys: key_memory,
+            matrices: matrix_bytes(counted),
+            memory: memory(counted, threads),
+        };
+        let beside = model.seconds_beside(&held, threads);
+        let beside = beside.into_iter().map(|(name, one)| (name.to_owned(), one));
+        let mut phases: Vec<PhaseSeconds> = Vec::new();
+        let program = counted.micros(model, threads).into_iter();
+        let program = program.map(|(step, micros)| {
+            let seconds = model.seconds(micros, threads);
+            (stage(&step).to_owned(), seconds)
+        });
+        for (name, one) in beside.chain(program) {
+            let seconds = jobs as f64 * one;
+            match phases.iter_mut().find(|phase| phase.name == name) {
+                Some(phase) => phase.seconds += seconds,
+                None => phases.push(PhaseSeconds { name, seconds }),
             }
-        }
-        let memory_bytes = memory(counted, threads);
-        let handed_out = |bytes: u64| jobs as f64 * model.memory_nanos * bytes as f64 / 1e9;
-        let mut phases: Vec<PhaseSeconds> = phases
-            .into_iter()
-            .map(|(name, micros)| PhaseSeconds {
-                name,
-                seconds: jobs as f64 * model.seconds(micros, threads),
-            })
-            .collect();
-        let kept = key_memory + matrices;
-        phases[0].seconds += handed_out(kept);
-        if model.memory_nanos > 0.0 {
-            phases.push(PhaseSeconds {
-                name: "memory".to_owned(),
-                seconds: handed_out(memory_bytes - kept),
-            });
         }
         Self {
             threads,
             phases,
             client_seconds: client_seconds(counted, inputs * jobs, model),
-            memory_bytes,
+            memory_bytes: held.memory,
             memory_parts: [key_memory, counted.peak_bytes()],
             operations: operations(counted),
         }

@@ -2,6 +2,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod calibrate;
+mod held;
 mod measured;
 mod terms;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use calibrate::{hand_out_seconds, rotation_seconds};
+pub use held::Held;
 pub use measured::MACHINE;
 pub use terms::Terms;
 

@@ -2,7 +2,7 @@
 
 use confide_ckks::KeyKind;
 use confide_ckks::bootstrap::BootstrapParameters;
-use confide_tensor::{CostModel, KeySwitchShape, Op};
+use confide_tensor::{CostModel, Held, KeySwitchShape, Op};
 
 use super::preset::{BootstrapNeeds, with_refreshes};
 use super::{BootstrappedChoice, Measured, PlannedKey, kept};
@@ -64,13 +64,19 @@ pub(super) fn predict(
         name,
         seconds: model.seconds(micros, threads),
     });
+    let held = Held {
+        keys: key_memory(set, keys),
+        matrices: needs.matrices,
+        memory: memory(set, keys, (measured, needs), threads),
+    };
+    let phases = phases.chain(PhaseCost::beside(model, &held, threads));
     let count = |op| reports.iter().map(|report| report.count(op)).sum();
     Ok(Costs {
         threads,
         phases: phases.collect(),
         work_micros: work.round() as u64,
         client_seconds: client_seconds(choice, layout, (set, keys), model),
-        memory_bytes: memory(set, keys, (measured, needs), threads),
+        memory_bytes: held.memory,
         operations: OPERATIONS.into_iter().map(|op| (op, count(op))).collect(),
     })
 }
@@ -96,22 +102,30 @@ fn key_limbs(set: &BootstrapParameters, key: &PlannedKey) -> u64 {
     limbs as u64
 }
 
+/// Bytes of a limb.
+fn limb_bytes(set: &BootstrapParameters) -> u64 {
+    8 << set.params().log_n()
+}
+
+fn key_memory(set: &BootstrapParameters, keys: &[PlannedKey]) -> u64 {
+    let limbs: u64 = keys.iter().map(|key| 2 * key_limbs(set, key)).sum();
+    limbs * limb_bytes(set)
+}
+
 fn memory(
     set: &BootstrapParameters,
     keys: &[PlannedKey],
     (measured, needs): (&Measured, &BootstrapNeeds),
     threads: usize,
 ) -> u64 {
-    let held: u64 = keys.iter().map(|key| 2 * key_limbs(set, key)).sum();
     let shape = key_switch_shape(set);
-    let limb = 8u64 << set.params().log_n();
     let top = set.params().max_level() + 1 + shape.special;
     // The widest moment of a bootstrap: baby steps and giant sums of the first matrix over Q P.
     let bootstrap = 2 * (2 * set.literal().baby + 4) * top;
     let digits = (set.params().max_level() + 1).div_ceil(shape.alpha.max(1)) * top;
     let scratch = bootstrap.max(digits + 12 * (set.output_level() + 1)) as u64;
-    let limbs = held + measured.training.peak_limbs as u64 + threads as u64 * scratch;
-    limbs * limb + needs.matrices + FIXED_MEMORY
+    let limbs = measured.training.peak_limbs as u64 + threads as u64 * scratch;
+    key_memory(set, keys) + limbs * limb_bytes(set) + needs.matrices + FIXED_MEMORY
 }
 
 fn client_seconds(

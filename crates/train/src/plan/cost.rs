@@ -1,6 +1,6 @@
 //! Predicted time and memory of a plan.
 
-use confide_tensor::{CostModel, KeySwitchShape, Op, PlanReport};
+use confide_tensor::{CostModel, Held, KeySwitchShape, Op, PlanReport};
 use serde::{Deserialize, Serialize};
 
 use super::Choice;
@@ -16,6 +16,21 @@ pub struct PhaseCost {
     pub name: String,
     /// Seconds on the plan's threads.
     pub seconds: f64,
+}
+
+impl PhaseCost {
+    /// What a training takes beside its program ([`CostModel::seconds_beside`]).
+    pub(crate) fn beside(
+        model: &CostModel,
+        held: &Held,
+        threads: usize,
+    ) -> impl Iterator<Item = Self> + use<> {
+        let beside = model.seconds_beside(held, threads).into_iter();
+        beside.map(|(name, seconds)| Self {
+            name: name.to_owned(),
+            seconds,
+        })
+    }
 }
 
 /// Predictions of a plan.
@@ -46,13 +61,16 @@ impl Costs {
         model: &CostModel,
     ) -> Self {
         let micros = report.micros(model, &key_switch_shape(choice));
-        let phases = micros.iter().map(|(name, micros)| {
-            let seconds = model.seconds(*micros, threads);
-            PhaseCost {
-                name: name.clone(),
-                seconds,
-            }
+        let phases = micros.iter().map(|(name, micros)| PhaseCost {
+            name: name.clone(),
+            seconds: model.seconds(*micros, threads),
         });
+        let held = Held {
+            keys: key_memory(choice, report),
+            matrices: 0,
+            memory: memory(choice, levels, report, threads),
+        };
+        let phases = phases.chain(PhaseCost::beside(model, &held, threads));
         let ops = [
             Op::KeySwitch,
             Op::Relinearise,
@@ -67,7 +85,7 @@ impl Costs {
             phases: phases.collect(),
             work_micros: micros.iter().map(|(_, micros)| micros).sum::<f64>().round() as u64,
             client_seconds: client_seconds(model, choice, layout, levels, report),
-            memory_bytes: memory(choice, levels, report, threads),
+            memory_bytes: held.memory,
             operations: ops.into_iter().map(|op| (op, report.count(op))).collect(),
         }
     }
@@ -106,14 +124,23 @@ pub(crate) fn key_levels(report: &PlanReport) -> impl Iterator<Item = usize> + '
     report.relin.iter().chain(report.galois.values()).copied()
 }
 
-fn memory(choice: &Choice, levels: usize, report: &PlanReport, threads: usize) -> u64 {
-    let keys: u64 = key_levels(report)
+/// Bytes of a limb.
+fn limb_bytes(choice: &Choice) -> u64 {
+    8 << choice.log_n.min(30)
+}
+
+fn key_memory(choice: &Choice, report: &PlanReport) -> u64 {
+    let limbs: u64 = key_levels(report)
         .map(|level| 2 * key_limbs(choice, level))
         .sum();
+    limbs * limb_bytes(choice)
+}
+
+fn memory(choice: &Choice, levels: usize, report: &PlanReport, threads: usize) -> u64 {
     // A key switch holds the raised digits and two sums; each thread has one under way, and a few operands.
     let scratch = key_limbs(choice, levels) + 12 * (levels + 1) as u64;
-    let limbs = keys + report.peak_limbs as u64 + threads as u64 * scratch;
-    limbs * (8u64 << choice.log_n.min(30)) + FIXED_MEMORY
+    let limbs = report.peak_limbs as u64 + threads as u64 * scratch;
+    key_memory(choice, report) + limbs * limb_bytes(choice) + FIXED_MEMORY
 }
 
 fn client_seconds(
