@@ -24,6 +24,8 @@ class Recipe:
     epochs: int = 30
     batch: int = 128
     learning_rate: float = 0.2
+    # Peak of Muon for the convolutions, in radians a step (see networks.optimiser); 0 for SGD.
+    muon: float = 0.0
     warm_up: float = 0.2  # fraction of the run in which the rate rises
     momentum: float = 0.9
     weight_decay: float = 5e-4

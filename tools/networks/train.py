@@ -17,6 +17,7 @@ from networks import workers
 from networks.data import Dataset, Preparation, augment
 from networks.evaluate import accuracy
 from networks.network import Network
+from networks.optimiser import Optimiser
 from networks.recipe import Recipe
 
 
@@ -25,7 +26,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     network = Network(recipe.architecture(len(data.classes)), recipe.limit).to(memory_format=torch.channels_last)
-    optimiser = _optimiser(network, recipe)
+    optimiser = Optimiser(network, recipe)
     prepare = Preparation(*data.statistics(), recipe.floor)
     average = {name: p.detach().clone() for name, p in network.named_parameters()} if recipe.average > 0 else {}
     start = 0
@@ -87,14 +88,14 @@ def _epoch(network, average, teacher, optimiser, images, labels, recipe, epoch) 
     batches, share = len(labels) // recipe.batch, recipe.batch // workers.count()
     totals = torch.zeros(4)
     for i in range(batches):
-        _set_rate(optimiser, recipe, epoch + i / batches)
+        optimiser.set_rate(_rate(recipe, epoch + i / batches))
         first = i * recipe.batch + workers.rank() * share
         rows = order[first : first + share]
         batch = augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut)
         with torch.autocast("cpu", torch.bfloat16):
             loss, right = _loss(network, teacher, recipe, batch, labels[rows])
         excess = network.excess()
-        optimiser.zero_grad(set_to_none=True)
+        network.zero_grad()
         (loss + recipe.penalty_at(epoch + i / batches) * excess).backward()
         workers.average_gradients(network)
         norm = nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
@@ -135,21 +136,10 @@ def _generator(*parts: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def _optimiser(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
-    """Weight decay on matrices only: the activations' coefficients have a meaning of their own."""
-    groups = [
-        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in network.parameters() if p.ndim == 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True, fused=True)
-
-
-def _set_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, epoch: float) -> None:
-    """Linear rise to the peak, then linear fall to a hundredth of it (Smith's one cycle)."""
+def _rate(recipe: Recipe, epoch: float) -> float:
+    """Share of the peak: a linear rise to it, then a linear fall to a hundredth (Smith's one cycle)."""
     rise = recipe.warm_up * recipe.epochs
-    factor = epoch / rise if epoch < rise else (recipe.epochs - epoch) / (recipe.epochs - rise)
-    for group in optimiser.param_groups:
-        group["lr"] = recipe.learning_rate * max(factor, 0.01)
+    return max(0.01, epoch / rise if epoch < rise else (recipe.epochs - epoch) / (recipe.epochs - rise))
 
 
 @torch.no_grad()

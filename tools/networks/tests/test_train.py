@@ -24,23 +24,30 @@ RECIPE = Recipe("test", "mednist", "quadratic", depth=4, widths=(16,), shape=(1,
                 learning_rate=0.1, settle=2, shift=1, flip=False)
 
 
-def test_a_run_resumes_where_it_stopped_and_exports_a_model_that_checks(tmp_path):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train.run(RECIPE, DATA, whole)
+def interrupt(recipe, folder, epoch):
+    """A run that is interrupted when so many epochs are behind it."""
     original = train._epoch
 
     def interrupted(*arguments):
-        if arguments[-1] == 3:
+        if arguments[-1] == epoch:
             raise KeyboardInterrupt
         return original(*arguments)
 
     train._epoch = interrupted
     try:
         with pytest.raises(KeyboardInterrupt):
-            train.run(RECIPE, DATA, parts)
+            train.run(recipe, DATA, folder)
     finally:
         train._epoch = original
-    train.run(RECIPE, DATA, parts)
+
+
+@pytest.mark.parametrize("muon", [0.0, 0.02])
+def test_a_run_resumes_where_it_stopped_and_exports_a_model_that_checks(tmp_path, muon):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    recipe = Recipe.from_json(RECIPE.to_json() | {"muon": muon})
+    train.run(recipe, DATA, whole)
+    interrupt(recipe, parts, 3)
+    train.run(recipe, DATA, parts)
     a, b = (torch.load(folder / "checkpoint.pt", weights_only=True)["network"] for folder in (whole, parts))
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=0, atol=0)
@@ -72,19 +79,7 @@ def test_a_run_with_averaged_weights_resumes_with_another_number_of_workers(tmp_
     recipe = Recipe.from_json(RECIPE.to_json() | {"average": 0.9, "settle": 0, "epochs": 4})
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train.run(recipe, DATA, whole)
-    original = train._epoch
-
-    def interrupted(*arguments):
-        if arguments[-1] == 2:
-            raise KeyboardInterrupt
-        return original(*arguments)
-
-    train._epoch = interrupted
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            train.run(recipe, DATA, parts)
-    finally:
-        train._epoch = original
+    interrupt(recipe, parts, 2)
     state = torch.load(parts / "checkpoint.pt", weights_only=True)
     assert state["epoch"] == 2 and not torch.equal(state["average"]["parts.dense.weight"], state["network"]["parts.dense.weight"])
     workers.launch(2, train.run, recipe, DATA, parts)
