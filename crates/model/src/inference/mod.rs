@@ -5,10 +5,12 @@
 //! derived with weights made up from the architecture, and whoever holds the real ones checks that the plan covers them
 //! ([`InferencePlan::covers`]).
 
+mod bounds;
 mod costs;
 mod display;
 mod gathering;
 mod planner;
+mod request;
 
 use confide_ckks::bootstrap::BootstrapParameters;
 use confide_ckks::{
@@ -20,212 +22,22 @@ use serde::{Deserialize, Serialize};
 pub use costs::{InferenceCosts, PhaseSeconds, operations, stage};
 pub use gathering::{FeatureEnd, Gathering, feature_shape};
 pub use planner::plan;
+pub use request::{InferenceRequest, Task};
 
 use crate::card::{Card, Model};
+use bounds::{MAX_INPUTS, at_most, bounded, compare, deviation};
+
 use crate::error::{ModelError, layout};
 use crate::features;
 use crate::network::Network;
-use crate::plan::{Plan, chain, literal_with};
+use crate::plan::{Plan, chain};
 use crate::program::Program;
-use crate::refresh::{self, BootstrapNeeds, Refreshes};
+use crate::refresh::{self, BootstrapNeeds};
 use crate::samples;
 use crate::weights::Weights;
 
 /// Version of the plan's meaning: parties with different versions do not work together.
 pub const VERSION: u32 = 5;
-
-/// Most images of a request, ciphertexts of a job's images, and weights of a network that is planned for. Sizes may come
-/// from outside, and the program is run on counters for them.
-const MAX_IMAGES: usize = 1 << 20;
-const MAX_INPUTS: usize = 4096;
-const MAX_PARAMETERS: usize = 1 << 24;
-/// Most vectors that the layers of a program make.
-const MAX_VECTORS: usize = 1 << 22;
-/// Most levels left at the output, and bytes of rotated ciphertexts at once.
-const MAX_SPARE: usize = 64;
-const MAX_WORKING: u64 = 1 << 36;
-
-/// What the data party asks for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct InferenceRequest {
-    /// [`Card::id`] of the model.
-    pub card: [u8; 32],
-    /// Images in all.
-    pub images: usize,
-    /// The layer at which the network ends, its output to be kept encrypted; the whole network when absent.
-    pub until: Option<String>,
-    /// Levels to be left at the output.
-    pub spare_levels: usize,
-    /// How features are to be gathered, if the network ends with those of its card.
-    pub gathering: Option<Gathering>,
-    /// Images in a ciphertext, if that is to be fixed.
-    pub batch: Option<usize>,
-    /// Level of the images, if they are to come in where those of an earlier plan with bootstraps do.
-    pub entry: Option<usize>,
-    /// Largest memory of the worker in bytes.
-    pub max_memory_bytes: u64,
-    /// Most bytes of keys, images and results of one job in the worker's store.
-    pub max_store_bytes: u64,
-    /// Threads of the worker.
-    pub threads: usize,
-}
-
-impl InferenceRequest {
-    /// A request for a whole network with limits of 12 GiB of memory and 4 GiB in the store, on two threads.
-    pub fn new(card: &Card, images: usize) -> Self {
-        Self {
-            card: card.id,
-            images,
-            until: None,
-            spare_levels: 0,
-            gathering: None,
-            batch: None,
-            entry: None,
-            max_memory_bytes: 12 << 30,
-            max_store_bytes: 4 << 30,
-            threads: 2,
-        }
-    }
-
-    /// A request for the features of a card, gathered, with the limits of [`InferenceRequest::new`].
-    ///
-    /// # Errors
-    /// [`ModelError::Card`] if the card has no features.
-    pub fn features(card: &Card, images: usize, gathering: Gathering) -> Result<Self, ModelError> {
-        Ok(Self {
-            until: Some(gathering::of_card(card)?.layer.clone()),
-            gathering: Some(gathering),
-            ..Self::new(card, images)
-        })
-    }
-
-    /// The part of the request that a plan follows from.
-    pub fn task(&self) -> Task {
-        Task {
-            card: self.card,
-            images: self.images,
-            until: self.until.clone(),
-            spare_levels: self.spare_levels,
-            gathering: self.gathering,
-        }
-    }
-
-    fn limits(&self, plan: &InferencePlan) -> Result<(), ModelError> {
-        for (what, needed, allowed) in [
-            ("memory", plan.costs.memory_bytes, self.max_memory_bytes),
-            ("store", plan.bytes.stored(), self.max_store_bytes),
-        ] {
-            if needed > allowed {
-                return Err(ModelError::NoPlan {
-                    what,
-                    needed: costs::gigabytes(needed),
-                    available: costs::gigabytes(allowed),
-                });
-            }
-        }
-        if self.entry.is_some() {
-            compare("level of the images", &self.entry, &plan.choice.entry)?;
-        }
-        match self.batch {
-            Some(batch) if batch != plan.choice.batch => Err(deviation(
-                "images in a ciphertext",
-                batch,
-                plan.choice.batch,
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What is to be computed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Task {
-    /// [`Card::id`] of the model.
-    pub card: [u8; 32],
-    /// Images in all.
-    pub images: usize,
-    /// The layer at which the network ends.
-    pub until: Option<String>,
-    /// Levels left at the output.
-    pub spare_levels: usize,
-    /// How features are gathered.
-    pub gathering: Option<Gathering>,
-}
-
-impl Task {
-    /// The part of the network that is computed.
-    ///
-    /// # Errors
-    /// [`ModelError::Layer`] if there is no such layer.
-    pub fn network(&self, whole: &Network) -> Result<Network, ModelError> {
-        match &self.until {
-            None => Ok(whole.clone()),
-            Some(name) => Ok(whole.until(name, &Weights::default())?.0),
-        }
-    }
-
-    /// Levels of the network and of the gathering that may follow.
-    fn levels(&self, network: &Network) -> usize {
-        network.levels() + self.end_levels()
-    }
-
-    /// Levels of the gathering, if one follows.
-    fn end_levels(&self) -> usize {
-        usize::from(self.gathering.is_some())
-    }
-
-    /// The chain of a choice, and what its bootstraps need if it has some.
-    fn chain(
-        &self,
-        network: &Network,
-        choice: &Choice,
-    ) -> Result<(ParametersLiteral, Option<BootstrapNeeds>), ModelError> {
-        let levels = self.levels(network) + self.spare_levels;
-        if let Some(gathering) = &self.gathering {
-            compare("ring", &gathering.log_n, &choice.log_n)?;
-            compare(
-                "bootstraps of the network",
-                &gathering.bootstrapped,
-                &choice.entry.is_some(),
-            )?;
-        }
-        let (chain, needs) = match (choice.entry, &self.gathering) {
-            (Some(entry), _) => {
-                let set = bootstrapping(choice.log_n, entry)?;
-                let needs = BootstrapNeeds::of_ring(choice.log_n)?;
-                (chain(set.params(), entry), Some(needs))
-            }
-            (None, None) => {
-                return Ok((literal_with(choice.log_n, levels, choice.special)?, None));
-            }
-            (None, Some(gathering)) => {
-                let params = gathering.parameters(levels)?;
-                (chain(&params, params.program_level()), None)
-            }
-        };
-        compare(
-            "special primes",
-            &chain.log_p.len(),
-            &(choice.special as usize),
-        )?;
-        Ok((chain, needs))
-    }
-
-    /// Where the network is refreshed under a choice.
-    fn refreshes(
-        &self,
-        card: &Card,
-        network: &Network,
-        choice: &Choice,
-    ) -> Result<Refreshes, ModelError> {
-        let Some(entry) = choice.entry else {
-            return Ok(Refreshes::none());
-        };
-        let levels = BootstrapNeeds::of_ring(choice.log_n)?.levels;
-        let ends = (entry, self.spare_levels + self.end_levels());
-        Refreshes::place(network, &card.ranges.bound, levels, ends)
-    }
-}
 
 /// The free decisions of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -543,74 +355,4 @@ fn parameters(
     let entry = choice.entry.unwrap_or(params.program_level());
     compare("primes", &chain(&params, entry), literal)?;
     Ok(params)
-}
-
-/// Bounds the work of deriving a plan.
-fn bounded(network: &Network, task: &Task, choice: &Choice) -> Result<(), ModelError> {
-    if let Some(gathering) = &task.gathering {
-        gathering.check()?;
-        compare("ring", &gathering.log_n, &choice.log_n)?;
-        at_most("images of a job", choice.images, gathering.rows())?;
-    }
-    if choice.entry.is_some() {
-        refresh::ring(choice.log_n)?;
-    } else if task.gathering.is_none() && !planner::RINGS.contains(&choice.log_n) {
-        let needed = format!("{:?}", planner::RINGS);
-        return Err(layout("log2 of the ring degree", needed, choice.log_n));
-    }
-    at_most("images", task.images, MAX_IMAGES)?;
-    at_most("images of a job", choice.images, task.images)?;
-    at_most("levels left", task.spare_levels, MAX_SPARE)?;
-    at_most("working bytes", choice.working_bytes, MAX_WORKING)?;
-    if choice.images == 0 || choice.batch == 0 {
-        return Err(layout(
-            "images of a job and of a ciphertext",
-            "at least 1",
-            0,
-        ));
-    }
-    let weights = network.tensor_shapes().into_values();
-    let parameters = weights.fold(0_usize, |sum, shape| {
-        sum.saturating_add(shape.iter().product())
-    });
-    at_most("weights", parameters, MAX_PARAMETERS)?;
-    // Maps only get smaller, so that no layer has more ciphertexts a channel than the input.
-    let cells = (1_usize << (choice.log_n - 1)) / choice.batch;
-    let pixels = network.input[1] * network.input[2];
-    let runs = choice.images.div_ceil(choice.batch);
-    let channels: usize = network.shapes()?.values().map(|shape| shape[0]).sum();
-    let vectors = channels
-        .saturating_mul(pixels.div_ceil(cells.max(1)))
-        .saturating_mul(runs);
-    at_most("ciphertexts of all layers", vectors, MAX_VECTORS)
-}
-
-fn at_most<Size: PartialOrd + std::fmt::Display>(
-    what: &'static str,
-    have: Size,
-    limit: Size,
-) -> Result<(), ModelError> {
-    if have > limit {
-        return Err(layout(what, format!("at most {limit}"), have));
-    }
-    Ok(())
-}
-
-fn deviation(field: &'static str, needed: impl ToString, available: impl ToString) -> ModelError {
-    ModelError::Deviation {
-        field,
-        needed: needed.to_string(),
-        available: available.to_string(),
-    }
-}
-
-fn compare<T: PartialEq + std::fmt::Debug>(
-    field: &'static str,
-    own: &T,
-    found: &T,
-) -> Result<(), ModelError> {
-    if own == found {
-        return Ok(());
-    }
-    Err(deviation(field, format!("{own:?}"), format!("{found:?}")))
 }

@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use confide_tensor::CostModel;
 
-use super::{Choice, Gathering, InferencePlan, InferenceRequest, MAX_IMAGES, Task};
+use super::bounds::{MAX_IMAGES, MAX_SPARE, at_most, compare};
+use super::{Choice, Gathering, InferencePlan, InferenceRequest, Task};
 use crate::card::Card;
 use crate::error::{ModelError, layout};
 use crate::plan::literal;
@@ -26,12 +27,12 @@ pub fn plan(
     request: &InferenceRequest,
     model: &CostModel,
 ) -> Result<InferencePlan, ModelError> {
-    super::compare("model", &card.id, &request.card)?;
+    compare("model", &card.id, &request.card)?;
     if request.images == 0 || request.images > MAX_IMAGES {
         let needed = format!("1 to {MAX_IMAGES}");
         return Err(layout("images", needed, request.images));
     }
-    super::at_most("levels left", request.spare_levels, super::MAX_SPARE)?;
+    at_most("levels left", request.spare_levels, MAX_SPARE)?;
     let task = request.task();
     let network = task.network(&card.architecture)?;
     let levels = task.levels(&network) + task.spare_levels;

@@ -26,7 +26,7 @@ fn rows(count: usize) -> String {
 
 #[test]
 fn the_sample_is_ready_as_proposed() {
-    let mut bench = bench(include_str!("../../samples/wisconsin.csv"));
+    let mut bench = bench(include_str!("../../../samples/wisconsin.csv"));
     let view = bench.apply();
     assert!(view.ready && view.problems.is_empty());
     assert_eq!((view.features, view.positive.as_deref()), (30, Some("M")));
