@@ -1,6 +1,12 @@
 //! Headless Chromium through its driver, which the test starts on a free port.
 
-use std::{env, path::Path, process::Stdio, time::Duration};
+use std::{
+    env,
+    io::{self, Read, Write},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,13 +19,16 @@ use tokio::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Time that a browser has to end when its test has failed.
+const END: Duration = Duration::from_secs(10);
 
-/// A browser with one window.
+/// A browser with one window. Dropped, it ends.
 pub struct Chromium {
     pub client: Client,
     session: String,
     port: u16,
     driver: Child,
+    closed: bool,
 }
 
 impl Chromium {
@@ -52,12 +61,15 @@ impl Chromium {
             session,
             port,
             driver,
+            closed: false,
         }
     }
 
     /// Ends browser and driver.
     pub async fn close(mut self) {
-        self.client.close().await.expect("the browser closes");
+        let closed = self.client.clone().close().await;
+        closed.expect("the browser closes");
+        self.closed = true;
         // The browser is gone; the driver has nothing to tidy up.
         let _ = self.driver.kill().await;
     }
@@ -112,6 +124,28 @@ impl Chromium {
         let answer: Value = serde_json::from_str(&body).expect("the body is JSON");
         answer["value"].clone()
     }
+}
+
+impl Drop for Chromium {
+    /// A driver that is killed leaves its browser behind, so it is told to end that first.
+    fn drop(&mut self) {
+        if !self.closed
+            && let Err(error) = end_session(self.port, &self.session)
+        {
+            eprintln!("the browser of a failed test stays: {error}");
+        }
+    }
+}
+
+fn end_session(port: u16, session: &str) -> io::Result<()> {
+    let mut socket = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    socket.set_read_timeout(Some(END))?;
+    let request = format!(
+        "DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes())?;
+    // It answers when the browser is gone.
+    socket.read_exact(&mut [0])
 }
 
 async fn port_of(output: impl tokio::io::AsyncBufRead + Unpin + Send + 'static) -> u16 {
