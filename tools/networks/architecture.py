@@ -11,6 +11,7 @@ op             attributes                                   meaning
 ``norm``       channels                                     batch norm; training only, folded away
 ``activation`` channels, kind (``quadratic`` or ``relu``)   per channel a x^2 + b x + c, or ReLU
 ``add``        (two inputs)                                 sum of two tensors of one shape
+``max``        size                                         maximum of each size x size square; teachers only
 ``pool``                                                    mean over height and width
 ``dense``      in, out                                      matrix product and bias
 =============  ===========================================  =====================================
@@ -25,6 +26,7 @@ ATTRIBUTES = {
     "norm": ("channels",),
     "activation": ("channels", "kind"),
     "add": (),
+    "max": ("size",),
     "pool": (),
     "dense": ("in", "out"),
 }
@@ -94,6 +96,8 @@ def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
             if found[layer.inputs[1]] != first:
                 raise ValueError(f"layer {layer.name}: adds {first} and {found[layer.inputs[1]]}")
             found[layer.name] = first
+        elif layer.op == "max":
+            found[layer.name] = (first[0], *(n // a["size"] for n in first[1:]))
         elif layer.op == "pool":
             found[layer.name] = first[:1]
         else:
@@ -191,6 +195,31 @@ def resnet(
             if placement == "sum":
                 activate(f"{name}.act2", width, norm=False)
             channels = width
+    b.add("pool", "pool")
+    b.add("dense", "dense", **{"in": channels}, out=classes)
+    return Architecture(shape, tuple(b.layers))
+
+
+def convnet(classes: int, shape: tuple[int, int, int] = (3, 32, 32), widths: tuple[int, ...] = (64, 256, 256), stem: int = 32) -> Architecture:
+    """A teacher: the network of Jordan's airbench94 (2024, arXiv 2404.00498), with a plain stem and ReLU.
+
+    A block is two 3x3 convolutions with a maximum over 2x2 after the first: wide layers on small images, so that ten epochs
+    on two cores learn more than a ResNet-20 ever holds. Its maxima have no place in an encrypted network.
+    """
+    b = Builder()
+    b.add("stem.conv", "conv", INPUT, **{"in": shape[0], "out": stem}, kernel=3, stride=1, pad=1)
+    b.add("stem.norm", "norm", channels=stem)
+    b.add("stem.act", "activation", channels=stem, kind="relu")
+    channels = stem
+    for block, width in enumerate(widths, 1):
+        for half, inner in ((1, channels), (2, width)):
+            name = f"block{block}.conv{half}"
+            b.add(name, "conv", **{"in": inner, "out": width}, kernel=3, stride=1, pad=1)
+            if half == 1:
+                b.add(f"{name}.max", "max", size=2)
+            b.add(f"{name}.norm", "norm", channels=width)
+            b.add(f"{name}.act", "activation", channels=width, kind="relu")
+        channels = width
     b.add("pool", "pool")
     b.add("dense", "dense", **{"in": channels}, out=classes)
     return Architecture(shape, tuple(b.layers))

@@ -1,6 +1,7 @@
 """A trained run as a model folder: folds, measures accuracy and ranges, writes weights, golden vectors, card."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
     apart = (logits(folded, sample, prepare) - logits(network, sample, prepare)).abs().max().item()
     seen = {name: round(value, 4) for name, value in ranges.largest(folded, own.train.images, prepare).items()}
     test = {name: round(value, 4) for name, value in ranges.largest(folded, own.test.images, prepare).items()}
+    if not all(map(math.isfinite, seen.values())):
+        count = ranges.overflowing(folded, own.train.images, prepare)
+        raise ValueError(
+            f"{count} of {len(own.train)} training images overflow: no bound can be promised. "
+            "Train with a larger penalty, or a smaller limit, in the recipe"
+        )
     seen["input"] = prepare.bound()
     bounds = ranges.promise(seen)
     broken = ranges.broken(test, bounds)

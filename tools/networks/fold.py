@@ -78,8 +78,8 @@ def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
     for layer in architecture.layers:
         a = layer.attributes
-        if layer.op == "norm":
-            raise ValueError(f"layer {layer.name}: a folded network has no norm")
+        if layer.op in ("norm", "max"):
+            raise ValueError(f"layer {layer.name}: a folded network has no {layer.op}")
         if layer.op == "conv":
             found[f"{layer.name}.weight"] = (a["out"], a["in"], a["kernel"], a["kernel"])
             found[f"{layer.name}.bias"] = (a["out"],)

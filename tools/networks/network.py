@@ -20,6 +20,8 @@ def _module(layer: Layer, limit: float) -> nn.Module | None:
             return Norm(a["channels"])
         case "activation":
             return QuadraticActivation(a["channels"], limit) if a["kind"] == "quadratic" else nn.ReLU()
+        case "max":
+            return nn.MaxPool2d(a["size"])
         case "dense":
             return nn.Linear(a["in"], a["out"])
     return None

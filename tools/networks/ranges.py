@@ -18,11 +18,12 @@ MARGIN = 1.25
 
 @torch.no_grad()
 def largest(folded: Folded, images: Tensor, prepare: Preparation, batch: int = 250) -> dict[str, float]:
-    """Largest |value| of every layer's output, and of the input, over uint8 ``images``."""
+    """Largest |value| of every layer's output, and of the input, over uint8 ``images``; infinite where one is not a number."""
     found: dict[str, float] = {}
     for part in images.split(batch):
         for name, value in folded.values(prepare(part)).items():
-            found[name] = max(found.get(name, 0.0), value.abs().max().item())
+            largest = value.abs().max().item()
+            found[name] = max(found.get(name, 0.0), math.inf if math.isnan(largest) else largest)
     return found
 
 
@@ -36,6 +37,12 @@ def beyond(folded: Folded, images: Tensor, prepare: Preparation, bounds: dict[st
             out |= ~(value.abs().flatten(1).amax(1) <= bounds[name] * (1 + 1e-6))  # not a number is beyond
         count += int(out.sum())
     return count
+
+
+@torch.no_grad()
+def overflowing(folded: Folded, images: Tensor, prepare: Preparation, batch: int = 250) -> int:
+    """How many of uint8 ``images`` have logits that are no numbers."""
+    return sum(int((~folded(prepare(part)).isfinite().all(1)).sum()) for part in images.split(batch))
 
 
 def promise(train: dict[str, float]) -> dict[str, float]:

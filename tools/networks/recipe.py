@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from networks.architecture import Architecture, resnet
+from networks.architecture import Architecture, convnet, resnet
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Recipe:
     name: str
     dataset: str
     activation: str
+    family: str = "resnet"  # or "convnet", a teacher with ReLU, of which depth, stem_stride and placement say nothing
     depth: int = 20
     widths: tuple[int, ...] = (16, 32, 64)
     stem_stride: int = 1
@@ -44,9 +45,10 @@ class Recipe:
     settle: int = 3
     # Decay per step of an exponential moving average of the weights, which is what is evaluated and exported; 0 for none.
     average: float = 0.0
-    # Distillation from a teacher's logits: weight beside the labels, and temperature.
+    # Distillation from a teacher: weight beside the labels, temperature, and augmented views of an image that its logits average.
     distil: float = 0.0
     temperature: float = 4.0
+    views: int = 4
     seed: int = 1
 
     def penalty_at(self, epoch: float) -> float:
@@ -57,6 +59,8 @@ class Recipe:
         return self.first_penalty * (self.penalty / self.first_penalty) ** share
 
     def architecture(self, classes: int) -> Architecture:
+        if self.family == "convnet":
+            return convnet(classes, tuple(self.shape), tuple(self.widths))
         return resnet(
             self.depth, classes, tuple(self.shape), tuple(self.widths), self.stem_stride, self.activation, self.placement
         )

@@ -43,6 +43,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
     images = prepare(data.train.images)
     if start == 0:
         recalibrate(network, images, batches=10)  # the range penalty starts from true deviations
+    soft = None if teacher is None or recipe.distil <= 0 else soft_labels(teacher, images, recipe)
     for epoch in range(start, recipe.epochs):
         began, cpu = time.time(), time.process_time()
         frozen = epoch >= recipe.epochs - recipe.settle
@@ -50,7 +51,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
             recalibrate(network, images)
         for part in network.activations():
             part.frozen = frozen
-        sums = _epoch(network, average, teacher, optimiser, images, data.train.labels, recipe, epoch)
+        sums = _epoch(network, average, soft, optimiser, images, data.train.labels, recipe, epoch)
         workers.average_statistics(network)
         last = epoch + 1 == recipe.epochs
         if last:  # what is exported
@@ -81,7 +82,7 @@ def _averaged(network: Network, average: dict[str, Tensor], recipe: Recipe, imag
     return other
 
 
-def _epoch(network, average, teacher, optimiser, images, labels, recipe, epoch) -> dict[str, float]:
+def _epoch(network, average, soft, optimiser, images, labels, recipe, epoch) -> dict[str, float]:
     network.train()
     order = torch.randperm(len(labels), generator=_generator(recipe.seed, epoch))
     draws = _generator(recipe.seed, epoch, workers.rank() + 1)
@@ -93,7 +94,7 @@ def _epoch(network, average, teacher, optimiser, images, labels, recipe, epoch) 
         rows = order[first : first + share]
         batch = augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut)
         with torch.autocast("cpu", torch.bfloat16):
-            loss, right = _loss(network, teacher, recipe, batch, labels[rows])
+            loss, right = _loss(network, recipe, batch, labels[rows], None if soft is None else soft[rows])
         excess = network.excess()
         network.zero_grad()
         (loss + recipe.penalty_at(epoch + i / batches) * excess).backward()
@@ -116,16 +117,35 @@ def _epoch(network, average, teacher, optimiser, images, labels, recipe, epoch) 
     return {key: round(value, 4) for key, value in zip(("loss", "excess", "accuracy", "gradient"), mean)}
 
 
-def _loss(network, teacher, recipe: Recipe, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def _loss(network, recipe: Recipe, images: Tensor, labels: Tensor, soft: Tensor | None) -> tuple[Tensor, Tensor]:
     """Loss of one batch, and the fraction classified correctly."""
     logits = network(images).float()
     loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-    if teacher is not None and recipe.distil > 0:
-        with torch.no_grad():
-            target = F.softmax(teacher(images).float() / recipe.temperature, 1)
-        soft = F.cross_entropy(logits / recipe.temperature, target) * recipe.temperature**2
-        loss = (1 - recipe.distil) * loss + recipe.distil * soft
+    if soft is not None:
+        apart = F.cross_entropy(logits / recipe.temperature, soft) * recipe.temperature**2
+        loss = (1 - recipe.distil) * loss + recipe.distil * apart
     return loss, (logits.argmax(1) == labels).float().mean()
+
+
+@torch.no_grad()
+def soft_labels(teacher: nn.Module, images: Tensor, recipe: Recipe, batch: int = 250) -> Tensor:
+    """``[images, classes]`` probabilities of a teacher at the recipe's temperature, from mean logits of some augmented views.
+
+    They are found once: a teacher that was trained on shifted and mirrored images says nearly the same of each view, and asking it
+    again in every step would double the time of one. (Hinton et al. 2015, arXiv 1503.02531)
+    """
+    teacher.eval()
+    mine = torch.arange(workers.rank(), len(images), workers.count())
+    draws, found = _generator(recipe.seed, -1, workers.rank() + 1), []
+    for rows in mine.split(batch):
+        with torch.autocast("cpu", torch.bfloat16):
+            views = [teacher(augment(images[rows], draws, recipe.shift, recipe.flip)).float() for _ in range(recipe.views)]
+        found.append(F.softmax(torch.stack(views).mean(0) / recipe.temperature, 1))
+    mine_found = torch.cat(found)
+    soft = torch.zeros(len(images), mine_found.shape[1])
+    soft[mine] = mine_found * workers.count()
+    workers.average([soft])
+    return soft
 
 
 def _generator(*parts: int) -> torch.Generator:

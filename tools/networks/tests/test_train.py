@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 import torch
@@ -89,3 +90,30 @@ def test_a_run_with_averaged_weights_resumes_with_another_number_of_workers(tmp_
         for name, value in state["average"].items():  # what was averaged is what is exported
             torch.testing.assert_close(state["network"][name], value, rtol=0, atol=0)
         assert json.loads((folder / "log.jsonl").read_text().splitlines()[-1])["test_accuracy"] > 0.8
+
+
+def test_a_student_learns_from_the_soft_labels_of_a_teacher_alone(tmp_path):
+    teacher = Recipe.from_json(RECIPE.to_json() | {"activation": "relu", "family": "convnet", "widths": [16, 16], "settle": 0})
+    train.run(teacher, DATA, tmp_path / "teacher")
+    network = train.restore(tmp_path / "teacher")[1]
+    images = Preparation(*DATA.statistics(), RECIPE.floor)(DATA.train.images)
+    soft = train.soft_labels(network, images, RECIPE)
+    torch.testing.assert_close(soft.sum(1), torch.ones(len(images)))
+    assert (soft.argmax(1) == DATA.train.labels).float().mean() > 0.9
+    # The labels that the student gets are wrong: what it knows, it has from the teacher.
+    wrong = Dataset(DATA.name, DATA.classes, Split(DATA.train.images, (DATA.train.labels + 1) % 3), DATA.test)
+    student = Recipe.from_json(RECIPE.to_json() | {"distil": 1.0, "settle": 0})
+    train.run(student, wrong, tmp_path / "student", network)
+    last = json.loads((tmp_path / "student" / "log.jsonl").read_text().splitlines()[-1])
+    assert last["test_accuracy"] > 0.8 and last["accuracy"] < 0.4
+
+
+def test_images_that_overflow_are_counted_by_an_export(tmp_path):
+    train.run(Recipe.from_json(RECIPE.to_json() | {"epochs": 1, "settle": 0}), DATA, tmp_path)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    for wrong in (math.inf, math.nan):
+        state["network"]["parts.dense.weight"].fill_(wrong)
+        torch.save(state, tmp_path / "checkpoint.pt")
+        with pytest.raises(ValueError, match="240 of 240 training images overflow.*penalty"):
+            export(tmp_path, DATA, tmp_path / "model", None)
+        assert not (tmp_path / "model").exists()
