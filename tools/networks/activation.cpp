@@ -66,10 +66,10 @@ template <class Body> static void blocks(const Tensor& x, const uint8_t* marks, 
     }
 }
 
-// [5, channels]: sums of d, d^2, d^3, d^4 and of beyond(d, reach)^2; and the marks of the blocks.
+// [6, channels]: sums of d, d^2, d^3, d^4, of beyond(d, reach)^2 and of d beyond(d, reach); and the marks of the blocks.
 std::vector<Tensor> moments(Tensor x, Tensor shift, Tensor reach, Tensor wide) {
   int64_t rows = x.size(0), channels = x.size(1);
-  Tensor out = torch::zeros({5, channels}, torch::kFloat64);
+  Tensor out = torch::zeros({6, channels}, torch::kFloat64);
   Tensor marks = torch::zeros({(rows + BLOCK - 1) / BLOCK * (channels / LANES)}, torch::kUInt8);
   double* sums = out.data_ptr<double>();
   uint8_t* mark = marks.data_ptr<uint8_t>();
@@ -81,7 +81,7 @@ std::vector<Tensor> moments(Tensor x, Tensor shift, Tensor reach, Tensor wide) {
       for (int64_t c = 0; c < channels; c += LANES, mark++) {
         F s = load(shift.data_ptr<float>() + c), r = load(reach.data_ptr<float>() + c);
         F w = load(wide.data_ptr<float>() + c), most = {}, least = smaller(r, w);
-        F a[5] = {}, b[4] = {};
+        F a[6] = {}, b[4] = {};
         auto add = [](F d, F q, F* to) { to[0] += d; to[1] += q; to[2] += q * d; to[3] += q * q; };
         int64_t i = start;
         for (; i + 1 < end; i += 2) {
@@ -99,9 +99,10 @@ std::vector<Tensor> moments(Tensor x, Tensor shift, Tensor reach, Tensor wide) {
             F raw = load(px + i * channels + c) - s, e = beyond(raw, r), d = held(raw, w);
             add(d, d * d, a);
             a[4] += e * e;
+            a[5] += e * raw;
           }
         }
-        for (int k = 0; k < 5; k++)
+        for (int k = 0; k < 6; k++)
           for (int j = 0; j < LANES; j++) sums[k * channels + c + j] += a[k][j];
       }
     }
@@ -192,7 +193,7 @@ Tensor combine(Tensor x, Tensor shift, Tensor g, Tensor k, Tensor m, Tensor reac
 // Statistics [3, channels] (mean and variance of d, variance of z^2) from the means of d ... d^4, and the
 // activation's coefficients k [3, channels] from statistics and weights: activation.py's `statistics` and
 // `coefficients`, whose many operations on vectors this short would cost as much as a kernel above.
-constexpr double EPSILON = 1e-3, SMALLEST_SPREAD = 0.1;
+constexpr double EPSILON = 1e-5, SMALLEST_SPREAD = 0.1;
 
 Tensor statistics(Tensor moments) {
   int64_t n = moments.size(1);
@@ -224,12 +225,13 @@ Tensor coefficients(Tensor stats, Tensor weights) {
 }
 
 // Gradients of weights [3, channels] and of moments [4, channels] (zero if `fixed`) from those of k, by the
-// chain rule through `coefficients` and `statistics`.
-std::vector<Tensor> chain(Tensor moments, Tensor stats, Tensor weights, Tensor gradient, bool fixed) {
+// chain rule through `coefficients` and `statistics`. `pull` [channels] is the excess's gradient times d, summed: the reach
+// follows the deviation.
+std::vector<Tensor> chain(Tensor moments, Tensor stats, Tensor weights, Tensor gradient, Tensor pull, bool fixed) {
   int64_t n = stats.size(1);
   Tensor g_weights = torch::empty({3, n}), g_moments = torch::zeros({4, n});
   const float *m = moments.data_ptr<float>(), *s = stats.data_ptr<float>(), *w = weights.data_ptr<float>();
-  const float* g = gradient.data_ptr<float>();
+  const float *g = gradient.data_ptr<float>(), *p = pull.data_ptr<float>();
   float *gw = g_weights.data_ptr<float>(), *gm = g_moments.data_ptr<float>();
   for (int64_t c = 0; c < n; c++) {
     double r = s[n + c] + EPSILON, q = s[2 * n + c] + EPSILON;
@@ -242,7 +244,7 @@ std::vector<Tensor> chain(Tensor moments, Tensor stats, Tensor weights, Tensor g
     double m1 = m[c], m2 = m[n + c], m3 = m[2 * n + c], m4 = m[3 * n + c];
     double g_shift = g0 * slope + g1 * 2 * a * scale;
     double g_scale = g1 * slope + g2 * 2 * a * scale - g_shift * m1;
-    double g_m1 = -g_shift * scale, g_r = -g_scale * scale / (2 * r);
+    double g_m1 = -g_shift * scale, g_r = -g_scale * scale / (2 * r) - p[c] / r;
     if (s[2 * n + c] > float(SMALLEST_SPREAD)) {
       double g_spread = -g_a * w[2 * n + c] * t / (2 * q), g_fourth = g_spread / (r * r);
       double fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1 * m1 * m1 * m1;

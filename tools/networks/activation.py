@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from networks import fused
 
-EPSILON = 1e-3
+# Far below the variances that occur: where it is not, z is too small, its mean is not 0 after the square, and a channel may vanish.
+EPSILON = 1e-5
 # E[relu(z) h_k(z)] for z ~ N(0,1) and the normalised Hermite polynomials h_1, h_2.
 RELU_HERMITE = (0.5, 1 / (2 * math.sqrt(math.pi)))
 START = (RELU_HERMITE[0], RELU_HERMITE[1] / 2)
@@ -62,12 +63,12 @@ class QuadraticActivation(nn.Module):
         if not self.training:
             y = evaluate(x, self.mean, coefficients(fixed, self.weights()))
             return y if added is None else y + added
-        deviation = torch.sqrt(self.variance + EPSILON)
-        reach, wide = self.limit * deviation, self.hold * deviation
+        exact = self.variance.clamp_min(1e-7)
+        reach, wide = self.limit * torch.sqrt(exact), self.hold * torch.sqrt(exact)
         run = fused.activation if fused.usable(x) else plain
         # The running mean changes below, before the backward pass: it gets a copy.
         y, excess, stats = run(x, self.weights(), self.mean.clone(), reach, wide, fixed if self.frozen else None, added)
-        self.excess = (excess / (self.variance + EPSILON)).sum() / x.shape[0]
+        self.excess = (excess / exact).sum() / x.shape[0]
         if not self.frozen:
             with torch.no_grad():
                 shift, variance, spread = stats
@@ -117,12 +118,20 @@ def plain(
 
     The reference of ``fused.activation``, and what runs where there is no C++ compiler. Statistics are
     those of the batch unless ``fixed`` are given.
+
+    Where they are the batch's, ``reach`` follows its deviation, and the excess is measured in it, as far as gradients go: a channel's
+    size changes nothing that comes after it, and the penalty has no part in it either. A ``reach`` that is a constant for the gradient
+    pushes all sizes towards 0, since smaller values are within a reach that follows them only later.
     """
-    d = x.float() - mean.view(1, -1, 1, 1)
-    excess = torch.relu(d.abs() - reach.view(1, -1, 1, 1)).square().sum((0, 2, 3))
+    raw = d = x.float() - mean.view(1, -1, 1, 1)
     d = torch.minimum(torch.maximum(d, -wide.view(1, -1, 1, 1)), wide.view(1, -1, 1, 1))
     moments = torch.stack([(d**power).mean((0, 2, 3)) for power in (1, 2, 3, 4)])
     stats = statistics(moments) if fixed is None else fixed
+    size = torch.ones_like(mean)
+    if fixed is None:
+        deviation = torch.sqrt(stats[1] + EPSILON)
+        size = deviation / deviation.detach()
+    excess = torch.relu(raw.abs() - (reach * size).view(1, -1, 1, 1)).square().sum((0, 2, 3)) / size.square()
     k = coefficients(stats, weights)
     y = evaluate(d, torch.zeros_like(mean), k)
     return (y if added is None else y + added).to(x.dtype), excess, stats.detach()

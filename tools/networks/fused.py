@@ -50,10 +50,10 @@ class _Activation(torch.autograd.Function):
     def forward(ctx, x, weights, mean, reach, wide, fixed, added):
         kernels, rows = _kernels(), _rows(x)
         sums, marks = kernels.moments(rows, mean, reach, wide)
-        moments, excess = sums[:4] / rows.shape[0], sums[4]
+        moments, excess, pull = sums[:4] / rows.shape[0], sums[4], sums[5]
         stats = kernels.statistics(moments) if fixed is None else fixed
         k = kernels.coefficients(stats, weights)
-        ctx.save_for_backward(x, weights, mean, reach, wide, moments, stats, k, marks)
+        ctx.save_for_backward(x, weights, mean, reach, wide, moments, stats, k, marks, pull)
         ctx.fixed = fixed is not None
         ctx.mark_non_differentiable(stats)
         added = None if added is None else _rows(added)
@@ -62,11 +62,11 @@ class _Activation(torch.autograd.Function):
     @staticmethod
     def backward(ctx, g, g_excess, _):
         kernels = _kernels()
-        x, weights, mean, reach, wide, moments, stats, k, marks = ctx.saved_tensors
+        x, weights, mean, reach, wide, moments, stats, k, marks, pull = ctx.saved_tensors
         g_added = g if ctx.needs_input_grad[6] else None
         rows, g = _rows(x), _rows(g.to(x.dtype))
         g_k = kernels.reduce(rows, mean, g, wide, marks)
-        g_weights, g_moments = kernels.chain(moments, stats, weights, g_k, ctx.fixed)
+        g_weights, g_moments = kernels.chain(moments, stats, weights, g_k, g_excess * pull, ctx.fixed)
         powers = torch.arange(1.0, 5.0).view(4, 1) / rows.shape[0]
         g_x = kernels.combine(rows, mean, g, k, g_moments * powers, reach, 2 * g_excess, wide, marks)
         return _back(g_x, x), g_weights, None, None, None, None, g_added

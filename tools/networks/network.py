@@ -54,7 +54,11 @@ class Network(nn.Module):
             part = _module(layer, limit)
             if part is not None:
                 self.parts[layer.name.replace(".", "/")] = part
+        quadratic = bool(self.activations())
         for part in self.parts.values():
+            if isinstance(part, Norm) and quadratic:
+                # No constants among squares, see networks.activation: a bias on a shortcut is one for all blocks after it.
+                part.bias.requires_grad_(False)
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
 

@@ -13,7 +13,9 @@ class Optimiser:
     def __init__(self, network: Network, recipe: Recipe):
         convolutions = [part.weight for part in network.modules() if isinstance(part, nn.Conv2d)] if recipe.muon > 0 else []
         turned = set(map(id, convolutions))
-        others = [p for p in network.parameters() if id(p) not in turned]
+        others = [p for p in network.parameters() if id(p) not in turned and p.requires_grad]
+        # What a clipped gradient is for: Muon takes of a gradient its directions alone.
+        self.clipped = others
         # Weight decay on matrices only: the activations' coefficients have a meaning of their own.
         groups = [
             {"params": [p for p in others if p.ndim > 1], "weight_decay": recipe.weight_decay},
@@ -73,6 +75,6 @@ class _Turns:
 
     @torch.no_grad()
     def hold(self) -> None:
-        """Every row gets the size 1 on average, which is that of a step's rows."""
+        """Every row gets the size 1, which is that of a step's rows on average."""
         for matrix in self.matrices:
-            matrix.mul_(len(matrix) ** 0.5 / matrix.norm())
+            matrix.div_(matrix.norm(dim=1, keepdim=True))

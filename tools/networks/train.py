@@ -60,7 +60,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
                 recalibrate(network, images, batches=max(1, len(images) // (250 * workers.count())))
         record = {"epoch": epoch + 1, "frozen": frozen, **sums}
         record |= {"seconds": round(time.time() - began, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
-        if epoch % 2 == 1 or last:
+        if (epoch + 1) % max(2, recipe.epochs // 10) == 0 or last:
             measured = network if last or not average else _averaged(network, average, recipe, images)
             record["test_accuracy"] = accuracy(measured, data.test, prepare)
         if workers.rank() == 0:
@@ -99,7 +99,7 @@ def _epoch(network, average, soft, optimiser, images, labels, recipe, epoch) -> 
         network.zero_grad()
         (loss + recipe.penalty_at(epoch + i / batches) * excess).backward()
         workers.average_gradients(network)
-        norm = nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+        norm = nn.utils.clip_grad_norm_(optimiser.clipped, recipe.clip)
         if not torch.isfinite(norm):
             raise FloatingPointError(f"epoch {epoch + 1}, batch {i}: gradient norm {norm}, loss {loss}")
         optimiser.step()

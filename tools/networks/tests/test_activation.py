@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from networks import fused
-from networks.activation import QuadraticActivation, fixed_statistics, plain
+from networks.activation import EPSILON, QuadraticActivation, fixed_statistics, plain
 from networks.fused import Norm
 
 
@@ -36,7 +36,7 @@ def test_training_normalises_and_evaluation_uses_the_running_statistics():
     part.eval()
     torch.testing.assert_close(part(x), y, rtol=1e-3, atol=1e-3)
     a, b, c = (v.view(1, -1, 1, 1) for v in part.polynomial())
-    z = (x - part.mean.view(1, -1, 1, 1)) * torch.rsqrt(part.variance + 1e-3).view(1, -1, 1, 1)
+    z = (x - part.mean.view(1, -1, 1, 1)) * torch.rsqrt(part.variance + EPSILON).view(1, -1, 1, 1)
     torch.testing.assert_close(a * z * z + b * z + c, part(x), rtol=1e-3, atol=1e-3)
 
 
@@ -45,7 +45,36 @@ def test_the_penalty_counts_values_beyond_the_limit_only():
     x = torch.zeros(1, 1, 1, 4)
     x[0, 0, 0, 0] = 5.0
     part(x)
-    assert abs(part.excess.item() - (5 - 2 * 1.001**0.5) ** 2 / 1.001) < 1e-4
+    assert abs(part.excess.item() - (5 - 2) ** 2) < 1e-4
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-2])
+def test_small_inputs_have_the_penalty_of_large_ones(size):
+    torch.manual_seed(0)
+    part = QuadraticActivation(16, limit=2.0, momentum=1.0)
+    x = torch.randn(64, 16, 8, 8)
+    part(x * size)
+    part(x * size)
+    whole = (x.abs() - 2).relu().square().sum() / 64
+    torch.testing.assert_close(part.excess, whole, rtol=2e-2, atol=0)
+
+
+@pytest.mark.parametrize("fused_too", [True, False])
+def test_neither_output_nor_penalty_gains_from_a_channels_size(fused_too, monkeypatch):
+    torch.manual_seed(0)
+    if not fused_too:
+        monkeypatch.setattr(fused, "usable", lambda x: False)
+    x = (torch.randn(32, 16, 8, 8) * torch.linspace(0.1, 3, 16).view(1, -1, 1, 1)).to(memory_format=torch.channels_last).requires_grad_()
+    part = QuadraticActivation(16, limit=2.0, momentum=1.0)
+    g = torch.randn_like(x)
+    for loss in (lambda: part.excess, lambda: (part(x) * g).sum()):
+        for _ in range(3):
+            part(x)
+        x.grad = None
+        loss().backward()
+        along = (x * x.grad).sum((0, 2, 3))
+        sizes = [v.detach().square().sum((0, 2, 3)).sqrt() for v in (x, x.grad)]
+        assert (along.abs() < 1e-2 * sizes[0] * sizes[1]).all(), along / sizes[0] / sizes[1]
 
 
 def test_a_channel_without_spread_has_finite_gradients():
