@@ -48,7 +48,6 @@ def main() -> None:
     for name, p in commands.choices.items():
         p.add_argument("--data", type=Path, required=name != "check", help="folder of the data set")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     arguments.call(arguments)
 
 
@@ -58,6 +57,7 @@ def _of(data: Dataset, classes: tuple[str, ...]) -> Dataset:
 
 def _train(arguments: argparse.Namespace) -> None:
     workers.use_large_pages()
+    torch.set_num_threads(1)  # a core belongs to a worker
     recipe = Recipe.read(arguments.recipe)
     data = _of(load(recipe.dataset, arguments.data), recipe.classes)
     if arguments.hold_out:
