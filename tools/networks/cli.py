@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from networks import card, export, features, fused, ranges, train, workers
 from networks.data import Dataset, Preparation, load
@@ -19,8 +20,7 @@ def main() -> None:
 
     p = commands.add_parser("train", help="train a recipe, or go on with it from its checkpoint")
     p.add_argument("recipe", type=Path)
-    p.add_argument("--run", type=Path, required=True, help="folder for checkpoint and log")
-    p.add_argument("--teacher", type=Path, help="run folder of a trained network to distil from")
+    p.add_argument("--run", type=Path, required=True, help="folder for checkpoint and log, beside those of runs that the recipe names")
     p.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     p.add_argument("--hold-out", type=int, default=0, help="evaluate on this many training records, not on the test set")
     p.set_defaults(call=_train)
@@ -62,9 +62,20 @@ def _train(arguments: argparse.Namespace) -> None:
     data = _of(load(recipe.dataset, arguments.data), recipe.classes)
     if arguments.hold_out:
         data = data.hold_out(arguments.hold_out, recipe.seed)
-    teacher = train.restore(arguments.teacher)[1].requires_grad_(False) if arguments.teacher else None
+    teachers = [finished(arguments.run.parent / name) for name in recipe.teachers]
+    first = finished(arguments.run.parent / recipe.first) if recipe.first else None
     fused.prepare()
-    workers.launch(arguments.workers, train.run, recipe, data, arguments.run, teacher)
+    workers.launch(arguments.workers, train.run, recipe, data, arguments.run, teachers, first)
+
+
+def finished(run: Path) -> nn.Module:
+    """The network of a run that has ended, its weights constant."""
+    if not (run / "checkpoint.pt").exists():
+        raise SystemExit(f"the recipe begins with another run, or learns from it: train that first, with --run {run}")
+    recipe, network, state = train.restore(run)
+    if state["epoch"] != recipe.epochs:
+        raise SystemExit(f"{run} stands at epoch {state['epoch']} of {recipe.epochs}: finish it first")
+    return network.requires_grad_(False)
 
 
 def _export(arguments: argparse.Namespace) -> None:

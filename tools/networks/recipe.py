@@ -45,7 +45,10 @@ class Recipe:
     settle: int = 3
     # Decay per step of an exponential moving average of the weights, which is what is evaluated and exported; 0 for none.
     average: float = 0.0
-    # Distillation from a teacher: weight beside the labels, temperature, and augmented views of an image that its logits average.
+    # Run of the same architecture whose weights this one begins with.
+    first: str = ""
+    # Distillation: runs that teach, weight beside the labels, temperature, and augmented views of an image that logits average.
+    teachers: tuple[str, ...] = ()
     distil: float = 0.0
     temperature: float = 4.0
     views: int = 4

@@ -7,6 +7,7 @@ and ``log.jsonl``. Every random number derives from the seed, the epoch and the 
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -21,11 +22,13 @@ from networks.optimiser import Optimiser
 from networks.recipe import Recipe
 
 
-def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None = None) -> None:
-    """Trains to the end of the recipe, from the checkpoint in ``folder`` if there is one."""
+def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Module] = (), first: nn.Module | None = None) -> None:
+    """Trains to the end of the recipe, from the checkpoint in ``folder`` if there is one, else from the weights of ``first``."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     network = Network(recipe.architecture(len(data.classes)), recipe.limit).to(memory_format=torch.channels_last)
+    if first is not None:
+        network.load_state_dict(first.state_dict())
     optimiser = Optimiser(network, recipe)
     prepare = Preparation(*data.statistics(), recipe.floor)
     average = {name: p.detach().clone() for name, p in network.named_parameters()} if recipe.average > 0 else {}
@@ -43,7 +46,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teacher: nn.Module | None =
     images = prepare(data.train.images)
     if start == 0:
         recalibrate(network, images, batches=10)  # the range penalty starts from true deviations
-    soft = None if teacher is None or recipe.distil <= 0 else soft_labels(teacher, images, recipe)
+    soft = soft_labels(teachers, images, recipe) if teachers and recipe.distil > 0 else None
     for epoch in range(start, recipe.epochs):
         began, cpu = time.time(), time.process_time()
         frozen = epoch >= recipe.epochs - recipe.settle
@@ -128,19 +131,21 @@ def _loss(network, recipe: Recipe, images: Tensor, labels: Tensor, soft: Tensor 
 
 
 @torch.no_grad()
-def soft_labels(teacher: nn.Module, images: Tensor, recipe: Recipe, batch: int = 250) -> Tensor:
-    """``[images, classes]`` probabilities of a teacher at the recipe's temperature, from mean logits of some augmented views.
+def soft_labels(teachers: Sequence[nn.Module], images: Tensor, recipe: Recipe, batch: int = 250) -> Tensor:
+    """``[images, classes]`` mean probabilities of the teachers at the recipe's temperature, each from mean logits of some augmented views.
 
     They are found once: a teacher that was trained on shifted and mirrored images says nearly the same of each view, and asking it
     again in every step would double the time of one. (Hinton et al. 2015, arXiv 1503.02531)
     """
-    teacher.eval()
+    for teacher in teachers:
+        teacher.eval()
     mine = torch.arange(workers.rank(), len(images), workers.count())
     draws, found = _generator(recipe.seed, -1, workers.rank() + 1), []
     for rows in mine.split(batch):
         with torch.autocast("cpu", torch.bfloat16):
-            views = [teacher(augment(images[rows], draws, recipe.shift, recipe.flip)).float() for _ in range(recipe.views)]
-        found.append(F.softmax(torch.stack(views).mean(0) / recipe.temperature, 1))
+            views = [augment(images[rows], draws, recipe.shift, recipe.flip) for _ in range(recipe.views)]
+            logits = [torch.stack([teacher(view).float() for view in views]).mean(0) for teacher in teachers]
+        found.append(F.softmax(torch.stack(logits) / recipe.temperature, 2).mean(0))
     mine_found = torch.cat(found)
     soft = torch.zeros(len(images), mine_found.shape[1])
     soft[mine] = mine_found * workers.count()

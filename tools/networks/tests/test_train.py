@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from networks import card, ranges, train, workers
+from networks.cli import finished
 from networks.data import Dataset, Preparation, Split
 from networks.export import export
 from networks.recipe import Recipe
@@ -97,15 +98,29 @@ def test_a_student_learns_from_the_soft_labels_of_a_teacher_alone(tmp_path):
     train.run(teacher, DATA, tmp_path / "teacher")
     network = train.restore(tmp_path / "teacher")[1]
     images = Preparation(*DATA.statistics(), RECIPE.floor)(DATA.train.images)
-    soft = train.soft_labels(network, images, RECIPE)
+    soft = train.soft_labels([network, network], images, RECIPE)
     torch.testing.assert_close(soft.sum(1), torch.ones(len(images)))
     assert (soft.argmax(1) == DATA.train.labels).float().mean() > 0.9
     # The labels that the student gets are wrong: what it knows, it has from the teacher.
     wrong = Dataset(DATA.name, DATA.classes, Split(DATA.train.images, (DATA.train.labels + 1) % 3), DATA.test)
     student = Recipe.from_json(RECIPE.to_json() | {"distil": 1.0, "settle": 0})
-    train.run(student, wrong, tmp_path / "student", network)
+    train.run(student, wrong, tmp_path / "student", [network])
     last = json.loads((tmp_path / "student" / "log.jsonl").read_text().splitlines()[-1])
     assert last["test_accuracy"] > 0.8 and last["accuracy"] < 0.4
+
+
+def test_a_run_begins_with_the_weights_of_another_that_is_finished(tmp_path):
+    train.run(RECIPE, DATA, tmp_path / "first")
+    one = Recipe.from_json(RECIPE.to_json() | {"epochs": 1, "settle": 0, "learning_rate": 1e-6, "first": "first"})
+    train.run(one, DATA, tmp_path / "second", (), finished(tmp_path / "first"))
+    first, second = (train.restore(tmp_path / name)[1].state_dict()["parts.dense.weight"] for name in ("first", "second"))
+    torch.testing.assert_close(first, second, rtol=0, atol=1e-4)
+    with pytest.raises(SystemExit, match="train that first"):
+        finished(tmp_path / "none")
+    state = torch.load(tmp_path / "first" / "checkpoint.pt", weights_only=True)
+    torch.save(state | {"epoch": 1}, tmp_path / "first" / "checkpoint.pt")
+    with pytest.raises(SystemExit, match="epoch 1 of 6"):
+        finished(tmp_path / "first")
 
 
 def test_images_that_overflow_are_counted_by_an_export(tmp_path):
