@@ -247,9 +247,11 @@ impl Page {
         let begun = Instant::now();
         while begun.elapsed() < STEP {
             let entries = fs::read_dir(&folder).expect("the folder of downloads");
-            for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-                if path.to_string_lossy().ends_with(ending) {
-                    return path;
+            for entry in entries.filter_map(Result::ok) {
+                // The browser keeps the name with an empty file until the download is whole.
+                let whole = entry.metadata().is_ok_and(|file| file.len() > 0);
+                if whole && entry.path().to_string_lossy().ends_with(ending) {
+                    return entry.path();
                 }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
