@@ -38,7 +38,7 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
             "Train with a larger penalty, or a smaller limit, in the recipe"
         )
     seen["input"] = prepare.bound()
-    bounds = ranges.promise(seen)
+    bounds = ranges.promise(seen, folded.architecture)
     broken = ranges.broken(test, bounds)
     if broken:
         raise ValueError(f"values beyond their bounds on the test set: {broken}")
@@ -62,7 +62,8 @@ def export(run: Path, data: Dataset, folder: Path, baseline: Path | None) -> dic
         },
         "activation": _activation(folded, recipe.activation),
         "ranges": {
-            "about": "Largest |value| of each layer's output. bound is promised: 1.25 times the largest in training, rounded up.",
+            "about": "Largest |value| of each layer's output. bound is promised: 1.25 times the largest in training, rounded up; "
+            "twice the largest from the last activation on, as nothing is squared after it.",
             "test_closest_to_bound": {"layer": worst, "ratio": round(test[worst] / bounds[worst], 3)},
             "mirrored_training_images_beyond": mirrored,
             "bound": bounds, "train": seen, "test": test,
@@ -88,7 +89,7 @@ def _activation(folded: Folded, kind: str) -> dict[str, Any]:
     a = torch.cat([tensor.abs() for name, tensor in folded.tensors.items() if name.endswith(".a")])
     described = {
         "kind": kind, "form": "standard",
-        "about": "a x^2 + b x + c per channel; x has mean 0 and deviation 1 over the training set.",
+        "about": "a x^2 + b x + c per channel; x has mean 0 and deviation 1 over the training images as training augments them.",
         "smallest_a": float(f"{a.min().item():.3g}"), "largest_a": float(f"{a.max().item():.3g}"),
     }
     try:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from networks.data import Dataset, Preparation, Split
 from networks.fold import Folded
-from networks.ranges import MARGIN, round_up
+from networks.ranges import LAST_MARGIN, round_up
 from networks.transfer import features
 
 SOFTNESS = 0.5
@@ -31,8 +31,8 @@ def whitened(folded: Folded, own: Dataset, prepare: Preparation) -> dict[str, An
     largest = ((pooled - mean) @ rows.T).abs().max().item()
     return {
         "about": "rows (pooled - mean): principal components of standardised channels over the training images, divided by "
-        f"sqrt(eigenvalue + {SOFTNESS}). bound is {MARGIN} times the largest value in training, rounded up.",
-        "layer": "pool", "mean": _rounded(mean), "rows": [_rounded(row) for row in rows], "bound": round_up(MARGIN * largest),
+        f"sqrt(eigenvalue + {SOFTNESS}). bound is {LAST_MARGIN} times the largest value in training, rounded up.",
+        "layer": "pool", "mean": _rounded(mean), "rows": [_rounded(row) for row in rows], "bound": round_up(LAST_MARGIN * largest),
     }
 
 

@@ -36,7 +36,9 @@ def write(folder: Path, depth: int) -> None:
         "licence": "Apache-2.0 OR MIT",
         "classes": ["a", "b", "c"],
         "input": {"shape": list(shape), **PREPARATION.to_json()},
-        "ranges": {"bound": ranges.promise(seen), "train": {name: round(value, 4) for name, value in seen.items()}},
+        "ranges": {
+            "bound": ranges.promise(seen, folded.architecture), "train": {name: round(value, 4) for name, value in seen.items()},
+        },
     }
     card.write(folder, folded, content, vectors(folded, PREPARATION, None, patterns=4))
 

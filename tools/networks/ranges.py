@@ -9,11 +9,13 @@ import math
 import torch
 from torch import Tensor
 
-from networks.architecture import INPUT
+from networks.architecture import INPUT, Architecture
 from networks.data import Preparation
 from networks.fold import Folded
 
 MARGIN = 1.25
+# What no activation reads is not squared again: room for an unseen image costs half a bit there, and only there.
+LAST_MARGIN = 2.0
 
 
 @torch.no_grad()
@@ -45,12 +47,16 @@ def overflowing(folded: Folded, images: Tensor, prepare: Preparation, batch: int
     return sum(int((~folded(prepare(part)).isfinite().all(1)).sum()) for part in images.split(batch))
 
 
-def promise(train: dict[str, float]) -> dict[str, float]:
+def promise(train: dict[str, float], architecture: Architecture) -> dict[str, float]:
     """Bounds: the largest value of training with a margin, rounded up to two digits.
 
     The input's bound needs no margin: it is what pixels of 0 and 255 become, and is passed in as it is.
     """
-    return {name: value if name == INPUT else round_up(MARGIN * value) for name, value in train.items()}
+    names = [layer.name for layer in architecture.layers]
+    activations = [place for place, layer in enumerate(architecture.layers) if layer.op == "activation"]
+    last = set(names[activations[-1] :]) if activations else set()
+    margin = {name: LAST_MARGIN if name in last else MARGIN for name in names}
+    return {name: value if name == INPUT else round_up(margin[name] * value) for name, value in train.items()}
 
 
 def broken(found: dict[str, float], bounds: dict[str, float]) -> dict[str, float]:

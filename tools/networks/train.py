@@ -45,13 +45,13 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Modul
         start = state["epoch"]
     images = prepare(data.train.images)
     if start == 0:
-        recalibrate(network, images, batches=10)  # the range penalty starts from true deviations
+        recalibrate(network, images, recipe, batches=10)  # the range penalty starts from true deviations
     soft = soft_labels(teachers, images, recipe) if teachers and recipe.distil > 0 else None
     for epoch in range(start, recipe.epochs):
         began, cpu = time.time(), time.process_time()
         frozen = epoch >= recipe.epochs - recipe.settle
         if frozen and epoch == recipe.epochs - recipe.settle:
-            recalibrate(network, images)
+            recalibrate(network, images, recipe)
         for part in network.activations():
             part.frozen = frozen
         sums = _epoch(network, average, soft, optimiser, images, data.train.labels, recipe, epoch)
@@ -60,7 +60,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Modul
         if last:  # what is exported
             network.load_state_dict(average, strict=False)
             if average or not frozen:
-                recalibrate(network, images, batches=max(1, len(images) // (250 * workers.count())))
+                recalibrate(network, images, recipe, batches=max(1, len(images) // (250 * workers.count())))
         record = {"epoch": epoch + 1, "frozen": frozen, **sums}
         record |= {"seconds": round(time.time() - began, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
         if (epoch + 1) % max(2, recipe.epochs // 10) == 0 or last:
@@ -81,7 +81,7 @@ def _averaged(network: Network, average: dict[str, Tensor], recipe: Recipe, imag
     """A network of the averaged weights, with statistics of its own from some training images."""
     other = Network(network.architecture, recipe.limit).to(memory_format=torch.channels_last)
     other.load_state_dict(network.state_dict() | average)
-    recalibrate(other, images, batches=20)
+    recalibrate(other, images, recipe, batches=20)
     return other
 
 
@@ -168,9 +168,13 @@ def _rate(recipe: Recipe, epoch: float) -> float:
 
 
 @torch.no_grad()
-def recalibrate(network: Network, images: Tensor, batch: int = 250, batches: int = 40) -> None:
-    """Statistics of all activations and norms as averages over training images, with today's weights."""
+def recalibrate(network: Network, images: Tensor, recipe: Recipe, batch: int = 250, batches: int = 40) -> None:
+    """Statistics of all activations and norms as averages over training images, with today's weights.
+
+    The images are shifted, mirrored and cut as in training: the weights are for statistics of such images.
+    """
     network.train()
+    draws = _generator(recipe.seed, -2, workers.rank() + 1)
     parts = [part for part in network.modules() if hasattr(part, "momentum")]
     kept = [part.momentum for part in parts]
     for i in range(batches):
@@ -178,7 +182,7 @@ def recalibrate(network: Network, images: Tensor, batch: int = 250, batches: int
         for part in parts:
             part.momentum, part.frozen = 1 / (i + 1), False
         with torch.autocast("cpu", torch.bfloat16):
-            network(images[rows])
+            network(augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut))
     for part, momentum in zip(parts, kept):
         part.momentum = momentum
     workers.average_statistics(network)
