@@ -14,7 +14,7 @@ from networks.data import Preparation
 from networks.fold import Folded
 
 MARGIN = 1.25
-# What no activation reads is not squared again: room for an unseen image costs half a bit there, and only there.
+# What no activation reads is not squared again: room for an unseen image costs two thirds of a bit there, and only there.
 LAST_MARGIN = 2.0
 
 
@@ -53,9 +53,8 @@ def promise(train: dict[str, float], architecture: Architecture) -> dict[str, fl
     The input's bound needs no margin: it is what pixels of 0 and 255 become, and is passed in as it is.
     """
     names = [layer.name for layer in architecture.layers]
-    activations = [place for place, layer in enumerate(architecture.layers) if layer.op == "activation"]
-    last = set(names[activations[-1] :]) if activations else set()
-    margin = {name: LAST_MARGIN if name in last else MARGIN for name in names}
+    last = max(place for place, layer in enumerate(architecture.layers) if layer.op == "activation")
+    margin = {name: MARGIN if place < last else LAST_MARGIN for place, name in enumerate(names)}
     return {name: value if name == INPUT else round_up(margin[name] * value) for name, value in train.items()}
 
 

@@ -35,6 +35,7 @@ class Recipe:
     shift: int = 4
     flip: bool = True
     cut: int = 0
+    whole: int = 0  # last epochs, in which nothing is cut, as in the images that are classified
     # Every image to the same contrast; see networks.data.Preparation. 0 for none.
     floor: float = 0.5
     # Range penalty: weight at the beginning (0: as at the end) and at the end, and the deviations from which it counts.
@@ -60,6 +61,9 @@ class Recipe:
             return self.penalty
         share = min(1.0, epoch / max(1, self.epochs - self.settle))
         return self.first_penalty * (self.penalty / self.first_penalty) ** share
+
+    def cut_at(self, epoch: int) -> int:
+        return 0 if epoch >= self.epochs - self.whole else self.cut
 
     def architecture(self, classes: int) -> Architecture:
         if self.family == "convnet":

@@ -32,7 +32,7 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Modul
     optimiser = Optimiser(network, recipe)
     prepare = Preparation(*data.statistics(), recipe.floor)
     average = {name: p.detach().clone() for name, p in network.named_parameters()} if recipe.average > 0 else {}
-    start = 0
+    start, soft = 0, None
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -42,16 +42,17 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Modul
         optimiser.load_state_dict(state["optimiser"])
         for name in average:
             average[name].copy_(state["average"][name])
-        start = state["epoch"]
+        start, soft = state["epoch"], state["soft"]
     images = prepare(data.train.images)
     if start == 0:
-        recalibrate(network, images, recipe, batches=10)  # the range penalty starts from true deviations
-    soft = soft_labels(teachers, images, recipe) if teachers and recipe.distil > 0 else None
+        recalibrate(network, images, recipe, start, batches=10)  # the range penalty starts from true deviations
+        if teachers and recipe.distil > 0:
+            soft = soft_labels(teachers, images, recipe)
     for epoch in range(start, recipe.epochs):
         began, cpu = time.time(), time.process_time()
         frozen = epoch >= recipe.epochs - recipe.settle
         if frozen and epoch == recipe.epochs - recipe.settle:
-            recalibrate(network, images, recipe)
+            recalibrate(network, images, recipe, epoch)
         for part in network.activations():
             part.frozen = frozen
         sums = _epoch(network, average, soft, optimiser, images, data.train.labels, recipe, epoch)
@@ -60,11 +61,11 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Modul
         if last:  # what is exported
             network.load_state_dict(average, strict=False)
             if average or not frozen:
-                recalibrate(network, images, recipe, batches=max(1, len(images) // (250 * workers.count())))
+                recalibrate(network, images, recipe, epoch, batches=max(1, len(images) // (250 * workers.count())))
         record = {"epoch": epoch + 1, "frozen": frozen, **sums}
         record |= {"seconds": round(time.time() - began, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
         if (epoch + 1) % max(2, recipe.epochs // 10) == 0 or last:
-            measured = network if last or not average else _averaged(network, average, recipe, images)
+            measured = network if last or not average else _averaged(network, average, recipe, images, epoch)
             record["test_accuracy"] = accuracy(measured, data.test, prepare)
         if workers.rank() == 0:
             with open(folder / "log.jsonl", "a") as log:
@@ -73,15 +74,15 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Modul
             _save(checkpoint, {
                 "recipe": json.dumps(recipe.to_json()), "epoch": epoch + 1, "classes": list(data.classes),
                 "preparation": prepare.to_json(), "network": network.state_dict(), "optimiser": optimiser.state_dict(),
-                "average": average,
+                "average": average, "soft": soft,
             })
 
 
-def _averaged(network: Network, average: dict[str, Tensor], recipe: Recipe, images: Tensor) -> Network:
+def _averaged(network: Network, average: dict[str, Tensor], recipe: Recipe, images: Tensor, epoch: int) -> Network:
     """A network of the averaged weights, with statistics of its own from some training images."""
     other = Network(network.architecture, recipe.limit).to(memory_format=torch.channels_last)
     other.load_state_dict(network.state_dict() | average)
-    recalibrate(other, images, recipe, batches=20)
+    recalibrate(other, images, recipe, epoch, batches=20)
     return other
 
 
@@ -95,7 +96,7 @@ def _epoch(network, average, soft, optimiser, images, labels, recipe, epoch) -> 
         optimiser.set_rate(_rate(recipe, epoch + i / batches))
         first = i * recipe.batch + workers.rank() * share
         rows = order[first : first + share]
-        batch = augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut)
+        batch = augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut_at(epoch))
         with torch.autocast("cpu", torch.bfloat16):
             loss, right = _loss(network, recipe, batch, labels[rows], None if soft is None else soft[rows])
         excess = network.excess()
@@ -141,11 +142,20 @@ def soft_labels(teachers: Sequence[nn.Module], images: Tensor, recipe: Recipe, b
         teacher.eval()
     mine = torch.arange(workers.rank(), len(images), workers.count())
     draws, found = _generator(recipe.seed, -1, workers.rank() + 1), []
+    lost = 0
     for rows in mine.split(batch):
         with torch.autocast("cpu", torch.bfloat16):
             views = [augment(images[rows], draws, recipe.shift, recipe.flip) for _ in range(recipe.views)]
-            logits = [torch.stack([teacher(view).float() for view in views]).mean(0) for teacher in teachers]
-        found.append(F.softmax(torch.stack(logits) / recipe.temperature, 2).mean(0))
+            logits = torch.stack([torch.stack([teacher(view).float() for view in views]).mean(0) for teacher in teachers])
+        # Squares may overflow on a view that nobody promised anything of: that teacher has no say there.
+        known = logits.isfinite().all(2, keepdim=True)
+        if not known.any(0).all():
+            raise FloatingPointError("every teacher overflows on some training image: they need a larger range penalty")
+        lost += int((~known).sum())
+        shares = F.softmax(logits.masked_fill(~known, 0) / recipe.temperature, 2) * known
+        found.append(shares.sum(0) / known.sum(0))
+    if lost:
+        print(f"teachers overflowed on {lost} of {len(teachers) * len(mine)} images of worker {workers.rank()}", flush=True)
     mine_found = torch.cat(found)
     soft = torch.zeros(len(images), mine_found.shape[1])
     soft[mine] = mine_found * workers.count()
@@ -168,10 +178,10 @@ def _rate(recipe: Recipe, epoch: float) -> float:
 
 
 @torch.no_grad()
-def recalibrate(network: Network, images: Tensor, recipe: Recipe, batch: int = 250, batches: int = 40) -> None:
+def recalibrate(network: Network, images: Tensor, recipe: Recipe, epoch: int, batch: int = 250, batches: int = 40) -> None:
     """Statistics of all activations and norms as averages over training images, with today's weights.
 
-    The images are shifted, mirrored and cut as in training: the weights are for statistics of such images.
+    The images are shifted, mirrored and cut as in training in that epoch: the weights are for statistics of such images.
     """
     network.train()
     draws = _generator(recipe.seed, -2, workers.rank() + 1)
@@ -182,7 +192,7 @@ def recalibrate(network: Network, images: Tensor, recipe: Recipe, batch: int = 2
         for part in parts:
             part.momentum, part.frozen = 1 / (i + 1), False
         with torch.autocast("cpu", torch.bfloat16):
-            network(augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut))
+            network(augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut_at(epoch)))
     for part, momentum in zip(parts, kept):
         part.momentum = momentum
     workers.average_statistics(network)

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use confide_client::intake::Picture;
-use confide_model::pattern;
+use confide_model::{Card, pattern};
 use confide_tests::pictures;
 
 use crate::page::Page;
@@ -80,10 +80,10 @@ async fn browser_classifies_pictures_with_the_providers_model() {
     let page = open("classify").await;
     let cards = page.text("#models").await;
     let card = fs::read(pictures::models().join("resnet20-cifar10/card.json")).expect("a card");
-    let card: serde_json::Value = serde_json::from_slice(&card).expect("JSON");
-    let percent = |value: &serde_json::Value| 100.0 * value.as_f64().expect("a share");
-    let right = percent(&card["accuracy"]["test"]);
-    let closest = percent(&card["ranges"]["test_closest_to_bound"]["ratio"]);
+    let card = Card::parse(&card).expect("a card");
+    let right = 100.0 * card.accuracy.expect("a measured accuracy").test;
+    let closest = card.ranges.test_closest_to_bound;
+    let closest = 100.0 * closest.expect("a measured range").ratio;
     assert!(
         cards.contains(&format!("{right:.1} % of 10,000 test pictures"))
             && cards.contains(&format!("{closest:.0} % of its limit")),

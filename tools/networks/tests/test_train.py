@@ -109,6 +109,27 @@ def test_a_student_learns_from_the_soft_labels_of_a_teacher_alone(tmp_path):
     assert last["test_accuracy"] > 0.8 and last["accuracy"] < 0.4
 
 
+def test_a_teacher_that_overflows_on_an_image_has_no_say_there():
+    images = torch.ones(4, 1, 16, 16)
+    images[1] = 2.0
+
+    class Fixed(torch.nn.Module):
+        def __init__(self, logits, fails=0.0):
+            super().__init__()
+            self.logits, self.fails = torch.tensor(logits), fails
+
+        def forward(self, x):
+            return torch.where(x.mean((1, 2, 3), keepdim=True)[:, :, 0, 0] == self.fails, math.nan, self.logits)
+
+    sure, unsure = Fixed([9.0, 0.0, 0.0], fails=2.0), Fixed([0.0, 0.0, 0.0])
+    soft = train.soft_labels([sure, unsure], images, RECIPE)
+    torch.testing.assert_close(soft[1], torch.full((3,), 1 / 3))
+    assert (soft[[0, 2, 3], 0] > 0.5).all()
+    torch.testing.assert_close(soft.sum(1), torch.ones(4))
+    with pytest.raises(FloatingPointError, match="every teacher"):
+        train.soft_labels([sure, sure], images, RECIPE)
+
+
 def test_a_run_begins_with_the_weights_of_another_that_is_finished(tmp_path):
     train.run(RECIPE, DATA, tmp_path / "first")
     one = Recipe.from_json(RECIPE.to_json() | {"epochs": 1, "settle": 0, "learning_rate": 1e-6, "first": "first"})
@@ -121,6 +142,20 @@ def test_a_run_begins_with_the_weights_of_another_that_is_finished(tmp_path):
     torch.save(state | {"epoch": 1}, tmp_path / "first" / "checkpoint.pt")
     with pytest.raises(SystemExit, match="epoch 1 of 6"):
         finished(tmp_path / "first")
+
+
+def test_last_epochs_may_see_whole_images():
+    recipe = Recipe.from_json(RECIPE.to_json() | {"cut": 5, "whole": 2})
+    assert [recipe.cut_at(epoch) for epoch in range(recipe.epochs)] == [5, 5, 5, 5, 0, 0]
+    assert RECIPE.cut_at(RECIPE.epochs - 1) == 0 and Recipe.from_json(RECIPE.to_json() | {"cut": 5}).cut_at(5) == 5
+
+
+def test_twice_the_range_is_promised_from_the_last_activation_on():
+    architecture = RECIPE.architecture(3)
+    bounds = ranges.promise({"input": 3.14159} | {layer.name: 1.0 for layer in architecture.layers}, architecture)
+    last = [name for name, bound in bounds.items() if bound == 2.0]
+    assert last == ["stage1.block1.act2", "stage1.block1.add", "pool", "dense"]
+    assert {bound for name, bound in bounds.items() if name not in last} == {3.14159, 1.3}  # 1.25, rounded up
 
 
 def test_images_that_overflow_are_counted_by_an_export(tmp_path):
