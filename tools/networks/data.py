@@ -184,3 +184,18 @@ def augment(images: Tensor, generator: torch.Generator, shift: int = 4, flip: bo
         in_x = (torch.arange(width) - x + cut // 2).remainder(10**6) < cut
         out = out.masked_fill((in_y[:, :, None] & in_x[:, None, :]).unsqueeze(-1), 0.0)
     return out.permute(0, 3, 1, 2)
+
+
+def mixtures(images: Tensor, count: int, generator: torch.Generator, batch: int = 10_000) -> Tensor:
+    """``count`` mixtures ``share a + (1 - share) b`` of two of the uint8 ``images``, with shares between 1/2 and 1.
+
+    A small network that has seen every image a hundred times knows the soft labels of those images by heart; mixtures are inputs
+    that have no label but what a teacher sees in them. (Beyer et al. 2022, arXiv 2106.05237, section 3.1)
+    """
+    found = []
+    for start in range(0, count, batch):
+        size = min(batch, count - start)
+        a, b = (images[torch.randint(0, len(images), (size,), generator=generator)].float() for _ in range(2))
+        share = 0.5 + 0.5 * torch.rand((size, 1, 1, 1), generator=generator)
+        found.append((share * a + (1 - share) * b).round().to(torch.uint8))
+    return torch.cat(found)

@@ -35,7 +35,6 @@ class Recipe:
     shift: int = 4
     flip: bool = True
     cut: int = 0
-    whole: int = 0  # last epochs, in which nothing is cut, as in the images that are classified
     # Every image to the same contrast; see networks.data.Preparation. 0 for none.
     floor: float = 0.5
     # Range penalty: weight at the beginning (0: as at the end) and at the end, and the deviations from which it counts.
@@ -48,11 +47,13 @@ class Recipe:
     average: float = 0.0
     # Run of the same architecture whose weights this one begins with.
     first: str = ""
-    # Distillation: runs that teach, weight beside the labels, temperature, and augmented views of an image that logits average.
+    # Distillation: runs that teach, weight beside the labels, temperature, augmented views of an image that logits average, and
+    # mixtures of two images for each image of the training set, of which the teachers alone say what they are.
     teachers: tuple[str, ...] = ()
     distil: float = 0.0
     temperature: float = 4.0
     views: int = 4
+    mixtures: int = 0
     seed: int = 1
 
     def penalty_at(self, epoch: float) -> float:
@@ -61,9 +62,6 @@ class Recipe:
             return self.penalty
         share = min(1.0, epoch / max(1, self.epochs - self.settle))
         return self.first_penalty * (self.penalty / self.first_penalty) ** share
-
-    def cut_at(self, epoch: int) -> int:
-        return 0 if epoch >= self.epochs - self.whole else self.cut
 
     def architecture(self, classes: int) -> Architecture:
         if self.family == "convnet":

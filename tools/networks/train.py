@@ -15,11 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from networks import workers
-from networks.data import Dataset, Preparation, augment
+from networks.data import Dataset, Preparation, augment, mixtures
 from networks.evaluate import accuracy
 from networks.network import Network
 from networks.optimiser import Optimiser
 from networks.recipe import Recipe
+
+UNKNOWN = -1  # label of an image that has a soft one alone
 
 
 def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Module] = (), first: nn.Module | None = None) -> None:
@@ -43,29 +45,36 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Modul
         for name in average:
             average[name].copy_(state["average"][name])
         start, soft = state["epoch"], state["soft"]
-    images = prepare(data.train.images)
+    own = images = prepare(data.train.images)
+    labels = data.train.labels
+    if recipe.mixtures > 0:
+        mixed = mixtures(data.train.images, recipe.mixtures * len(own), _generator(recipe.seed, -3))
+        images = torch.cat([own, prepare(mixed)])
+        labels = torch.cat([labels, torch.full((len(mixed),), UNKNOWN)])
     if start == 0:
-        recalibrate(network, images, recipe, start, batches=10)  # the range penalty starts from true deviations
+        recalibrate(network, own, recipe, batches=10)  # the range penalty starts from true deviations
         if teachers and recipe.distil > 0:
-            soft = soft_labels(teachers, images, recipe)
+            soft = soft_labels(teachers, own, recipe, recipe.views)
+            if recipe.mixtures > 0:
+                soft = torch.cat([soft, soft_labels(teachers, images[len(own) :], recipe, views=1)])
     for epoch in range(start, recipe.epochs):
         began, cpu = time.time(), time.process_time()
         frozen = epoch >= recipe.epochs - recipe.settle
         if frozen and epoch == recipe.epochs - recipe.settle:
-            recalibrate(network, images, recipe, epoch)
+            recalibrate(network, own, recipe)
         for part in network.activations():
             part.frozen = frozen
-        sums = _epoch(network, average, soft, optimiser, images, data.train.labels, recipe, epoch)
+        sums = _epoch(network, average, soft, optimiser, images, labels, len(own) // recipe.batch, recipe, epoch)
         workers.average_statistics(network)
         last = epoch + 1 == recipe.epochs
         if last:  # what is exported
             network.load_state_dict(average, strict=False)
             if average or not frozen:
-                recalibrate(network, images, recipe, epoch, batches=max(1, len(images) // (250 * workers.count())))
+                recalibrate(network, own, recipe, batches=max(1, len(own) // (250 * workers.count())))
         record = {"epoch": epoch + 1, "frozen": frozen, **sums}
         record |= {"seconds": round(time.time() - began, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
         if (epoch + 1) % max(2, recipe.epochs // 10) == 0 or last:
-            measured = network if last or not average else _averaged(network, average, recipe, images, epoch)
+            measured = network if last or not average else _averaged(network, average, recipe, own)
             record["test_accuracy"] = accuracy(measured, data.test, prepare)
         if workers.rank() == 0:
             with open(folder / "log.jsonl", "a") as log:
@@ -78,25 +87,25 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Modul
             })
 
 
-def _averaged(network: Network, average: dict[str, Tensor], recipe: Recipe, images: Tensor, epoch: int) -> Network:
+def _averaged(network: Network, average: dict[str, Tensor], recipe: Recipe, images: Tensor) -> Network:
     """A network of the averaged weights, with statistics of its own from some training images."""
     other = Network(network.architecture, recipe.limit).to(memory_format=torch.channels_last)
     other.load_state_dict(network.state_dict() | average)
-    recalibrate(other, images, recipe, epoch, batches=20)
+    recalibrate(other, images, recipe, batches=20)
     return other
 
 
-def _epoch(network, average, soft, optimiser, images, labels, recipe, epoch) -> dict[str, float]:
+def _epoch(network, average, soft, optimiser, images, labels, batches, recipe, epoch) -> dict[str, float]:
     network.train()
     order = torch.randperm(len(labels), generator=_generator(recipe.seed, epoch))
     draws = _generator(recipe.seed, epoch, workers.rank() + 1)
-    batches, share = len(labels) // recipe.batch, recipe.batch // workers.count()
+    share = recipe.batch // workers.count()
     totals = torch.zeros(4)
     for i in range(batches):
         optimiser.set_rate(_rate(recipe, epoch + i / batches))
         first = i * recipe.batch + workers.rank() * share
         rows = order[first : first + share]
-        batch = augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut_at(epoch))
+        batch = augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut)
         with torch.autocast("cpu", torch.bfloat16):
             loss, right = _loss(network, recipe, batch, labels[rows], None if soft is None else soft[rows])
         excess = network.excess()
@@ -122,17 +131,19 @@ def _epoch(network, average, soft, optimiser, images, labels, recipe, epoch) -> 
 
 
 def _loss(network, recipe: Recipe, images: Tensor, labels: Tensor, soft: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Loss of one batch, and the fraction classified correctly."""
+    """Loss of one batch, and the fraction of the images with labels that is classified correctly."""
     logits = network(images).float()
-    loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    known = labels != UNKNOWN
+    logits_known, labels = logits[known], labels[known]
+    loss = F.cross_entropy(logits_known, labels, label_smoothing=recipe.label_smoothing, reduction="sum") / max(1, len(labels))
     if soft is not None:
         apart = F.cross_entropy(logits / recipe.temperature, soft) * recipe.temperature**2
         loss = (1 - recipe.distil) * loss + recipe.distil * apart
-    return loss, (logits.argmax(1) == labels).float().mean()
+    return loss, (logits_known.argmax(1) == labels).float().sum() / max(1, len(labels))
 
 
 @torch.no_grad()
-def soft_labels(teachers: Sequence[nn.Module], images: Tensor, recipe: Recipe, batch: int = 250) -> Tensor:
+def soft_labels(teachers: Sequence[nn.Module], images: Tensor, recipe: Recipe, views: int, batch: int = 250) -> Tensor:
     """``[images, classes]`` mean probabilities of the teachers at the recipe's temperature, each from mean logits of some augmented views.
 
     They are found once: a teacher that was trained on shifted and mirrored images says nearly the same of each view, and asking it
@@ -145,8 +156,8 @@ def soft_labels(teachers: Sequence[nn.Module], images: Tensor, recipe: Recipe, b
     lost = 0
     for rows in mine.split(batch):
         with torch.autocast("cpu", torch.bfloat16):
-            views = [augment(images[rows], draws, recipe.shift, recipe.flip) for _ in range(recipe.views)]
-            logits = torch.stack([torch.stack([teacher(view).float() for view in views]).mean(0) for teacher in teachers])
+            seen = [augment(images[rows], draws, recipe.shift, recipe.flip) for _ in range(views)]
+            logits = torch.stack([torch.stack([teacher(view).float() for view in seen]).mean(0) for teacher in teachers])
         # Squares may overflow on a view that nobody promised anything of: that teacher has no say there.
         known = logits.isfinite().all(2, keepdim=True)
         if not known.any(0).all():
@@ -178,10 +189,10 @@ def _rate(recipe: Recipe, epoch: float) -> float:
 
 
 @torch.no_grad()
-def recalibrate(network: Network, images: Tensor, recipe: Recipe, epoch: int, batch: int = 250, batches: int = 40) -> None:
+def recalibrate(network: Network, images: Tensor, recipe: Recipe, batch: int = 250, batches: int = 40) -> None:
     """Statistics of all activations and norms as averages over training images, with today's weights.
 
-    The images are shifted, mirrored and cut as in training in that epoch: the weights are for statistics of such images.
+    The images are shifted, mirrored and cut as in training: the weights are for statistics of such images.
     """
     network.train()
     draws = _generator(recipe.seed, -2, workers.rank() + 1)
@@ -192,7 +203,7 @@ def recalibrate(network: Network, images: Tensor, recipe: Recipe, epoch: int, ba
         for part in parts:
             part.momentum, part.frozen = 1 / (i + 1), False
         with torch.autocast("cpu", torch.bfloat16):
-            network(augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut_at(epoch)))
+            network(augment(images[rows], draws, recipe.shift, recipe.flip, recipe.cut))
     for part, momentum in zip(parts, kept):
         part.momentum = momentum
     workers.average_statistics(network)

@@ -6,7 +6,7 @@ import torch
 
 from networks import card, ranges, train, workers
 from networks.cli import finished
-from networks.data import Dataset, Preparation, Split
+from networks.data import Dataset, Preparation, Split, mixtures
 from networks.export import export
 from networks.recipe import Recipe
 
@@ -26,7 +26,7 @@ RECIPE = Recipe("test", "mednist", "quadratic", depth=4, widths=(16,), shape=(1,
                 learning_rate=0.1, settle=2, shift=1, flip=False)
 
 
-def interrupt(recipe, folder, epoch):
+def interrupt(recipe, folder, epoch, teachers=()):
     """A run that is interrupted when so many epochs are behind it."""
     original = train._epoch
 
@@ -38,7 +38,7 @@ def interrupt(recipe, folder, epoch):
     train._epoch = interrupted
     try:
         with pytest.raises(KeyboardInterrupt):
-            train.run(recipe, DATA, folder)
+            train.run(recipe, DATA, folder, teachers)
     finally:
         train._epoch = original
 
@@ -98,7 +98,7 @@ def test_a_student_learns_from_the_soft_labels_of_a_teacher_alone(tmp_path):
     train.run(teacher, DATA, tmp_path / "teacher")
     network = train.restore(tmp_path / "teacher")[1]
     images = Preparation(*DATA.statistics(), RECIPE.floor)(DATA.train.images)
-    soft = train.soft_labels([network, network], images, RECIPE)
+    soft = train.soft_labels([network, network], images, RECIPE, 4)
     torch.testing.assert_close(soft.sum(1), torch.ones(len(images)))
     assert (soft.argmax(1) == DATA.train.labels).float().mean() > 0.9
     # The labels that the student gets are wrong: what it knows, it has from the teacher.
@@ -108,6 +108,24 @@ def test_a_student_learns_from_the_soft_labels_of_a_teacher_alone(tmp_path):
     last = json.loads((tmp_path / "student" / "log.jsonl").read_text().splitlines()[-1])
     assert last["test_accuracy"] > 0.8 and last["accuracy"] < 0.4
 
+
+def test_mixtures_are_learnt_from_a_teacher(tmp_path):
+    teacher = Recipe.from_json(RECIPE.to_json() | {"activation": "relu", "family": "convnet", "widths": [16, 16], "settle": 0})
+    train.run(teacher, DATA, tmp_path / "teacher")
+    student = Recipe.from_json(RECIPE.to_json() | {"distil": 0.9, "settle": 0, "mixtures": 2, "views": 1, "epochs": 12})
+    interrupt(student, tmp_path / "student", 1, [train.restore(tmp_path / "teacher")[1]])
+    train.run(student, DATA, tmp_path / "student")  # goes on with the soft labels of its checkpoint, without a teacher
+    assert len(train.restore(tmp_path / "student")[2]["soft"]) == 3 * len(DATA.train)
+    last = json.loads((tmp_path / "student" / "log.jsonl").read_text().splitlines()[-1])
+    assert last["test_accuracy"] > 0.8
+
+
+def test_mixtures_lie_between_two_images():
+    images = torch.tensor([0, 200], dtype=torch.uint8).view(2, 1, 1, 1)
+    values, counts = mixtures(images, 4000, torch.Generator().manual_seed(1), batch=999).flatten().unique(return_counts=True)
+    assert values.dtype == torch.uint8 and counts.sum() == 4000
+    pure = counts[values == 0].item() / 4000, counts[values == 200].item() / 4000  # the same image twice, each in one of four
+    assert all(abs(share - 0.25) < 0.03 for share in pure) and len(values) > 190
 
 def test_a_teacher_that_overflows_on_an_image_has_no_say_there():
     images = torch.ones(4, 1, 16, 16)
@@ -122,12 +140,12 @@ def test_a_teacher_that_overflows_on_an_image_has_no_say_there():
             return torch.where(x.mean((1, 2, 3), keepdim=True)[:, :, 0, 0] == self.fails, math.nan, self.logits)
 
     sure, unsure = Fixed([9.0, 0.0, 0.0], fails=2.0), Fixed([0.0, 0.0, 0.0])
-    soft = train.soft_labels([sure, unsure], images, RECIPE)
+    soft = train.soft_labels([sure, unsure], images, RECIPE, 2)
     torch.testing.assert_close(soft[1], torch.full((3,), 1 / 3))
     assert (soft[[0, 2, 3], 0] > 0.5).all()
     torch.testing.assert_close(soft.sum(1), torch.ones(4))
     with pytest.raises(FloatingPointError, match="every teacher"):
-        train.soft_labels([sure, sure], images, RECIPE)
+        train.soft_labels([sure, sure], images, RECIPE, 2)
 
 
 def test_a_run_begins_with_the_weights_of_another_that_is_finished(tmp_path):
@@ -142,12 +160,6 @@ def test_a_run_begins_with_the_weights_of_another_that_is_finished(tmp_path):
     torch.save(state | {"epoch": 1}, tmp_path / "first" / "checkpoint.pt")
     with pytest.raises(SystemExit, match="epoch 1 of 6"):
         finished(tmp_path / "first")
-
-
-def test_last_epochs_may_see_whole_images():
-    recipe = Recipe.from_json(RECIPE.to_json() | {"cut": 5, "whole": 2})
-    assert [recipe.cut_at(epoch) for epoch in range(recipe.epochs)] == [5, 5, 5, 5, 0, 0]
-    assert RECIPE.cut_at(RECIPE.epochs - 1) == 0 and Recipe.from_json(RECIPE.to_json() | {"cut": 5}).cut_at(5) == 5
 
 
 def test_twice_the_range_is_promised_from_the_last_activation_on():
