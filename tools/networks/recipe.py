@@ -48,12 +48,14 @@ class Recipe:
     # Run of the same architecture whose weights this one begins with.
     first: str = ""
     # Distillation: runs that teach, weight beside the labels, temperature, augmented views of an image that logits average, and
-    # mixtures of two images for each image of the training set, of which the teachers alone say what they are.
+    # mixtures of two images for each image of the training set, of which the teachers alone say what they are, and variants of it
+    # (turned, scaled, of other colour), which have its label.
     teachers: tuple[str, ...] = ()
     distil: float = 0.0
     temperature: float = 4.0
     views: int = 4
     mixtures: int = 0
+    variants: int = 0
     seed: int = 1
 
     def penalty_at(self, epoch: float) -> float:

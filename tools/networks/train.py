@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from networks import workers
-from networks.data import Dataset, Preparation, augment, mixtures
+from networks.data import Dataset, Preparation, augment, mixtures, variants
 from networks.evaluate import accuracy
 from networks.network import Network
 from networks.optimiser import Optimiser
@@ -51,11 +51,15 @@ def run(recipe: Recipe, data: Dataset, folder: Path, teachers: Sequence[nn.Modul
         mixed = mixtures(data.train.images, recipe.mixtures * len(own), _generator(recipe.seed, -3))
         images = torch.cat([own, prepare(mixed)])
         labels = torch.cat([labels, torch.full((len(mixed),), UNKNOWN)])
+    if recipe.variants > 0:
+        varied = variants(data.train.images, recipe.variants, _generator(recipe.seed, -4))
+        images = torch.cat([images, prepare(varied)])
+        labels = torch.cat([labels, data.train.labels.repeat(recipe.variants)])
     if start == 0:
         recalibrate(network, own, recipe, batches=10)  # the range penalty starts from true deviations
         if teachers and recipe.distil > 0:
             soft = soft_labels(teachers, own, recipe, recipe.views)
-            if recipe.mixtures > 0:
+            if len(images) > len(own):
                 soft = torch.cat([soft, soft_labels(teachers, images[len(own) :], recipe, views=1)])
     for epoch in range(start, recipe.epochs):
         began, cpu = time.time(), time.process_time()

@@ -6,7 +6,7 @@ import torch
 
 from networks import card, ranges, train, workers
 from networks.cli import finished
-from networks.data import Dataset, Preparation, Split, mixtures
+from networks.data import Dataset, Preparation, Split, mixtures, variants
 from networks.export import export
 from networks.recipe import Recipe
 
@@ -109,13 +109,16 @@ def test_a_student_learns_from_the_soft_labels_of_a_teacher_alone(tmp_path):
     assert last["test_accuracy"] > 0.8 and last["accuracy"] < 0.4
 
 
-def test_mixtures_are_learnt_from_a_teacher(tmp_path):
+def test_mixtures_and_variants_are_learnt_from_a_teacher(tmp_path):
     teacher = Recipe.from_json(RECIPE.to_json() | {"activation": "relu", "family": "convnet", "widths": [16, 16], "settle": 0})
     train.run(teacher, DATA, tmp_path / "teacher")
-    student = Recipe.from_json(RECIPE.to_json() | {"distil": 0.9, "settle": 0, "mixtures": 2, "views": 1, "epochs": 12})
+    student = Recipe.from_json(RECIPE.to_json() | {"distil": 0.9, "settle": 0, "mixtures": 2, "variants": 3, "views": 1, "epochs": 12})
     interrupt(student, tmp_path / "student", 1, [train.restore(tmp_path / "teacher")[1]])
     train.run(student, DATA, tmp_path / "student")  # goes on with the soft labels of its checkpoint, without a teacher
-    assert len(train.restore(tmp_path / "student")[2]["soft"]) == 3 * len(DATA.train)
+    soft = train.restore(tmp_path / "student")[2]["soft"]
+    assert len(soft) == 6 * len(DATA.train)
+    right = (soft.argmax(1)[3 * len(DATA.train) :] == DATA.train.labels.repeat(3)).float().mean()
+    assert right > 0.6  # stripes that are turned may be those of another class
     last = json.loads((tmp_path / "student" / "log.jsonl").read_text().splitlines()[-1])
     assert last["test_accuracy"] > 0.8
 
@@ -126,6 +129,31 @@ def test_mixtures_lie_between_two_images():
     assert values.dtype == torch.uint8 and counts.sum() == 4000
     pure = counts[values == 0].item() / 4000, counts[values == 200].item() / 4000  # the same image twice, each in one of four
     assert all(abs(share - 0.25) < 0.03 for share in pure) and len(values) > 190
+
+
+def test_variants_are_turned_and_scaled_about_the_middle_and_of_other_colour():
+    dot = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    dot[:, :, 23:25, 15:17] = 240
+    flat = torch.tensor([160, 100, 100], dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, 32, 32)
+    found = variants(torch.cat([dot, flat]), 200, torch.Generator().manual_seed(1))
+    assert found.shape == (400, 3, 32, 32) and found.dtype == torch.uint8
+    again = variants(torch.cat([dot, flat]), 200, torch.Generator().manual_seed(1))
+    assert torch.equal(found, again)
+
+    grey = found[::2].float().mean(1)
+    weight = (grey - grey.amin((1, 2), keepdim=True)).clamp_min(30) - 30
+    at = torch.arange(32) - 15.5
+    y, x = ((weight * v).sum((1, 2)) / weight.sum((1, 2)) for v in (at[:, None], at[None, :]))
+    distance, angle = torch.hypot(x, y) / 8, torch.rad2deg(torch.atan2(x, y))
+    assert 0.72 < distance.min() < 0.85 and 1.2 < distance.max() < 1.38
+    assert -18 < angle.min() < -12 and 12 < angle.max() < 18
+
+    red, green = found[1::2, 0].float().flatten(1), found[1::2, 1].float().flatten(1)
+    assert red.std(1).max() < 1  # reflected borders: nothing black comes in
+    colour, light = (red - green).mean(1) / 60, (red + 2 * green).mean(1) / 3 - 120
+    assert 0.69 < colour.min() < 0.75 and 1.25 < colour.max() < 1.31
+    assert -20.5 < light.min() < -17 and 17 < light.max() < 20.5
+
 
 def test_a_teacher_that_overflows_on_an_image_has_no_say_there():
     images = torch.ones(4, 1, 16, 16)
