@@ -150,9 +150,12 @@ export class Classification {
   async plan(service, key) {
     await this.#changed();
     const { facts } = service;
+    let remark = null;
     for (let canaries = CANARIES; ; canaries *= 4) {
       try {
-        const { request, accept, remark } = await this.#planned(service, key, canaries, true);
+        const planned = await this.#planned(service, key, canaries, canaries === CANARIES);
+        const { request, accept } = planned;
+        remark ??= planned.remark;
         const plan = await service.inference(request(facts));
         this.#run = accept(plan, facts);
         const planView = { id: Date.now(), ...this.#run.planView() };
